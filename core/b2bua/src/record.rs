@@ -1,0 +1,142 @@
+//! The record of a call, as history keeps it. Plain data, made once, when the call ends.
+
+use serde::Serialize;
+use timestamp::Timestamp;
+
+/// One call from its INVITE to its end.
+#[derive(Clone, Debug, Serialize)]
+pub struct CallRecord {
+    /// `call_…`, sorts by start.
+    pub id: Box<str>,
+    /// Owner.
+    pub account: Box<str>,
+    /// When the INVITE came.
+    pub started_at: Timestamp,
+    /// When the callee first rang.
+    pub ringing_at: Option<Timestamp>,
+    /// When it was answered.
+    pub answered_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Address of record or number that called, as in From.
+    pub from: Box<str>,
+    /// Display name of the caller.
+    pub from_display: Box<str>,
+    /// What was dialled, as in the Request-URI.
+    pub dialled: Box<str>,
+    /// Connection that called; empty if none.
+    pub connection_in: Box<str>,
+    /// Connection that was rung last or answered; empty if none.
+    pub connection_out: Box<str>,
+    /// Result in one word.
+    pub outcome: CallOutcome,
+    /// Final SIP code sent to the caller; 200 when answered.
+    pub sip_code: u16,
+    /// Reason code; empty when nothing went wrong.
+    pub reason_code: Box<str>,
+    /// The reason in words, with the peer's own text where it gave one.
+    pub reason_text: Box<str>,
+    /// Q.850 cause carried; 0 if none.
+    pub q850: u16,
+    /// Who ended it.
+    pub ended_by: EndedBy,
+    /// Configuration revision the decision was made under.
+    pub config_rev: u64,
+    /// How the caller was identified.
+    pub proof: Box<str>,
+    /// Connections considered, in order.
+    pub candidates: Vec<CandidateRecord>,
+    /// The caller's leg, then every callee's that was tried last or answered.
+    pub legs: Vec<LegRecord>,
+}
+
+/// One connection that was considered for the call.
+#[derive(Clone, Debug, Serialize)]
+pub struct CandidateRecord {
+    /// Id of the connection.
+    pub connection: Box<str>,
+    /// Whether it was among the destinations.
+    pub taken: bool,
+    /// Reason code, or `OK`.
+    pub reason_code: Box<str>,
+    /// Why, in words.
+    pub text: Box<str>,
+}
+
+/// One leg of a call.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LegRecord {
+    /// `caller` or `callee`.
+    pub role: Box<str>,
+    /// Call-ID on the wire.
+    pub sip_call_id: Box<str>,
+    /// Connection; empty if none.
+    pub connection: Box<str>,
+    /// Remote address and transport, `udp:192.0.2.1:5060`.
+    pub remote: Box<str>,
+    /// What the peer calls itself.
+    pub user_agent: Box<str>,
+    /// Final code on this leg, 0 if none.
+    pub sip_code: u16,
+    /// Codec agreed on, first of the answer; empty if none.
+    pub codec: Box<str>,
+    /// Counters of its media, when it passed through us.
+    pub media: Option<media::Counters>,
+}
+
+/// The marker of a call that has begun; history closes it honestly if the process dies.
+#[derive(Clone, Debug, Serialize)]
+pub struct OpenCall {
+    /// `call_…`.
+    pub id: Box<str>,
+    /// Owner.
+    pub account: Box<str>,
+    /// When the INVITE came.
+    pub started_at: Timestamp,
+    /// When it was answered, once it was.
+    pub answered_at: Option<Timestamp>,
+    /// Who called.
+    pub from: Box<str>,
+    /// What was dialled.
+    pub dialled: Box<str>,
+    /// Connection that called.
+    pub connection_in: Box<str>,
+    /// Connection that answered or rings.
+    pub connection_out: Box<str>,
+    /// Configuration revision.
+    pub config_rev: u64,
+}
+
+/// Result of a call in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallOutcome {
+    /// Somebody or something answered.
+    Answered,
+    /// The callee was busy.
+    Busy,
+    /// The caller gave up.
+    Cancelled,
+    /// Something broke.
+    Failed,
+    /// Nobody answered.
+    NoAnswer,
+    /// Policy refused it.
+    Refused,
+}
+
+/// Who ended a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// The callee.
+    Callee,
+    /// The caller.
+    Caller,
+    /// An operator, through the API.
+    Operator,
+    /// The process died under it.
+    Restart,
+    /// We: a limit, a timer, no media.
+    System,
+}

@@ -1,0 +1,291 @@
+//! What the office asks a shard, what it answers, and what a shard announces. Closed enums of plain data.
+
+use std::net::{IpAddr, SocketAddr};
+
+use routing::config::ConnectionId;
+use serde::Serialize;
+use timestamp::Timestamp;
+
+/// A question or an order, answered by [`Answer`] under the same number.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// The calls in progress.
+    Calls,
+    /// End a call; answered with [`Answer::Done`] or [`Answer::NotFound`].
+    Hangup {
+        /// `call_…`.
+        call: Box<str>,
+    },
+    /// State and registrations of these connections.
+    Status {
+        /// Which.
+        connections: Vec<ConnectionId>,
+    },
+    /// What would happen to a call.
+    Explain(ExplainQuery),
+    /// Counters for metrics.
+    Figures,
+    /// Take no new calls from now on.
+    Drain,
+    /// End every call now.
+    EndAll,
+}
+
+/// The question of `/routes/explain`.
+#[derive(Clone, Debug)]
+pub struct ExplainQuery {
+    /// Caller: a user, `user@domain` or a number.
+    pub from: String,
+    /// Called: a user, `user@domain` or a number.
+    pub to: String,
+    /// The connection the call comes from; else found by `from` or `source`.
+    pub connection: Option<ConnectionId>,
+    /// Source address to be assumed.
+    pub source: Option<IpAddr>,
+}
+
+/// The answer to an [`Ask`].
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Calls in progress.
+    Calls(Vec<CallView>),
+    /// Done.
+    Done,
+    /// There is no such thing.
+    NotFound,
+    /// State per connection asked for.
+    Status(Vec<StatusView>),
+    /// What would happen.
+    Explained(ExplainView),
+    /// Counters.
+    Figures(Box<Figures>),
+}
+
+/// A call in progress.
+#[derive(Clone, Debug, Serialize)]
+pub struct CallView {
+    /// `call_…`.
+    pub id: Box<str>,
+    /// Owner.
+    pub account: Box<str>,
+    /// `trying`, `ringing`, `early`, `established`, `held`, `ending`.
+    pub state: &'static str,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it was answered.
+    pub answered_at: Option<Timestamp>,
+    /// Who calls.
+    pub from: Box<str>,
+    /// What was dialled.
+    pub dialled: Box<str>,
+    /// Connection that calls.
+    pub connection_in: Box<str>,
+    /// Connection that rings or answered.
+    pub connection_out: Box<str>,
+}
+
+/// What is known of a connection right now.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatusView {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// `up`, `down`, `degraded`, `unknown` or `disabled`.
+    pub state: &'static str,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// Last final answer of the peer.
+    pub last_response: Option<LastResponse>,
+    /// Contacts registered.
+    pub registrations: Vec<RegistrationView>,
+    /// Calls it takes part in.
+    pub active_calls: u32,
+}
+
+/// The last final answer of a peer.
+#[derive(Clone, Debug, Serialize)]
+pub struct LastResponse {
+    /// SIP code.
+    pub code: u16,
+    /// Reason phrase.
+    pub reason: Box<str>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A registered contact as people see it.
+#[derive(Clone, Debug, Serialize)]
+pub struct RegistrationView {
+    /// Contact URI.
+    pub contact: Box<str>,
+    /// Where it registered from.
+    pub source: SocketAddr,
+    /// `udp`, `tcp`, …
+    pub transport: Box<str>,
+    /// What the device calls itself.
+    pub user_agent: Box<str>,
+    /// When it lapses.
+    pub expires_at: Timestamp,
+    /// Label of the credential used.
+    pub credential: Box<str>,
+}
+
+/// The answer of `/routes/explain`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExplainView {
+    /// What would happen.
+    pub decision: DecisionView,
+    /// Connections considered, in order.
+    pub candidates: Vec<b2bua::CandidateRecord>,
+}
+
+/// What would happen.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecisionView {
+    /// `ring`, `serve`, `challenge` or `refuse`.
+    pub action: &'static str,
+    /// Configuration revision.
+    pub config_rev: u64,
+    /// How the caller was identified.
+    pub proof: &'static str,
+    /// The connection that calls.
+    pub caller: Option<ConnectionId>,
+    /// The called user or number after rewriting.
+    pub called: Box<str>,
+    /// The connections that would ring, in order.
+    pub targets: Vec<ConnectionId>,
+    /// SIP code the caller would get, when refused or challenged.
+    pub sip_code: Option<u16>,
+    /// Reason code, when refused.
+    pub reason_code: Option<&'static str>,
+    /// In words.
+    pub text: Box<str>,
+}
+
+/// Something that happened, for `/events` and webhooks.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// Whose.
+    pub account: Box<str>,
+    /// What.
+    #[serde(flatten)]
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type")]
+pub enum Happening {
+    /// A call began.
+    #[serde(rename = "call.started")]
+    CallStarted(CallView),
+    /// A callee rings.
+    #[serde(rename = "call.ringing")]
+    CallRinging(CallView),
+    /// A call was answered.
+    #[serde(rename = "call.answered")]
+    CallAnswered(CallView),
+    /// A call ended.
+    #[serde(rename = "call.ended")]
+    CallEnded {
+        /// Its view at the end.
+        #[serde(flatten)]
+        call: CallView,
+        /// Final SIP code.
+        sip_code: u16,
+        /// Reason code.
+        reason_code: Box<str>,
+    },
+    /// A contact registered for the first time.
+    #[serde(rename = "registration.added")]
+    RegistrationAdded {
+        /// The connection.
+        connection: Box<str>,
+        /// The contact.
+        contact: Box<str>,
+        /// From where.
+        source: SocketAddr,
+    },
+    /// A contact is gone.
+    #[serde(rename = "registration.removed")]
+    RegistrationRemoved {
+        /// The connection.
+        connection: Box<str>,
+        /// The contact.
+        contact: Box<str>,
+        /// Whether it lapsed rather than left.
+        expired: bool,
+    },
+}
+
+/// A request that policy refused; the store folds them by source, method and reason.
+#[derive(Clone, Debug, Serialize)]
+pub struct Refusal {
+    /// When.
+    pub at: Timestamp,
+    /// Whose, once known; else empty.
+    pub account: Box<str>,
+    /// From where.
+    pub source: SocketAddr,
+    /// Transport, lower case.
+    pub transport: &'static str,
+    /// SIP method.
+    pub method: &'static str,
+    /// From URI.
+    pub from: Box<str>,
+    /// Request-URI.
+    pub to: Box<str>,
+    /// What the sender calls itself.
+    pub user_agent: Box<str>,
+    /// Answer sent.
+    pub sip_code: u16,
+    /// Why.
+    pub reason: routing::reason::Reason,
+    /// What would have been right.
+    pub near_misses: Vec<NearMiss>,
+}
+
+/// Something that almost matched.
+#[derive(Clone, Debug, Serialize)]
+pub struct NearMiss {
+    /// Resource and id, `connection con_…`.
+    pub resource: Box<str>,
+    /// The field.
+    pub field: &'static str,
+    /// What the request had.
+    pub have: Box<str>,
+    /// What the configuration wants.
+    pub want: Box<str>,
+}
+
+/// Counters of a shard since its start, and gauges of now.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Figures {
+    /// Messages received, by method or code class.
+    pub messages_in: Vec<(&'static str, u64)>,
+    /// Messages sent, by method or code class.
+    pub messages_out: Vec<(&'static str, u64)>,
+    /// Retransmissions received.
+    pub retransmissions_in: u64,
+    /// Retransmissions sent.
+    pub retransmissions_out: u64,
+    /// Datagrams and stream messages that were no SIP.
+    pub malformed: u64,
+    /// Calls in progress.
+    pub calls_active: u64,
+    /// Calls ended, by outcome.
+    pub calls: Vec<(&'static str, u64)>,
+    /// Refusals, by reason code.
+    pub refused: Vec<(&'static str, u64)>,
+    /// Bindings.
+    pub bindings: u64,
+    /// Transactions in progress.
+    pub transactions: u64,
+    /// Panics caught at the boundary of the shard.
+    pub incidents: u64,
+    /// Media ports leased.
+    pub media_ports_used: u64,
+    /// Media ports there are.
+    pub media_ports: u64,
+}

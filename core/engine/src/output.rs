@@ -1,0 +1,107 @@
+//! What follows from an input: everything a shard wants done, as plain data in the order it happened.
+
+use std::net::{IpAddr, SocketAddr};
+
+use b2bua::{CallRecord, OpenCall};
+use registrar::BindingRow;
+use sip_stack::transport::Flow;
+
+use crate::control::{Answer, Event, Refusal};
+use crate::owner::ShardMessage;
+
+/// One thing to be done by the host.
+#[derive(Debug)]
+pub enum Output {
+    /// Send these bytes of the outbox's arena over this flow; connect first where the transport needs it.
+    Send {
+        /// Where to.
+        flow: Flow,
+        /// Start of the message in [`Outbox::bytes`].
+        start: usize,
+        /// Its end.
+        end: usize,
+    },
+    /// Resolve this host name to addresses; answered by `Input::Located` under the same number.
+    Locate {
+        /// Number of the question.
+        id: u64,
+        /// Host name.
+        host: Box<str>,
+    },
+    /// For the media workers.
+    Media(media::Command),
+    /// For the disk.
+    Persist(Persist),
+    /// For `/events`.
+    Announce(Event),
+    /// The answer to a question of the office.
+    Answer {
+        /// Number of the question.
+        id: u64,
+        /// The answer.
+        answer: Answer,
+    },
+    /// For another shard.
+    ToShard {
+        /// Which.
+        shard: u8,
+        /// What.
+        message: ShardMessage,
+    },
+    /// Close this stream: its peer broke the framing.
+    Disconnect {
+        /// Which.
+        flow: Flow,
+    },
+}
+
+/// What the store keeps, by durability class.
+#[derive(Clone, Debug)]
+pub enum Persist {
+    /// A binding was made or would lapse in the store before its next refresh.
+    Binding(Box<BindingRow>),
+    /// A binding is gone.
+    BindingGone {
+        /// Id of the connection.
+        connection: Box<str>,
+        /// Contact URI.
+        contact: Box<str>,
+    },
+    /// A call has begun or was answered: the marker that lets history close it after a crash.
+    Open(Box<OpenCall>),
+    /// A call has ended.
+    Record(Box<CallRecord>),
+    /// Policy refused a request.
+    Refused(Box<Refusal>),
+}
+
+/// Where outputs are collected: owned by the host, emptied after every batch, so steady state allocates nothing.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// What is to be done, in order.
+    pub outputs: Vec<Output>,
+    /// Bytes of the messages to be sent.
+    pub bytes: Vec<u8>,
+}
+
+impl Outbox {
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.outputs.clear();
+        self.bytes.clear();
+    }
+}
+
+/// Addresses found for a host name.
+#[derive(Clone, Debug)]
+pub struct Located {
+    /// Number of the question.
+    pub id: u64,
+    /// Addresses, in order of preference; empty if there is none.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// The source of a packet in words, for records.
+pub fn source_text(transport: &str, source: SocketAddr) -> String {
+    format!("{transport}:{source}")
+}

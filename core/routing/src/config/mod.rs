@@ -1,0 +1,26 @@
+//! The rows an installation is configured with, exactly as the API shows them.
+//!
+//! Plain data: parsing and checking of what people type happens at the API's edge, compiled forms live in
+//! [`crate::table`]. Secrets ride along in fields that serialisation skips.
+
+mod account;
+mod connection;
+mod delta;
+mod domain;
+mod id;
+mod limits;
+mod number;
+mod secret;
+
+pub use account::{Account, Emergency, Quota, Retention};
+pub use connection::{
+    CallerIdFault, Connection, DialAction, Dialled, DidIn, DtmfMode, FailurePolicy, HeaderRules, IpPolicy, Kind, Latching,
+    MediaMode, MediaProfile, NumberFormat, NumberFormats, Peer, Probe, Rewrite, Srtp, Target, Timers, Transcode,
+    Transport,
+};
+pub use delta::{Change, Delta};
+pub use domain::{DigestAlgorithm, Domain, DomainRole};
+pub use id::{AccountId, ConnectionId, DomainId, FlowId, NumberId};
+pub use limits::{Allowance, Limits, Window};
+pub use number::NumberRow;
+pub use secret::{Credential, OutwardSecret};

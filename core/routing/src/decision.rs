@@ -1,0 +1,146 @@
+//! One decision record per call: read by the call, by `/routes/explain` and by history, so they cannot disagree.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use smallvec::SmallVec;
+
+use crate::config::{AccountId, Connection, ConnectionId};
+use crate::reason::Reason;
+
+/// Who calls, whom they reach, and every candidate that was looked at.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// Configuration revision it was made under.
+    pub revision: u64,
+    /// The account on whose behalf it was made, once known.
+    pub account: Option<AccountId>,
+    /// The connection that calls, if it is one.
+    pub caller: Option<Arc<Connection>>,
+    /// How the caller was identified.
+    pub proof: Proof,
+    /// The called user or number after rewriting.
+    pub called: String,
+    /// What happens.
+    pub outcome: Outcome,
+    /// Connections considered, in order.
+    pub candidates: SmallVec<[Candidate; 2]>,
+}
+
+/// How a caller was identified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// Digest credentials.
+    Digest,
+    /// A trunk's own host, under that trunk's policy.
+    Host,
+    /// Source address of a connection.
+    Source,
+    /// The account's allowed sources.
+    AccountSource,
+    /// A connection named by the question, or a call of our own.
+    Given,
+    /// Nobody yet.
+    None,
+}
+
+/// What happens to the call.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Answered by ourselves.
+    Serve(Service),
+    /// Rings these, one after the other.
+    Ring(SmallVec<[Destination; 2]>),
+    /// Must prove who it is.
+    Challenge,
+    /// Refused.
+    Refuse(Reason),
+}
+
+/// A service that we answer ourselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// Sends the caller's audio back.
+    Echo,
+    /// 1004 Hz.
+    Milliwatt,
+}
+
+/// A connection to ring and what to call there.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The connection.
+    pub connection: Arc<Connection>,
+    /// The user part of the Request-URI for peers; devices are rung at their contacts.
+    pub number: String,
+    /// Whether the call leaves by a dial pattern.
+    pub outbound: bool,
+    /// The caller id to present, where it differs from the caller's own.
+    pub caller_id: Option<String>,
+}
+
+/// One connection that was considered.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Whether it is among the destinations.
+    pub taken: bool,
+    /// Why not, or why.
+    pub reason: Verdict,
+}
+
+/// Why a candidate was taken or passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Taken: it is the user that was dialled.
+    User,
+    /// Taken: the number points at it.
+    Number,
+    /// Taken: default target of the caller.
+    DefaultTarget,
+    /// Taken: its dial pattern matches.
+    Pattern,
+    /// Passed over: its dial pattern does not match.
+    PatternDiffers,
+    /// Passed over: it has no dial pattern.
+    NoPattern,
+    /// Passed over: disabled.
+    Disabled,
+    /// Passed over: the call came from it.
+    CameFromIt,
+    /// Passed over: the caller may not use it.
+    NotOffered,
+    /// Passed over: refused for this reason.
+    Refused(Reason),
+}
+
+impl Verdict {
+    /// The reason code shown with it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::User | Self::Number | Self::DefaultTarget | Self::Pattern => "OK",
+            Self::PatternDiffers | Self::NoPattern | Self::NotOffered | Self::CameFromIt => Reason::NoRoute.code(),
+            Self::Disabled => Reason::Disabled.code(),
+            Self::Refused(reason) => reason.code(),
+        }
+    }
+
+    /// One sentence for people.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::User => "the dialled user",
+            Self::Number => "the number points at it",
+            Self::DefaultTarget => "default target of the connection that calls",
+            Self::Pattern => "its dial pattern matches",
+            Self::PatternDiffers => "its dial pattern does not match",
+            Self::NoPattern => "it has no dial pattern",
+            Self::Disabled => "it is disabled",
+            Self::CameFromIt => "the call came from it",
+            Self::NotOffered => "the caller may not use it",
+            Self::Refused(reason) => reason.text(),
+        }
+    }
+}
