@@ -1,0 +1,41 @@
+# Every target sets up what it needs (Debian packages by apt, as root or with sudo) and can be run again.
+
+BUILD_NEEDS = --cargo cc=gcc /usr/include/stdlib.h=libc6-dev
+ARGS ?=
+
+help:
+	@echo 'make run      build the server and start it on ./trunkline-data (make run ARGS="--http 127.0.0.1:8081")'
+	@echo 'make test     what every change must pass: fmt, clippy, tests, tidy, documentation; minutes'
+	@echo 'make interop  calls with Asterisk, baresip and SIPp through the server; root and Debian, about 1 GB once'
+	@echo 'make bench    the server beside Kamailio and rtpengine under the same load; root and Debian'
+
+run: build-needs
+	cargo build --release --bin trunkline
+	exec "$${CARGO_TARGET_DIR:-target}/release/trunkline" --data ./trunkline-data $(ARGS)
+
+test: fmt clippy unit tidy doc
+
+# The parts of `make test`, for use one by one.
+fmt: build-needs
+	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	cargo fmt --all --check
+clippy: build-needs
+	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+	cargo clippy --workspace --all-targets -- -D warnings
+unit: build-needs
+	cargo test --workspace
+tidy: build-needs
+	cargo xtask tidy
+doc: build-needs
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
+
+interop: build-needs
+	test/interop/run $(ARGS)
+
+bench: build-needs
+	test/bench/run $(ARGS)
+
+build-needs:
+	@xtask/need $(BUILD_NEEDS)
+
+.PHONY: help run test fmt clippy unit tidy doc interop bench build-needs
