@@ -1,0 +1,205 @@
+//! What is wrong with a request, as the answer it deserves (RFC 3261 §8.2, §16.3 step 1, §20; RFC 4475, RFC 5118).
+//!
+//! Only what a server needs to trust is looked at; unknown header fields, dates and bodies are not. Responses have
+//! no defects: one that could not be matched or is garbled is refused by parsing already.
+
+use crate::header::{NameAddr, Params, Via, is_star};
+use crate::{Message, Name, Scheme, Uri, lex};
+
+/// A reason to refuse a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Defect {
+    /// The status code of the answer.
+    pub code: u16,
+    /// Its reason phrase.
+    pub text: &'static str,
+}
+
+impl Defect {
+    pub(crate) const VERSION: Self = Self { code: 505, text: "Version Not Supported" };
+
+    pub(crate) const fn bad(text: &'static str) -> Self {
+        Self { code: 400, text }
+    }
+}
+
+pub(crate) fn find(message: &Message<'_>) -> Option<Defect> {
+    if !message.is_request() {
+        return None;
+    }
+    message
+        .flaw()
+        .or_else(|| presence(message).or_else(|| request_uri(message.uri())).map(Defect::bad))
+        .or_else(|| numbers(message).or_else(|| addresses(message)).map(Defect::bad))
+}
+
+/// Whether a response can be matched to a request and its numbers are numbers (RFC 4475 §3.1.2.5).
+pub(crate) fn is_usable_response(message: &Message<'_>) -> bool {
+    message.flaw().is_none()
+        && presence(message).is_none()
+        && message.cseq().is_some()
+        && message.via().is_some()
+}
+
+/// Header fields every message needs, and those none may have twice.
+fn presence(message: &Message<'_>) -> Option<&'static str> {
+    let mut seen = 0u128;
+    for (name, _, _) in message.all() {
+        let bit = 1 << name as u32;
+        if seen & bit != 0
+            && let Some(text) = repeated(name)
+        {
+            return Some(text);
+        }
+        seen |= bit;
+    }
+    let required = [
+        (Name::Via, "No Via header field"),
+        (Name::From, "No From header field"),
+        (Name::To, "No To header field"),
+        (Name::CallId, "No Call-ID header field"),
+        (Name::CSeq, "No CSeq header field"),
+    ];
+    let missing = required.iter().find(|(name, _)| seen & (1 << *name as u32) == 0);
+    if let Some((_, text)) = missing {
+        return Some(text);
+    }
+    message.call_id().is_empty().then_some("Empty Call-ID")
+}
+
+const fn repeated(name: Name) -> Option<&'static str> {
+    Some(match name {
+        Name::CSeq => "Two CSeq header fields",
+        Name::CallId => "Two Call-ID header fields",
+        Name::ContentType => "Two Content-Type header fields",
+        Name::Event => "Two Event header fields",
+        Name::Expires => "Two Expires header fields",
+        Name::From => "Two From header fields",
+        Name::MaxForwards => "Two Max-Forwards header fields",
+        Name::RAck => "Two RAck header fields",
+        Name::ReferTo => "Two Refer-To header fields",
+        Name::Replaces => "Two Replaces header fields",
+        Name::SessionExpires => "Two Session-Expires header fields",
+        Name::To => "Two To header fields",
+        _ => return None,
+    })
+}
+
+fn request_uri(uri: &[u8]) -> Option<&'static str> {
+    if uri.first() == Some(&b'<') {
+        return Some("Request-URI in angle brackets");
+    }
+    if uri.iter().any(|c| lex::is_blank(*c)) {
+        return Some("Blanks in the Request-URI");
+    }
+    match Uri::parse(uri) {
+        None => Some("Request-URI cannot be parsed"),
+        Some(uri) if !uri.headers.is_empty() => Some("Header fields in the Request-URI"),
+        Some(_) => None,
+    }
+}
+
+fn numbers(message: &Message<'_>) -> Option<&'static str> {
+    match (message.cseq(), message.start()) {
+        (None, _) => return Some("CSeq is not a number below 2^31 and a method"),
+        (Some((_, method)), crate::StartLine::Request { token, .. }) if method != *token => {
+            return Some("CSeq method does not match the request");
+        }
+        _ => {}
+    }
+    if message.field(Name::MaxForwards).is_some() && message.max_forwards().is_none() {
+        return Some("Max-Forwards is not in 0..255");
+    }
+    if message.field(Name::Expires).is_some_and(is_overlarge) {
+        return Some("Expires is larger than 2^32-1");
+    }
+    None
+}
+
+/// A number, but larger than the 32 bits delta-seconds have (RFC 3261 §20.19).
+fn is_overlarge(value: &[u8]) -> bool {
+    lex::is_digits(value) && lex::decimal(value).is_none_or(|n| n > u64::from(u32::MAX))
+}
+
+fn addresses(message: &Message<'_>) -> Option<&'static str> {
+    for name in [Name::From, Name::To] {
+        let value = message.field(name)?;
+        if lex::find_outside(value, |c| c == b',').is_some() {
+            return Some("A comma outside quotes in From or To");
+        }
+        if let Some(text) = address(value) {
+            return Some(text);
+        }
+    }
+    for line in message.fields(Name::Contact).filter(|line| !is_star(line)) {
+        for element in elements(line) {
+            if let Some(text) = address(element) {
+                return Some(text);
+            }
+            let expires = NameAddr::parse(element).and_then(|contact| contact.param(b"expires"));
+            if expires.is_some_and(is_overlarge) {
+                return Some("A contact expires later than 2^32-1 seconds");
+            }
+        }
+    }
+    for element in message.fields(Name::Via).flat_map(elements) {
+        match Via::parse(element) {
+            Some(via) if are_params(via.params) => {}
+            _ => return Some("Via cannot be parsed"),
+        }
+    }
+    None
+}
+
+/// The elements of a list, empty ones included.
+fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(line);
+    core::iter::from_fn(move || {
+        let line = rest?;
+        match lex::find_outside(line, |c| c == b',') {
+            Some(at) => {
+                rest = line.get(at + 1..);
+                line.get(..at)
+            }
+            None => rest.take(),
+        }
+    })
+}
+
+/// What is wrong with a `name-addr` or `addr-spec` and its parameters.
+fn address(value: &[u8]) -> Option<&'static str> {
+    if value.first() == Some(&b'"') && lex::quoted_len(value).is_none() {
+        return Some("A quoted string is not closed");
+    }
+    let Some(address) = NameAddr::parse(value) else { return Some("An address cannot be parsed") };
+    let bracketed = memchr::memchr(b'<', value).is_some();
+    let quoted = value.first() == Some(&b'"');
+    if !quoted && address.display.iter().any(|c| matches!(c, b',' | b';' | b':' | b'@' | b'"')) {
+        return Some("A display name needs quotes");
+    }
+    if !is_tight(value, address.uri) {
+        return Some("Blanks around or in a URI");
+    }
+    let Some(uri) = Uri::parse(address.uri) else { return Some("A URI cannot be parsed") };
+    let sip = matches!(uri.scheme, Scheme::Sip | Scheme::Sips);
+    if !bracketed && sip && memchr::memchr(b'?', address.uri).is_some() {
+        return Some("A URI with header fields needs angle brackets");
+    }
+    (!are_params(address.params)).then_some("Parameters cannot be parsed")
+}
+
+/// Whether a bracketed URI touches its brackets and no URI contains blanks.
+fn is_tight(value: &[u8], uri: &[u8]) -> bool {
+    if uri.iter().any(|c| lex::is_blank(*c)) {
+        return false;
+    }
+    let Some(open) = lex::find_angle(value) else { return true };
+    let inside = value.get(open + 1..).unwrap_or_default();
+    inside.get(uri.len()) == Some(&b'>')
+}
+
+/// Whether every `;` is followed by a parameter with a token for its name.
+fn are_params(params: Params<'_>) -> bool {
+    let separators = lex::count_outside_quotes(params.0, b';');
+    separators == params.iter().count() && params.iter().all(|(name, _)| lex::is_token(name))
+}

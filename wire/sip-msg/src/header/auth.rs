@@ -1,0 +1,129 @@
+//! Digest challenges and credentials (RFC 3261 §22.4, RFC 7616, RFC 8760).
+//!
+//! Only the Digest scheme is read; any other yields nothing. Checking a response is in [`crate::digest`].
+
+use crate::header::list;
+use crate::lex;
+
+/// An Authorization or Proxy-Authorization value of scheme Digest. Values come without quotes, escapes left alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Credentials<'a> {
+    /// Who.
+    pub username: Option<&'a [u8]>,
+    /// The protection domain the challenge named.
+    pub realm: Option<&'a [u8]>,
+    /// The challenge's nonce.
+    pub nonce: Option<&'a [u8]>,
+    /// The digest URI.
+    pub uri: Option<&'a [u8]>,
+    /// The digest, in hexadecimal.
+    pub response: Option<&'a [u8]>,
+    /// The algorithm; MD5 if absent.
+    pub algorithm: Option<&'a [u8]>,
+    /// The client's nonce.
+    pub cnonce: Option<&'a [u8]>,
+    /// The nonce count, eight hexadecimal digits.
+    pub nc: Option<&'a [u8]>,
+    /// The quality of protection chosen.
+    pub qop: Option<&'a [u8]>,
+    /// The challenge's opaque octets.
+    pub opaque: Option<&'a [u8]>,
+}
+
+impl<'a> Credentials<'a> {
+    /// The credentials in `value`; `None` if the scheme is not Digest.
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
+        let mut c = Self::default();
+        for (name, value) in digest_params(value)? {
+            match &*name.to_lower() {
+                b"username" => c.username = Some(value),
+                b"realm" => c.realm = Some(value),
+                b"nonce" => c.nonce = Some(value),
+                b"uri" => c.uri = Some(value),
+                b"response" => c.response = Some(value),
+                b"algorithm" => c.algorithm = Some(value),
+                b"cnonce" => c.cnonce = Some(value),
+                b"nc" => c.nc = Some(value),
+                b"qop" => c.qop = Some(value),
+                b"opaque" => c.opaque = Some(value),
+                _ => {}
+            }
+        }
+        Some(c)
+    }
+}
+
+/// A WWW-Authenticate or Proxy-Authenticate value of scheme Digest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Challenge<'a> {
+    /// The protection domain.
+    pub realm: Option<&'a [u8]>,
+    /// The server's nonce.
+    pub nonce: Option<&'a [u8]>,
+    /// To be returned as it is.
+    pub opaque: Option<&'a [u8]>,
+    /// The algorithm; MD5 if absent.
+    pub algorithm: Option<&'a [u8]>,
+    /// The qualities of protection offered, comma-separated.
+    pub qop: Option<&'a [u8]>,
+    /// Whether only the nonce was too old.
+    pub stale: bool,
+}
+
+impl<'a> Challenge<'a> {
+    /// The challenge in `value`; `None` if the scheme is not Digest.
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
+        let mut c = Self::default();
+        for (name, value) in digest_params(value)? {
+            match &*name.to_lower() {
+                b"realm" => c.realm = Some(value),
+                b"nonce" => c.nonce = Some(value),
+                b"opaque" => c.opaque = Some(value),
+                b"algorithm" => c.algorithm = Some(value),
+                b"qop" => c.qop = Some(value),
+                b"stale" => c.stale = value.eq_ignore_ascii_case(b"true"),
+                _ => {}
+            }
+        }
+        Some(c)
+    }
+
+    /// Whether the quality of protection `auth` is offered.
+    pub fn offers_auth(&self) -> bool {
+        self.qop.is_some_and(|qop| list(qop).any(|q| q.eq_ignore_ascii_case(b"auth")))
+    }
+}
+
+/// `value` without the backslashes of quoted pairs, appended to `out`.
+pub fn unescape(value: &[u8], out: &mut Vec<u8>) {
+    let mut octets = value.iter();
+    while let Some(c) = octets.next() {
+        match c {
+            b'\\' => out.extend(octets.next()),
+            c => out.push(*c),
+        }
+    }
+}
+
+/// A parameter name, to be compared in lower case.
+struct ParamName<'a>(&'a [u8]);
+
+impl ParamName<'_> {
+    /// In lower case, cut to a length no name of interest has.
+    fn to_lower(&self) -> smallvec::SmallVec<[u8; 16]> {
+        self.0.iter().take(16).map(u8::to_ascii_lowercase).collect()
+    }
+}
+
+/// Names and values after the scheme; `None` if that is not Digest.
+fn digest_params(value: &[u8]) -> Option<impl Iterator<Item = (ParamName<'_>, &[u8])>> {
+    let value = lex::trim(value);
+    let (scheme, rest) = lex::cut(value, value.iter().position(|c| lex::is_blank(*c))?);
+    if !scheme.eq_ignore_ascii_case(b"Digest") {
+        return None;
+    }
+    Some(list(rest).filter_map(|param| {
+        let (name, value) = lex::split_once(param, b'=');
+        Some((ParamName(lex::trim_end(name)), lex::unquote(lex::trim_start(value?))))
+    }))
+}

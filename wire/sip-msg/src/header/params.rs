@@ -1,0 +1,91 @@
+//! Parameters behind a value or inside a URI: `;name=value;flag` (RFC 3261 §7.3.1, §19.1.1).
+//!
+//! Names compare without regard to case. Quotes around a value are taken off, escapes inside are left alone.
+
+use crate::lex;
+
+/// The parameters of one value, from the first `;` on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Params<'a>(pub &'a [u8]);
+
+impl<'a> Params<'a> {
+    /// The parameter called `name`: `None` if absent, `Some(None)` if it has no value.
+    #[expect(
+        clippy::option_option,
+        reason = "absent, present without a value and present with one all occur"
+    )]
+    pub fn get(&self, name: &[u8]) -> Option<Option<&'a [u8]>> {
+        self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The value of the parameter called `name`, if it is there and has one.
+    pub fn value(&self, name: &[u8]) -> Option<&'a [u8]> {
+        self.get(name).flatten()
+    }
+
+    /// Names and values in order; empty parameters are skipped.
+    pub fn iter(&self) -> ParamIter<'a> {
+        ParamIter { rest: self.0 }
+    }
+}
+
+impl<'a> IntoIterator for Params<'a> {
+    type Item = (&'a [u8], Option<&'a [u8]>);
+    type IntoIter = ParamIter<'a>;
+
+    fn into_iter(self) -> ParamIter<'a> {
+        self.iter()
+    }
+}
+
+/// Iterator over parameters; see [`Params::iter`].
+#[derive(Clone, Debug)]
+pub struct ParamIter<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> ParamIter<'a> {
+    /// The next parameter as written, without its `;` and the blanks around it.
+    pub(crate) fn next_raw(&mut self) -> Option<&'a [u8]> {
+        while !self.rest.is_empty() {
+            let (raw, rest) = lex::cut(self.rest, segment_len(self.rest));
+            self.rest = rest.get(1..).unwrap_or_default();
+            let raw = lex::trim(raw);
+            if !raw.is_empty() {
+                return Some(raw);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> Iterator for ParamIter<'a> {
+    type Item = (&'a [u8], Option<&'a [u8]>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_raw().map(split)
+    }
+}
+
+/// One parameter as name and value.
+pub(crate) fn split(raw: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let (name, value) = lex::split_once(raw, b'=');
+    (lex::trim_end(name), value.map(|v| lex::unquote(lex::trim(v))))
+}
+
+/// How far the parameter at the start of `s` reaches: to the next `;` outside quotes. An unclosed quote swallows
+/// the rest.
+fn segment_len(s: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(found) = s.get(at..).and_then(|rest| memchr::memchr2(b';', b'"', rest)) {
+        at += found;
+        match s.get(at..) {
+            Some(rest @ [b'"', ..]) => match lex::quoted_len(rest) {
+                Some(len) => at += len,
+                None => return s.len(),
+            },
+            _ => return at,
+        }
+    }
+    s.len()
+}

@@ -1,0 +1,57 @@
+//! The Via header field (RFC 3261 §20.42, RFC 3581 for `rport`).
+//!
+//! Protocol name and version are read over: a request in another version still needs its answer routed.
+
+use crate::header::Params;
+use crate::lex;
+
+/// One Via value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Via<'a> {
+    /// The transport as written, such as `UDP`.
+    pub transport: &'a [u8],
+    /// Host of the sent-by; an IPv6 reference keeps its brackets.
+    pub host: &'a [u8],
+    /// Port of the sent-by.
+    pub port: Option<u16>,
+    /// Everything from the first `;` on.
+    pub params: Params<'a>,
+}
+
+impl<'a> Via<'a> {
+    /// One Via value; of a comma-separated list, the first.
+    pub fn parse(value: &'a [u8]) -> Option<Self> {
+        let value = crate::header::list(value).next()?;
+        let (name, rest) = lex::split_once(value, b'/');
+        let (version, rest) = lex::split_once(rest?, b'/');
+        if !lex::is_token(lex::trim(name)) || !lex::is_token(lex::trim(version)) {
+            return None;
+        }
+        let rest = lex::trim_start(rest?);
+        let (transport, rest) = lex::cut(rest, rest.iter().position(|c| lex::is_blank(*c))?);
+        if !lex::is_token(transport) {
+            return None;
+        }
+        let rest = lex::trim_start(rest);
+        let (sent_by, params) = lex::cut(rest, memchr::memchr(b';', rest).unwrap_or(rest.len()));
+        let (host, port) = crate::uri::host_port(lex::trim(sent_by))?;
+        Some(Self { transport, host, port, params: Params(params) })
+    }
+
+    /// The branch; `None` before RFC 3261.
+    pub fn branch(&self) -> Option<&'a [u8]> {
+        self.params.value(b"branch")
+    }
+
+    /// The address the request came from, as some server noted it.
+    pub fn received(&self) -> Option<&'a [u8]> {
+        self.params.value(b"received")
+    }
+
+    /// `Some(None)`: the sender asks for its port; `Some(Some(_))`: some server noted it.
+    #[expect(clippy::option_option, reason = "absent, asked for and filled in all occur")]
+    pub fn rport(&self) -> Option<Option<u16>> {
+        let value = self.params.get(b"rport")?;
+        Some(value.and_then(lex::decimal).and_then(|port| u16::try_from(port).ok()))
+    }
+}

@@ -1,0 +1,140 @@
+//! The few lexical rules everything else shares (RFC 3261 §25.1): blanks, tokens, decimals, quoted strings.
+//!
+//! All functions take octets, never text, and never fail on any input.
+
+/// Whether `c` is linear white space, line ends of a folded value included.
+pub(crate) const fn is_blank(c: u8) -> bool {
+    matches!(c, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Whether `c` may stand in a token.
+pub(crate) const fn is_token_char(c: u8) -> bool {
+    c.is_ascii_alphanumeric()
+        || matches!(c, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+}
+
+/// Whether `s` is a token: not empty and nothing but token characters.
+pub(crate) fn is_token(s: &[u8]) -> bool {
+    !s.is_empty() && s.iter().all(|c| is_token_char(*c))
+}
+
+/// `s` without blanks at its start.
+pub(crate) fn trim_start(mut s: &[u8]) -> &[u8] {
+    while let [c, rest @ ..] = s
+        && is_blank(*c)
+    {
+        s = rest;
+    }
+    s
+}
+
+/// `s` without blanks at its end.
+pub(crate) fn trim_end(mut s: &[u8]) -> &[u8] {
+    while let [rest @ .., c] = s
+        && is_blank(*c)
+    {
+        s = rest;
+    }
+    s
+}
+
+/// `s` without blanks at either end.
+pub(crate) fn trim(s: &[u8]) -> &[u8] {
+    trim_end(trim_start(s))
+}
+
+/// `s` cut at `at`; everything and nothing when `at` lies outside.
+pub(crate) fn cut(s: &[u8], at: usize) -> (&[u8], &[u8]) {
+    s.split_at_checked(at).unwrap_or((s, &[]))
+}
+
+/// `s` cut around the first `sep`: what precedes it, and what follows if there is one.
+pub(crate) fn split_once(s: &[u8], sep: u8) -> (&[u8], Option<&[u8]>) {
+    match memchr::memchr(sep, s) {
+        Some(at) => (cut(s, at).0, s.get(at + 1..)),
+        None => (s, None),
+    }
+}
+
+/// `s` as a decimal number: digits only, at least one; `None` on anything else or beyond 64 bits.
+pub(crate) fn decimal(s: &[u8]) -> Option<u64> {
+    if s.is_empty() {
+        return None;
+    }
+    s.iter().try_fold(0u64, |n, c| match c {
+        b'0'..=b'9' => n.checked_mul(10)?.checked_add(u64::from(c - b'0')),
+        _ => None,
+    })
+}
+
+/// Whether `s` consists of digits, however many.
+pub(crate) fn is_digits(s: &[u8]) -> bool {
+    !s.is_empty() && s.iter().all(u8::is_ascii_digit)
+}
+
+/// The length of the quoted string `s` opens with, both quotes included; `None` if it is never closed.
+pub(crate) fn quoted_len(s: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', s.get(at..)?)?;
+        match s.get(at)? {
+            b'"' => return Some(at + 1),
+            _ => at += 2,
+        }
+    }
+}
+
+/// `s` without the quotes around it, if it has any.
+pub(crate) fn unquote(s: &[u8]) -> &[u8] {
+    match s {
+        [b'"', inner @ .., b'"'] => inner,
+        _ => s,
+    }
+}
+
+/// Where the first of the octets for which `stop` holds stands outside quotes and angle brackets.
+pub(crate) fn find_outside(s: &[u8], stop: impl Fn(u8) -> bool) -> Option<usize> {
+    let (mut at, mut angle) = (0, false);
+    while let Some(c) = s.get(at) {
+        match c {
+            b'"' if !angle => {
+                at += quoted_len(s.get(at..)?)?;
+                continue;
+            }
+            b'<' => angle = true,
+            b'>' => angle = false,
+            c if !angle && stop(*c) => return Some(at),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// Where the `<` of a `name-addr` stands: the first one outside quotes.
+pub(crate) fn find_angle(s: &[u8]) -> Option<usize> {
+    let display = match s.first() {
+        Some(b'"') => quoted_len(s)?,
+        _ => 0,
+    };
+    Some(display + memchr::memchr(b'<', s.get(display..)?)?)
+}
+
+/// How often `wanted` occurs outside quotes; inside an unclosed quote nothing counts.
+pub(crate) fn count_outside_quotes(s: &[u8], wanted: u8) -> usize {
+    let (mut at, mut count) = (0, 0);
+    while let Some(found) = s.get(at..).and_then(|rest| memchr::memchr2(wanted, b'"', rest)) {
+        at += found;
+        match s.get(at..) {
+            Some(rest @ [b'"', ..]) => match quoted_len(rest) {
+                Some(len) => at += len,
+                None => return count,
+            },
+            _ => {
+                count += 1;
+                at += 1;
+            }
+        }
+    }
+    count
+}

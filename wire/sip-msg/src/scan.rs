@@ -1,0 +1,82 @@
+//! Just enough of a message to route it to its owner, without indexing it (RFC 3261 §17.1.3, §17.2.3, §12.2.2).
+//!
+//! Judges nothing: what it returns for a broken message is whatever stood there. A full parse decides.
+
+use crate::parse::{fold, next_line, skip_line_ends};
+use crate::{Method, Name, NameAddr, Via, lex};
+
+/// What routing needs; empty where the message has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scan<'a> {
+    /// The method, for a request.
+    pub request: Option<Method>,
+    /// The branch of the topmost Via.
+    pub branch: &'a [u8],
+    /// The tag of To.
+    pub to_tag: &'a [u8],
+    /// The Call-ID.
+    pub call_id: &'a [u8],
+    /// The URI of To.
+    pub to_uri: &'a [u8],
+}
+
+/// Reads a datagram or framed message; `None` if its first line is that of no SIP message.
+pub fn scan(bytes: &[u8]) -> Option<Scan<'_>> {
+    let bytes = skip_line_ends(bytes);
+    let (line, mut at) = next_line(bytes, 0)?;
+    let request = match line {
+        [b'S', b'I', b'P', b'/', ..] => None,
+        _ => Some(Method::from_bytes(line.get(..memchr::memchr(b' ', line)?)?)),
+    };
+    let mut scan = Scan { request, branch: &[], to_tag: &[], call_id: &[], to_uri: &[] };
+    let mut missing = 3;
+    while missing > 0
+        && let Some((line, next)) = next_line(bytes, at)
+        && !line.is_empty()
+    {
+        let folded = fold(bytes, next);
+        let name = wanted(line);
+        if let Some(name) = name {
+            let line = if folded == next { line } else { bytes.get(at..folded)? };
+            let value = lex::trim(lex::split_once(line, b':').1?);
+            missing -= usize::from(scan.take(name, value));
+        }
+        at = folded;
+    }
+    Some(scan)
+}
+
+impl<'a> Scan<'a> {
+    /// Notes a value; whether it was the first of its name.
+    fn take(&mut self, name: Name, value: &'a [u8]) -> bool {
+        match name {
+            Name::Via if self.branch.is_empty() => {
+                self.branch = Via::parse(value).and_then(|via| via.branch()).unwrap_or_default();
+                !self.branch.is_empty()
+            }
+            Name::To if self.to_uri.is_empty() => {
+                if let Some(to) = NameAddr::parse(value) {
+                    self.to_uri = to.uri;
+                    self.to_tag = to.tag().unwrap_or_default();
+                }
+                !self.to_uri.is_empty()
+            }
+            Name::CallId if self.call_id.is_empty() => {
+                self.call_id = value;
+                !value.is_empty()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The name of a header line if it is one of the three of interest.
+fn wanted(line: &[u8]) -> Option<Name> {
+    if !matches!(line.first()? | 0x20, b'v' | b't' | b'c' | b'i') {
+        return None;
+    }
+    let (name, value) = lex::split_once(line, b':');
+    value?;
+    let name = Name::from_bytes(lex::trim_end(name));
+    matches!(name, Name::Via | Name::To | Name::CallId).then_some(name)
+}

@@ -1,0 +1,179 @@
+//! SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966).
+//!
+//! Parsing is strict about structure (scheme, host, port) and lenient about the octets in user parts. Other schemes
+//! are recognised, not taken apart. Nothing is unescaped unless asked for.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::header::Params;
+use crate::lex;
+
+mod equality;
+
+/// The scheme of a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// `sip:`.
+    Sip,
+    /// `sips:`.
+    Sips,
+    /// `tel:`.
+    Tel,
+    /// Any other.
+    Other,
+}
+
+/// A URI in parts; all parts as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uri<'a> {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The user, escapes left alone; of a tel URI, the number.
+    pub user: Option<&'a [u8]>,
+    /// The password.
+    pub password: Option<&'a [u8]>,
+    /// The host, an IPv6 reference with its brackets; empty for tel and other schemes.
+    pub host: &'a [u8],
+    /// The port, if written.
+    pub port: Option<u16>,
+    /// The URI's own parameters.
+    pub params: Params<'a>,
+    /// What follows the `?`.
+    pub headers: &'a [u8],
+}
+
+impl<'a> Uri<'a> {
+    /// The URI in `bytes`, which must hold nothing else.
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let (scheme, rest) = lex::split_once(bytes, b':');
+        let rest = rest?;
+        let [first, ..] = scheme else { return None };
+        let known = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.');
+        if !first.is_ascii_alphabetic() || !scheme.iter().all(known) || bytes.iter().any(|c| *c <= b' ') {
+            return None;
+        }
+        let scheme = match scheme {
+            s if s.eq_ignore_ascii_case(b"sip") => Scheme::Sip,
+            s if s.eq_ignore_ascii_case(b"sips") => Scheme::Sips,
+            s if s.eq_ignore_ascii_case(b"tel") => Scheme::Tel,
+            _ => Scheme::Other,
+        };
+        match scheme {
+            Scheme::Sip | Scheme::Sips => Self::parse_sip(scheme, rest),
+            Scheme::Tel => {
+                let (number, params) = lex::cut(rest, memchr::memchr(b';', rest).unwrap_or(rest.len()));
+                (!number.is_empty()).then_some(Self {
+                    user: Some(number),
+                    params: Params(params),
+                    ..Self::empty(scheme)
+                })
+            }
+            Scheme::Other => Some(Self::empty(scheme)),
+        }
+    }
+
+    const fn empty(scheme: Scheme) -> Self {
+        Self { scheme, user: None, password: None, host: &[], port: None, params: Params(&[]), headers: &[] }
+    }
+
+    fn parse_sip(scheme: Scheme, rest: &'a [u8]) -> Option<Self> {
+        // An `@` ends the user part wherever it stands: no later part may hold one unescaped.
+        let (userinfo, rest) = match memchr::memchr(b'@', rest) {
+            Some(at) => (rest.get(..at), rest.get(at + 1..)?),
+            None => (None, rest),
+        };
+        let (user, password) = match userinfo.map(|info| lex::split_once(info, b':')) {
+            Some((user, _)) if user.is_empty() => return None,
+            Some((user, password)) => (Some(user), password),
+            None => (None, None),
+        };
+        let (host_port_part, rest) = lex::cut(rest, memchr::memchr2(b';', b'?', rest).unwrap_or(rest.len()));
+        let (host, port) = host_port(host_port_part)?;
+        let (params, headers) = lex::split_once(rest, b'?');
+        Some(Self {
+            scheme,
+            user,
+            password,
+            host,
+            port,
+            params: Params(params),
+            headers: headers.unwrap_or_default(),
+        })
+    }
+
+    /// The host as an address, if it is one; a mapped IPv4 address stays mapped.
+    pub fn host_ip(&self) -> Option<IpAddr> {
+        parse_ip(self.host)
+    }
+
+    /// Appends the user to `out`, escapes resolved.
+    pub fn unescape_user(&self, out: &mut Vec<u8>) {
+        out.extend(equality::Unescaped::new(self.user.unwrap_or_default()).map(|(octet, _)| octet));
+    }
+
+    /// Whether both name the same resource (RFC 3261 §19.1.4; tel: RFC 3966 §4).
+    pub fn same_as(&self, other: &Uri<'_>) -> bool {
+        equality::same(self, other)
+    }
+}
+
+/// `host` without the brackets of an IPv6 reference.
+pub fn strip_brackets(host: &[u8]) -> &[u8] {
+    match host {
+        [b'[', inner @ .., b']'] => inner,
+        _ => host,
+    }
+}
+
+/// `host`, with or without brackets, as an address. Three colons in a row count as two (RFC 5118 §4.10).
+pub fn parse_ip(host: &[u8]) -> Option<IpAddr> {
+    let host = strip_brackets(host);
+    if host.len() > 46 {
+        return None;
+    }
+    let text = str::from_utf8(host).ok()?;
+    if let Ok(ip) = text.parse() {
+        return Some(ip);
+    }
+    let (before, after) = text.split_once(":::")?;
+    let mut repaired = [0; 48];
+    let mut len = 0;
+    for part in [before.as_bytes(), b"::", after.as_bytes()] {
+        repaired.get_mut(len..len + part.len())?.copy_from_slice(part);
+        len += part.len();
+    }
+    str::from_utf8(repaired.get(..len)?).ok()?.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
+}
+
+/// Host and port of a `hostport`; blanks around the colon are allowed, as in Via.
+pub(crate) fn host_port(s: &[u8]) -> Option<(&[u8], Option<u16>)> {
+    let end = match s {
+        [b'[', ..] => memchr::memchr(b']', s)? + 1,
+        _ => memchr::memchr(b':', s).unwrap_or(s.len()),
+    };
+    let (host, rest) = lex::cut(s, end);
+    let host = lex::trim_end(host);
+    let valid = match host {
+        [b'[', inner @ .., b']'] => {
+            !inner.is_empty() && inner.iter().all(|c| c.is_ascii_hexdigit() || matches!(c, b':' | b'.'))
+        }
+        _ => {
+            !host.is_empty()
+                && host.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_'))
+        }
+    };
+    if !valid {
+        return None;
+    }
+    match lex::trim_start(rest) {
+        [] => Some((host, None)),
+        [b':', port @ ..] => {
+            let port = u16::try_from(lex::decimal(lex::trim_start(port))?).ok()?;
+            Some((host, Some(port)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
