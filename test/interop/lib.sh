@@ -1,0 +1,106 @@
+# What every scenario uses: the server under test with a fresh data folder, its API, phones, measurements.
+# A scenario is a script that sources this file, sets things up, and makes `check`s.
+INTEROP=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$INTEROP/lab/lab.sh"
+set +e
+: "${TRUNKLINE:?run scenarios by test/interop/run}" "${RESULTS:=/dev/null}"
+LAB=$INTEROP/lab TOOLS=$INTEROP/lab/tools
+SIP=127.0.0.1:5060 HTTP=127.0.0.1:8080          # the server
+ITSP=127.0.0.13                                 # Asterisk as a carrier
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/trunkline-interop-XXXXXX") DATA=$WORK/data
+started=()                                      # scripts and names, to be stopped at the end
+
+finish() {
+    local s
+    for s in "${started[@]}"; do "$LAB/${s%% *}" stop "${s#* }" 2>/dev/null; done
+    stop trunkline
+    if [ -n "${KEEP:-}" ]; then say "kept: $WORK"; else rm -rf "$WORK"; fi
+}
+trap finish EXIT
+trap 'exit 143' TERM INT
+
+# check NAME COMMAND... : passes when the command succeeds; what it prints is the detail.
+check() {
+    local name=$1 t0 ms detail r=ok width=110; shift; t0=$(now_ms)
+    detail=$("$@" 2>&1) || { r=FAIL; width=900; }
+    ms=$(( $(now_ms) - t0 ))
+    printf '%-4s %-58s %6d ms  %s\n' "$r" "$name" "$ms" "$(tr '\n' ' ' <<< "$detail" | cut -c1-$width)" | tee -a "$RESULTS"
+    [ "$r" = ok ]
+}
+
+# --- the server
+
+# server [FLAG...] : starts it on $DATA; the first time it makes $KEY.
+server() {
+    start trunkline "$WORK/server.log" "$TRUNKLINE" --data "$DATA" --http "$HTTP" --sip "udp:$SIP" --sip "tcp:$SIP" \
+        --media-ports 20000-20999 "$@"
+    wait_for 20 ready || { tail -20 "$WORK/server.log" >&2; return 1; }
+    [ -n "${KEY:-}" ] || KEY=$("$TRUNKLINE" key create --data "$DATA" --scopes admin) || return 1
+    echo "pid $(pid_of trunkline)"
+}
+ready() { alive trunkline && python3 "$TOOLS/api.py" "http://$HTTP" "" GET /readyz; }
+server_pid() { pid_of trunkline; }
+# kill9 : the process dies as by a power cut.
+kill9() { local pid; pid=$(pid_of trunkline); alive trunkline && kill -KILL "$pid"; wait_for 5 gone; rm -f "$PIDS/trunkline.pid"; }
+gone() { ! alive trunkline; }
+still_alive() { alive trunkline && ready; }
+# memory : resident kB of the server
+memory() { awk '/VmRSS/ { print $2 }' "/proc/$(server_pid)/status"; }
+
+# api METHOD PATH [JSON] : the body; fails on 4xx and 5xx.   pick PATH : a value of the JSON on stdin.
+api() { python3 "$TOOLS/api.py" "http://$HTTP/api/v1" "$KEY" "$@"; }
+pick() { python3 "$TOOLS/api.py" pick "$@"; }
+
+# device USER [MORE-JSON] : a phone with the password pw-USER; prints its id.
+device() {
+    api POST /connections "{\"kind\":\"device\",\"name\":\"$1\",\"user\":\"$1\",\"password\":\"pw-$1\"${2:+,$2}}" | pick id
+}
+# trunk NAME ADDRESS [MORE-JSON] : a carrier at ADDRESS:5060; prints its id.
+trunk() {
+    api POST /connections "{\"kind\":\"trunk\",\"name\":\"$1\",\"peers\":[{\"host\":\"$2\",\"port\":5060}],
+        \"allowed_sources\":[\"$2/32\"],\"dial_pattern\":\".\"${3:+,$3}}" | pick id
+}
+# number E164 CONNECTION : calls to it go there.
+number() { api POST /numbers "{\"e164\":\"$1\",\"target\":{\"connection\":\"$2\"}}" | pick id; }
+
+# last_call FIELD=VALUE... : the newest call in history has these values; waits up to 3 s for it.
+last_call() { wait_for 3 last_call_is "$@"; last_call_is "$@"; }
+last_call_is() { api GET '/history?limit=1' | python3 "$TOOLS/api.py" expect data.0 "$@"; }
+# registered USER [CONTACT-PART] : the status of the connection shows a registration.
+registered() { wait_for 5 registered_now "$@"; registered_now "$@"; }
+registered_now() {
+    local id; id=$(api GET /connections?limit=100 | python3 "$TOOLS/api.py" find data user "$1" id) || return 1
+    api GET "/connections/$id/status" | pick registrations.0.contact | grep -F "${2:-$1}"
+}
+
+# --- peers
+
+# asterisk NAME KEY=VALUE... and baresip NAME KEY=VALUE... : as in lab/, and stopped at the end.
+asterisk() { started+=("asterisk.sh $1"); "$LAB/asterisk.sh" start "$@"; }
+baresip() { started+=("baresip.sh $1"); "$LAB/baresip.sh" start "$@"; }
+phone_do() { "$LAB/baresip.sh" do "$@"; }
+carrier() {                          # carrier NAME [KEY=VALUE...] : Asterisk at $ITSP with a trunk to the server
+    local name=$1; shift
+    asterisk "$name" addr=$ITSP trunk server=$SIP match=127.0.0.1 codecs=alaw "$@"
+}
+lab_has() { "$LAB/asterisk.sh" lab "$1" | grep -E "$2" | tail -1 | grep .; }
+wait_lab() { wait_for "$3" lab_has "$1" "$2"; lab_has "$1" "$2"; }
+
+# ua ARGS... : tools/ua.py, a scripted phone that reports in JSON what it saw on the wire.
+ua() { python3 "$TOOLS/ua.py" --server $SIP "$@"; }
+# sees 'EXPRESSION' ARGS... : runs a ua and holds its report `r` against a Python expression.
+sees() {
+    local expression=$1 report; shift
+    report=$(ua "$@") || { echo "$report"; return 1; }
+    holds "$expression" <<< "$report"
+}
+holds() { python3 "$TOOLS/ua.py" holds "$1"; }
+
+# share FILE HZ MIN : the tone HZ makes up at least MIN of the energy of FILE, for more than half a second.
+share() {
+    local j; [ -s "$1" ] || { echo "no recording"; return 1; }
+    j=$(wav report "$1" "$2") || return 1
+    echo "$j"
+    python3 -c 'import json, sys
+j = json.loads(sys.argv[1]); sys.exit(not (j["share"][sys.argv[2]] >= float(sys.argv[3]) and j["loud_seconds"] > 0.5))' "$j" "$2" "$3"
+}
