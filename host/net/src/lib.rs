@@ -1,0 +1,3 @@
+//! Sockets and the threads that drive the plane and the shards.
+
+pub mod clock;

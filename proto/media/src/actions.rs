@@ -1,0 +1,105 @@
+//! What the plane wants done, in order: sockets to bind, packets to send, events to deliver.
+//!
+//! The host hands in the same [`Actions`] again and again, so that nothing is allocated per packet. A relayed
+//! packet is not copied: its [`Payload`] says "the one you just handed in".
+
+use std::net::SocketAddr;
+
+use crate::Event;
+
+/// A socket of the plane: an index that stays the same until [`Action::Unbind`], and small enough for a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketKey(pub u32);
+
+/// One thing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Bind a UDP socket; a failure goes to [`crate::Plane::on_bind_failed`].
+    Bind {
+        /// Its name from now on.
+        socket: SocketKey,
+        /// The local address.
+        addr: SocketAddr,
+    },
+    /// Deliver an event to signalling.
+    Emit(Event),
+    /// Send a datagram; a failure goes to [`crate::Plane::on_send_failed`].
+    Send {
+        /// From this socket.
+        socket: SocketKey,
+        /// To this address.
+        to: SocketAddr,
+        /// Its bytes, found by [`Actions::bytes`].
+        payload: Payload,
+    },
+    /// Close a socket.
+    Unbind {
+        /// The socket.
+        socket: SocketKey,
+    },
+}
+
+/// The bytes of a datagram to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Bytes made by the plane.
+    Made {
+        /// Where they begin in the arena.
+        start: u32,
+        /// How many there are.
+        len: u32,
+    },
+    /// The packet that was handed in, untouched.
+    Received,
+}
+
+/// The actions of one input, and the bytes they refer to.
+#[derive(Debug, Default)]
+pub struct Actions {
+    list: Vec<Action>,
+    arena: Vec<u8>,
+}
+
+impl Actions {
+    /// None yet.
+    pub fn new() -> Self {
+        Self { list: Vec::with_capacity(64), arena: Vec::with_capacity(4096) }
+    }
+
+    /// The actions, in order.
+    pub fn list(&self) -> &[Action] {
+        &self.list
+    }
+
+    /// The bytes of a datagram; `received` is the packet that was handed in.
+    pub fn bytes<'a>(&'a self, payload: Payload, received: &'a [u8]) -> &'a [u8] {
+        match payload {
+            Payload::Received => received,
+            Payload::Made { start, len } => {
+                let start = start as usize;
+                self.arena.get(start..start + len as usize).unwrap_or(&[])
+            }
+        }
+    }
+
+    /// Forgets everything, keeping the memory.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.arena.clear();
+    }
+
+    pub(crate) fn push(&mut self, action: Action) {
+        self.list.push(action);
+    }
+
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.list.push(Action::Emit(event));
+    }
+
+    /// Room for bytes of the plane's making, filled by `fill`.
+    pub(crate) fn make(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> Payload {
+        let start = self.arena.len();
+        fill(&mut self.arena);
+        Payload::Made { start: start as u32, len: (self.arena.len() - start) as u32 }
+    }
+}

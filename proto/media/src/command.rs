@@ -1,0 +1,100 @@
+//! What signalling asks of the media plane.
+//!
+//! Signalling names its ends itself, so no command waits for an answer. Commands about an end that is not open
+//! are ignored, save [`Command::Close`], which is always answered.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// One m-line of one leg, named by signalling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndId(pub u64);
+
+/// A request to the plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Open an end on two local ports. Answered only if it fails, by [`crate::Event::Failed`].
+    Open {
+        /// Name of the new end.
+        end: EndId,
+        /// Local address.
+        bind: IpAddr,
+        /// Local RTP port; RTCP is on the next one.
+        port: u16,
+        /// Silence after which [`crate::Event::Inactive`] is told; `None` turns it off.
+        inactivity: Option<Duration>,
+    },
+    /// What the peer's latest session description says.
+    Remote {
+        /// The end.
+        end: EndId,
+        /// The description.
+        remote: Remote,
+    },
+    /// Relay between two ends. Joining one of them again takes it away from its former peer.
+    Join {
+        /// One end.
+        a: EndId,
+        /// The other.
+        b: EndId,
+    },
+    /// Let an end be served by the plane itself instead of a peer.
+    Serve {
+        /// The end.
+        end: EndId,
+        /// What it hears.
+        source: Source,
+    },
+    /// Close an end and its ports. Always answered by one [`crate::Event::Closed`].
+    Close {
+        /// The end.
+        end: EndId,
+    },
+}
+
+/// Where a peer wants its media and where it may send from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// Its RTP address; `None` while there is none, or it is 0.0.0.0: nothing is sent then.
+    pub rtp: Option<SocketAddr>,
+    /// Its RTCP address; equal to `rtp` when multiplexed (RFC 5761), `None` when it wants no RTCP.
+    pub rtcp: Option<SocketAddr>,
+    /// Where its signalling comes from.
+    pub signalling: IpAddr,
+    /// Which sources are believed.
+    pub latch: Latching,
+    /// RTP clock rate of the first codec, for the jitter; 0 means 8000.
+    pub clock_rate: u32,
+    /// Packets are expected from it; inactivity counts only then.
+    pub sends: bool,
+    /// It wants packets (its direction is `sendrecv` or `recvonly`).
+    pub receives: bool,
+    /// A re-INVITE or UPDATE brought this: another source may take over.
+    pub renegotiated: bool,
+}
+
+/// Which sources of packets are believed; `media.nat` of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Latching {
+    /// Any source.
+    Always,
+    /// The described address, any port of the described IP, the IP of the signalling.
+    #[default]
+    Auto,
+    /// Only the described address and port.
+    Never,
+}
+
+/// What an end hears that has no peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Itself.
+    Echo,
+    /// 1004 Hz at 0 dBm0.
+    Milliwatt {
+        /// 0 (PCMU) or 8 (PCMA, also taken for anything else).
+        payload_type: u8,
+    },
+    /// Nothing: packets are counted and dropped, none are sent.
+    Silence,
+}

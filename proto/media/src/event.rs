@@ -1,0 +1,85 @@
+//! What the media plane tells signalling.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+use timestamp::Timestamp;
+
+use crate::EndId;
+
+/// News of an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It is closed and its ports are free.
+    Closed {
+        /// The end.
+        end: EndId,
+        /// Final counters; all zero if the end was not open.
+        counters: Counters,
+    },
+    /// It could not be opened and does not exist.
+    Failed {
+        /// The end.
+        end: EndId,
+        /// The local port that failed: the RTP port or the one after it.
+        port: u16,
+        /// Why.
+        error: OpenFault,
+    },
+    /// The first packet that was believed; told once.
+    FirstPacket {
+        /// The end.
+        end: EndId,
+        /// Where it came from.
+        from: SocketAddr,
+    },
+    /// Packets were expected and none came; told once, and again only after a renegotiation.
+    Inactive {
+        /// The end.
+        end: EndId,
+    },
+}
+
+/// Why an end could not be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenFault {
+    /// The local address is not one of ours.
+    AddressNotOurs,
+    /// The name of the end is taken: the caller's mistake.
+    AlreadyOpen,
+    /// The system refused: out of descriptors, memory or permission.
+    Refused,
+    /// Another program, or another end, has the port; or there is no port after it for RTCP.
+    PortTaken,
+}
+
+/// What passed an end. "In" is from the peer to us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// RTP packets believed.
+    pub packets_in: u64,
+    /// Their bytes, RTP header included.
+    pub bytes_in: u64,
+    /// RTP packets sent.
+    pub packets_out: u64,
+    /// Their bytes, RTP header included.
+    pub bytes_out: u64,
+    /// Expected less received (RFC 3550 A.3), never below zero, summed over the sources.
+    pub lost: u64,
+    /// Interarrival jitter at the end (RFC 3550 §6.4.1), in microseconds.
+    pub jitter_us: u32,
+    /// When the first packet came.
+    pub first_packet: Option<Timestamp>,
+    /// When the last packet came.
+    pub last_packet: Option<Timestamp>,
+    /// Packets from sources that were not believed.
+    pub foreign_dropped: u64,
+    /// Packets that are neither RTP nor RTCP.
+    pub invalid_dropped: u64,
+    /// RTCP packets believed.
+    pub rtcp_in: u64,
+    /// RTCP packets sent.
+    pub rtcp_out: u64,
+    /// Packets that the system would not send.
+    pub send_errors: u64,
+}

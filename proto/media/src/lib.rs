@@ -1,0 +1,16 @@
+//! The media plane: what happens to RTP between one packet in and one packet out.
+//!
+//! An *end* is one m-line of one leg, with a local RTP and a local RTCP port of its own. Signalling opens ends,
+//! says where their peers are and joins two of them; the plane relays between them, believes one source of
+//! packets per end (latching), counts, and tells when an end falls silent.
+//!
+//! Bytes in, actions out; time is an argument. The plane has no socket, no clock and no thread, and it knows
+//! neither SIP nor which call an end belongs to.
+
+mod actions;
+mod command;
+mod event;
+
+pub use actions::{Action, Actions, Payload, SocketKey};
+pub use command::{Command, EndId, Latching, Remote, Source};
+pub use event::{Counters, Event, OpenFault};

@@ -1,0 +1,1 @@
+//! RTP and its companions as formats.
