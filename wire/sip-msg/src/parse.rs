@@ -148,7 +148,7 @@ impl<'a> Message<'a> {
                 None => "Content-Length is larger than the body",
             },
         };
-        self.flaw = self.flaw.or(Some(Defect::bad(text)));
+        self.flaw = self.flaw.or_else(|| Some(Defect::bad(text)));
     }
 
     /// What splitting the message already found wrong.

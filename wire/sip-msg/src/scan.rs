@@ -29,17 +29,18 @@ pub fn scan(bytes: &[u8]) -> Option<Scan<'_>> {
         _ => Some(Method::from_bytes(line.get(..memchr::memchr(b' ', line)?)?)),
     };
     let mut scan = Scan { request, branch: &[], to_tag: &[], call_id: &[], to_uri: &[] };
-    let mut missing = 3;
-    while missing > 0
+    let mut found = 0;
+    while found != ALL
         && let Some((line, next)) = next_line(bytes, at)
         && !line.is_empty()
     {
         let folded = fold(bytes, next);
-        let name = wanted(line);
-        if let Some(name) = name {
+        if let Some((name, bit)) = wanted(line)
+            && found & bit == 0
+        {
+            found |= bit;
             let line = if folded == next { line } else { bytes.get(at..folded)? };
-            let value = lex::trim(lex::split_once(line, b':').1?);
-            missing -= usize::from(scan.take(name, value));
+            scan.take(name, lex::trim(lex::split_once(line, b':').1?));
         }
         at = folded;
     }
@@ -47,36 +48,34 @@ pub fn scan(bytes: &[u8]) -> Option<Scan<'_>> {
 }
 
 impl<'a> Scan<'a> {
-    /// Notes a value; whether it was the first of its name.
-    fn take(&mut self, name: Name, value: &'a [u8]) -> bool {
+    fn take(&mut self, name: Name, value: &'a [u8]) {
         match name {
-            Name::Via if self.branch.is_empty() => {
-                self.branch = Via::parse(value).and_then(|via| via.branch()).unwrap_or_default();
-                !self.branch.is_empty()
-            }
-            Name::To if self.to_uri.is_empty() => {
+            Name::Via => self.branch = Via::parse(value).and_then(|via| via.branch()).unwrap_or_default(),
+            Name::CallId => self.call_id = value,
+            _ => {
                 if let Some(to) = NameAddr::parse(value) {
                     self.to_uri = to.uri;
                     self.to_tag = to.tag().unwrap_or_default();
                 }
-                !self.to_uri.is_empty()
             }
-            Name::CallId if self.call_id.is_empty() => {
-                self.call_id = value;
-                !value.is_empty()
-            }
-            _ => false,
         }
     }
 }
 
-/// The name of a header line if it is one of the three of interest.
-fn wanted(line: &[u8]) -> Option<Name> {
+/// The bits [`wanted`] gives, together.
+const ALL: u8 = 0b111;
+
+/// The name of a header line if it is one of the three of interest, with a bit of its own.
+fn wanted(line: &[u8]) -> Option<(Name, u8)> {
     if !matches!(line.first()? | 0x20, b'v' | b't' | b'c' | b'i') {
         return None;
     }
     let (name, value) = lex::split_once(line, b':');
     value?;
-    let name = Name::from_bytes(lex::trim_end(name));
-    matches!(name, Name::Via | Name::To | Name::CallId).then_some(name)
+    match Name::from_bytes(lex::trim_end(name)) {
+        name @ Name::Via => Some((name, 1)),
+        name @ Name::To => Some((name, 2)),
+        name @ Name::CallId => Some((name, 4)),
+        _ => None,
+    }
 }

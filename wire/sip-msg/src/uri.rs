@@ -83,7 +83,7 @@ impl<'a> Uri<'a> {
             None => (None, rest),
         };
         let (user, password) = match userinfo.map(|info| lex::split_once(info, b':')) {
-            Some((user, _)) if user.is_empty() => return None,
+            Some(([], _)) => return None,
             Some((user, password)) => (Some(user), password),
             None => (None, None),
         };

@@ -50,7 +50,8 @@ fn line_ends_in_a_value_do_not_reach_the_wire() {
     w.field(Name::Subject, b"one\r\n two\nEvil: yes\r")
         .named(b"X\r\nY", b"")
         .parts(Name::Reason, &[b"a\n", b"b"]);
-    w.number(Name::Expires, u64::MAX).body(b"text/plain", b"1\r\n2");
+    w.number(Name::Expires, u64::MAX);
+    w.body(b"text/plain", b"1\r\n2");
     assert_eq!(
         String::from_utf8(out).unwrap(),
         "INFO sip:a X: y SIP/2.0\r\nSubject: one two Evil: yes \r\nX Y: \r\nReason: a b\r\n\

@@ -10,10 +10,6 @@ pub struct Params<'a>(pub &'a [u8]);
 
 impl<'a> Params<'a> {
     /// The parameter called `name`: `None` if absent, `Some(None)` if it has no value.
-    #[expect(
-        clippy::option_option,
-        reason = "absent, present without a value and present with one all occur"
-    )]
     pub fn get(&self, name: &[u8]) -> Option<Option<&'a [u8]>> {
         self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }

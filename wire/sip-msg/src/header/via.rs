@@ -49,7 +49,6 @@ impl<'a> Via<'a> {
     }
 
     /// `Some(None)`: the sender asks for its port; `Some(Some(_))`: some server noted it.
-    #[expect(clippy::option_option, reason = "absent, asked for and filled in all occur")]
     pub fn rport(&self) -> Option<Option<u16>> {
         let value = self.params.get(b"rport")?;
         Some(value.and_then(lex::decimal).and_then(|port| u16::try_from(port).ok()))
