@@ -28,6 +28,8 @@ pub struct BindingRow {
     pub source: SocketAddr,
     /// Index of our listener it came to.
     pub listener: u16,
+    /// Number of the stream it came over; 0 for datagrams, and after a restart.
+    pub stream: u32,
     /// Transport name as in Via, lower case.
     pub transport: Box<str>,
     /// Top Via named another address than the packet's source.

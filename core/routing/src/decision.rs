@@ -122,7 +122,9 @@ impl Verdict {
     pub const fn code(self) -> &'static str {
         match self {
             Self::User | Self::Number | Self::DefaultTarget | Self::Pattern => "OK",
-            Self::PatternDiffers | Self::NoPattern | Self::NotOffered | Self::CameFromIt => Reason::NoRoute.code(),
+            Self::PatternDiffers | Self::NoPattern | Self::NotOffered | Self::CameFromIt => {
+                Reason::NoRoute.code()
+            }
             Self::Disabled => Reason::Disabled.code(),
             Self::Refused(reason) => reason.code(),
         }

@@ -17,7 +17,10 @@ pub struct Credential {
 
 impl core::fmt::Debug for Credential {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Credential").field("label", &self.label).field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("Credential")
+            .field("label", &self.label)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 

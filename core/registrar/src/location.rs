@@ -1,0 +1,233 @@
+//! All bindings of a shard's addresses of record, by connection.
+
+use core::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use hashbrown::HashMap;
+use sip_stack::{Slot, Slots};
+use smallvec::SmallVec;
+use timestamp::Timestamp;
+
+use crate::binding::BindingRow;
+use crate::replay::{NonceUse, Replay};
+
+/// The bindings.
+#[derive(Debug, Default)]
+pub struct Location {
+    records: Slots<Record>,
+    index: HashMap<Box<str>, Slot>,
+    expiring: BinaryHeap<Reverse<(Timestamp, u32, u32)>>,
+    count: usize,
+}
+
+#[derive(Debug)]
+struct Record {
+    connection: Box<str>,
+    bindings: SmallVec<[Stored; 1]>,
+    replay: Replay,
+    armed: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    row: Box<BindingRow>,
+    /// What the disk believes; see [`Change::persist`].
+    kept_until: Timestamp,
+}
+
+/// What a registration changed.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A contact registered for the first time.
+    Added(Box<BindingRow>),
+    /// A contact was refreshed; the row is given when the disk must hear of it.
+    Refreshed(Option<Box<BindingRow>>),
+    /// A contact is gone.
+    Removed {
+        /// The connection.
+        connection: Box<str>,
+        /// The contact.
+        contact: Box<str>,
+        /// Whether it lapsed.
+        expired: bool,
+    },
+}
+
+impl Location {
+    /// How many bindings there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The bindings of a connection that have not lapsed, most preferred first.
+    pub fn of(&self, connection: &str, now: Timestamp) -> SmallVec<[&BindingRow; 2]> {
+        let mut rows: SmallVec<[&BindingRow; 2]> = SmallVec::new();
+        if let Some(record) = self.record(connection) {
+            rows.extend(record.bindings.iter().map(|s| &*s.row).filter(|row| row.expires_at > now));
+            rows.sort_by(|a, b| b.q.cmp(&a.q).then(b.since.cmp(&a.since)));
+        }
+        rows
+    }
+
+    /// Whether a right digest answer is new at this address of record.
+    pub fn admit(&mut self, connection: &str, used: NonceUse, keep_until: Timestamp) -> bool {
+        let slot = self.slot(connection);
+        self.arm(slot, keep_until);
+        self.records.get_mut(slot).is_none_or(|record| record.replay.admit(used))
+    }
+
+    /// Takes up what a former process left.
+    pub fn restore(&mut self, row: BindingRow) {
+        let slot = self.slot(&row.connection);
+        let at = row.expires_at;
+        if let Some(record) = self.records.get_mut(slot) {
+            record.bindings.push(Stored { kept_until: at, row: Box::new(row) });
+            self.count += 1;
+        }
+        self.arm(slot, at);
+    }
+
+    /// Puts a binding in force: replaces one of the same instance, else one of the same contact.
+    /// `matches` decides whether a stored contact is the same.
+    pub fn bind(&mut self, mut row: BindingRow, matches: &dyn Fn(&BindingRow) -> bool) -> Change {
+        let slot = self.slot(&row.connection);
+        let at = row.expires_at;
+        self.arm(slot, at);
+        let Some(record) = self.records.get_mut(slot) else { return Change::Refreshed(None) };
+        let granted = row.expires_at.since(row.since);
+        if let Some(stored) = record.bindings.iter_mut().find(|s| matches(&s.row)) {
+            row.since = stored.row.since;
+            let moved = stored.row.contact != row.contact || stored.row.source != row.source;
+            let late = stored.kept_until < row.expires_at;
+            *stored.row = row;
+            if moved || late {
+                stored.kept_until = at + granted * PADDING;
+                return Change::Refreshed(Some(padded(&stored.row, stored.kept_until)));
+            }
+            return Change::Refreshed(None);
+        }
+        let kept_until = at + granted * PADDING;
+        let change = Change::Added(padded(&row, kept_until));
+        record.bindings.push(Stored { row: Box::new(row), kept_until });
+        self.count += 1;
+        change
+    }
+
+    /// Takes bindings away.
+    pub fn unbind(
+        &mut self,
+        connection: &str,
+        matches: &dyn Fn(&BindingRow) -> bool,
+        gone: &mut Vec<Change>,
+    ) {
+        self.take(connection, matches, false, gone);
+    }
+
+    /// Earliest time at which something lapses.
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.expiring.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// Drops what has lapsed.
+    pub fn on_timer(&mut self, now: Timestamp, gone: &mut Vec<Change>) {
+        while let Some(&Reverse((at, index, generation))) = self.expiring.peek() {
+            if at > now {
+                return;
+            }
+            self.expiring.pop();
+            let slot = Slot { index, generation };
+            let Some(record) = self.records.get_mut(slot).filter(|r| r.armed == Some(at)) else { continue };
+            record.armed = None;
+            let connection = record.connection.clone();
+            self.take(&connection, &|row| row.expires_at <= now, true, gone);
+            let next = self.records.get(slot).and_then(|r| r.bindings.iter().map(|s| s.row.expires_at).min());
+            match next {
+                Some(next) => self.arm(slot, next),
+                None => self.forget(slot),
+            }
+        }
+    }
+
+    /// Every binding, by connection.
+    pub fn all(&self) -> BTreeMap<&str, Vec<&BindingRow>> {
+        let mut all: BTreeMap<&str, Vec<&BindingRow>> = BTreeMap::new();
+        for (_, record) in self.records.iter() {
+            for stored in &record.bindings {
+                all.entry(&record.connection).or_default().push(&stored.row);
+            }
+        }
+        all
+    }
+
+    fn take(
+        &mut self,
+        connection: &str,
+        matches: &dyn Fn(&BindingRow) -> bool,
+        expired: bool,
+        gone: &mut Vec<Change>,
+    ) {
+        let Some(slot) = self.index.get(connection) else { return };
+        let Some(record) = self.records.get_mut(*slot) else { return };
+        let before = record.bindings.len();
+        record.bindings.retain(|stored| {
+            let leaves = matches(&stored.row);
+            if leaves {
+                let row = &stored.row;
+                gone.push(Change::Removed {
+                    connection: row.connection.clone(),
+                    contact: row.contact.clone(),
+                    expired,
+                });
+            }
+            !leaves
+        });
+        self.count -= before - record.bindings.len();
+    }
+
+    fn record(&self, connection: &str) -> Option<&Record> {
+        self.records.get(*self.index.get(connection)?)
+    }
+
+    fn slot(&mut self, connection: &str) -> Slot {
+        if let Some(&slot) = self.index.get(connection) {
+            return slot;
+        }
+        let slot = self.records.insert(Record {
+            connection: connection.into(),
+            bindings: SmallVec::new(),
+            replay: Replay::default(),
+            armed: None,
+        });
+        self.index.insert(connection.into(), slot);
+        slot
+    }
+
+    /// One entry in the heap per record: refreshes cost nothing, an entry that comes too early is put back.
+    fn arm(&mut self, slot: Slot, at: Timestamp) {
+        let Some(record) = self.records.get_mut(slot) else { return };
+        if record.armed.is_none_or(|armed| at < armed) {
+            record.armed = Some(at);
+            self.expiring.push(Reverse((at, slot.index, slot.generation)));
+        }
+    }
+
+    fn forget(&mut self, slot: Slot) {
+        if let Some(record) = self.records.remove(slot) {
+            self.index.remove(&record.connection);
+        }
+    }
+}
+
+/// The row for the disk: valid longer than granted, so that the next refreshes need no write. After a restart a
+/// contact that is really gone is believed for this much longer, and no more.
+fn padded(row: &BindingRow, kept_until: Timestamp) -> Box<BindingRow> {
+    Box::new(BindingRow { expires_at: kept_until, ..row.clone() })
+}
+
+/// Extra lifetimes a stored row is given.
+const PADDING: u32 = 2;

@@ -1,0 +1,9 @@
+//! What RFC 3261 §18 asks of a transport apart from sockets: flows, Via handling, where answers go.
+
+mod flow;
+mod listeners;
+mod via;
+
+pub use flow::{Flow, Protocol};
+pub use listeners::{AddressBook, Listener, Listeners};
+pub use via::{response_flow, stamp};
