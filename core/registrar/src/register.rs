@@ -87,20 +87,7 @@ impl Location {
             self.unbind(connection, &|_| true, &mut changes);
             return Ok(changes);
         }
-        let present = self.of(connection, now);
-        let mut fresh = 0;
-        for (contact, uri, expires) in &contacts {
-            let same = Same::new(contact, uri);
-            match present.iter().find(|row| same.is(row)) {
-                Some(row) if !order(row) => return Err(Rejection::OutOfOrder),
-                Some(_) => {}
-                None if *expires > 0 => fresh += 1,
-                None => {}
-            }
-        }
-        if fresh > 0 && present.len() + fresh > bounds.contacts {
-            return Err(Rejection::TooMany);
-        }
+        self.check(connection, &contacts, &order, bounds, now)?;
         for (contact, uri, expires) in &contacts {
             let same = Same::new(contact, uri);
             if *expires == 0 {
@@ -128,6 +115,28 @@ impl Location {
             changes.push(self.bind(row, &|stored| same.is(stored)));
         }
         Ok(changes)
+    }
+
+    /// Everything that can fail is looked at before anything changes.
+    fn check(
+        &self,
+        connection: &str,
+        contacts: &[(NameAddr<'_>, Uri<'_>, u32)],
+        in_order: &dyn Fn(&BindingRow) -> bool,
+        bounds: &Bounds,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
+        let present = self.of(connection, now);
+        let mut fresh = 0;
+        for (contact, uri, expires) in contacts {
+            let same = Same::new(contact, uri);
+            match present.iter().find(|row| same.is(row)) {
+                Some(row) if !in_order(row) => return Err(Rejection::OutOfOrder),
+                None if *expires > 0 => fresh += 1,
+                Some(_) | None => {}
+            }
+        }
+        if fresh > 0 && present.len() + fresh > bounds.contacts { Err(Rejection::TooMany) } else { Ok(()) }
     }
 }
 
