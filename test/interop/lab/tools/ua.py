@@ -283,6 +283,8 @@ class Phone:
             if not response or response.code != 401 or extra:
                 break
             extra = self.credentials(response, "REGISTER", uri)
+            if not extra:
+                break
         self.report["final"] = response.code if response else None
         if response:
             self.report.update(headers=response.noted(), contacts=response.headers.get("contact", []))
@@ -310,6 +312,8 @@ class Phone:
             if not response or response.code not in (401, 407) or auth or not self.o.password:
                 break
             auth = self.credentials(response, "INVITE", target)
+            if not auth:
+                break
         self.report.update(final=response.code if response else None, setup_ms=round((time.monotonic() - started) * 1000))
         if not response:
             return
