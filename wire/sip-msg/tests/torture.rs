@@ -1,4 +1,5 @@
 //! The messages of RFC 4475 and RFC 5118: every one is taken or refused as `torture/expect.tsv` says.
+#![allow(clippy::unwrap_used, reason = "a test may fail by unwrapping")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +16,7 @@ fn every_message_is_taken_or_refused_as_expected() {
         let [file, valid, expected] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row}") };
         let found = match Message::parse(&messages[file]) {
             Err(_) => "drop".to_owned(),
-            Ok(message) => message.defect().map_or("-".to_owned(), |defect| defect.code.to_string()),
+            Ok(message) => message.defect().map_or_else(|| "-".to_owned(), |defect| defect.code.to_string()),
         };
         let text = Message::parse(&messages[file]).ok().and_then(|m| m.defect());
         assert_eq!(found, expected, "{file}: {text:?}");
