@@ -56,6 +56,13 @@ pub(crate) fn words(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     value.split(|c| matches!(c, b' ' | b'\t')).filter(|word| !word.is_empty())
 }
 
+/// The first word of a value, and what follows it.
+pub(crate) fn first_word(value: &[u8]) -> (&[u8], &[u8]) {
+    let value = value.trim_ascii_start();
+    let end = value.iter().position(|c| matches!(c, b' ' | b'\t')).unwrap_or(value.len());
+    value.split_at_checked(end).unwrap_or((value, &[]))
+}
+
 /// An attribute as name and value; the value of a flag is empty.
 pub(crate) fn attribute(value: &[u8]) -> (&[u8], &[u8]) {
     match memchr::memchr(b':', value) {

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use crate::description::attributes;
-use crate::lines::{self, lines, small, words};
+use crate::lines::{self, first_word, lines, small, words};
 
 /// One `m=` line and what follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,15 +79,18 @@ impl<'a> Media<'a> {
     /// The medium whose `m=` line `section` begins with.
     pub(crate) fn parse(session: &'a [u8], section: &'a [u8]) -> Option<Self> {
         let (_, value) = lines(section).next()?;
-        let mut parts = words(value);
-        let (kind, port, proto, first) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let (kind, rest) = first_word(value);
+        let (port, rest) = first_word(rest);
+        let (proto, formats) = first_word(rest);
+        let formats = formats.trim_ascii();
+        if proto.is_empty() || formats.is_empty() {
+            return None;
+        }
         let mut port = port.split(|c| *c == b'/');
         let number = small(port.next()?)?;
         if let Some(count) = port.next() {
             small(count)?;
         }
-        let formats = value.get(first.as_ptr().addr() - value.as_ptr().addr()..)?;
-        let formats = formats.trim_ascii_end();
         port.next().is_none().then_some(Self { kind, port: number, proto, formats, section, session })
     }
 
@@ -137,9 +140,8 @@ impl<'a> Media<'a> {
     /// Where RTCP goes, if `a=rtcp` says so.
     pub fn rtcp(&self) -> Option<(Option<IpAddr>, u16)> {
         let value = self.attribute(b"rtcp")?;
-        let mut parts = words(value);
-        let port = small(parts.next()?)?;
-        let address = value.get(value.iter().position(|c| *c == b' ').unwrap_or(value.len())..)?;
+        let (port, address) = first_word(value);
+        let port = small(port)?;
         Some((lines::connection_host(address).and_then(lines::ip), port))
     }
 
@@ -166,9 +168,8 @@ impl<'a> Media<'a> {
     /// The format parameters of a payload type.
     pub fn fmtp(&self, payload_type: u8) -> Option<&'a [u8]> {
         self.attributes(b"fmtp").find_map(|value| {
-            let at = value.iter().position(|c| *c == b' ')?;
-            (small(value.get(..at)?)? == u16::from(payload_type))
-                .then(|| value.get(at + 1..).map(<[u8]>::trim_ascii))?
+            let (number, parameters) = first_word(value);
+            (small(number) == Some(payload_type.into())).then(|| parameters.trim_ascii())
         })
     }
 

@@ -124,7 +124,7 @@ fn is_overlarge(value: &[u8]) -> bool {
 fn addresses(message: &Message<'_>) -> Option<&'static str> {
     for name in [Name::From, Name::To] {
         let value = message.field(name)?;
-        if lex::find_outside(value, |c| c == b',').is_some() {
+        if lex::find_comma(value).is_some() {
             return Some("A comma outside quotes in From or To");
         }
         if let Some(text) = address(value) {
@@ -156,7 +156,7 @@ fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(line);
     core::iter::from_fn(move || {
         let line = rest?;
-        match lex::find_outside(line, |c| c == b',') {
+        match lex::find_comma(line) {
             Some(at) => {
                 rest = line.get(at + 1..);
                 line.get(..at)

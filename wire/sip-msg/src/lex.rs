@@ -7,15 +7,44 @@ pub(crate) const fn is_blank(c: u8) -> bool {
     matches!(c, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Whether `c` may stand in a token.
-pub(crate) const fn is_token_char(c: u8) -> bool {
-    c.is_ascii_alphanumeric()
-        || matches!(c, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+/// A set of octets.
+#[derive(Clone, Copy)]
+pub(crate) struct Class(u8);
+
+impl Class {
+    /// Letters, digits and ``-.!%*_+`'~``.
+    pub(crate) const TOKEN: Self = Self(1);
+    /// What a URI between angle brackets may hold; octets beyond ASCII may.
+    pub(crate) const URI: Self = Self(2);
+    /// What a host name may hold, underscores included.
+    pub(crate) const HOST: Self = Self(4);
+
+    /// Whether all of `s` belongs to this class.
+    pub(crate) fn holds(self, s: &[u8]) -> bool {
+        s.iter().all(|c| CLASSES[usize::from(*c)] & self.0 != 0)
+    }
 }
+
+/// The classes of every octet.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut c = 0u8;
+    loop {
+        let word = c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_');
+        let token = word || matches!(c, b'!' | b'%' | b'*' | b'+' | b'`' | b'\'' | b'~');
+        let uri = !matches!(c, 0..=b' ' | b'"' | b'<' | b'>' | 0x7f);
+        classes[c as usize] =
+            (token as u8 * Class::TOKEN.0) | (uri as u8 * Class::URI.0) | (word as u8 * Class::HOST.0);
+        if c == u8::MAX {
+            break classes;
+        }
+        c += 1;
+    }
+};
 
 /// Whether `s` is a token: not empty and nothing but token characters.
 pub(crate) fn is_token(s: &[u8]) -> bool {
-    !s.is_empty() && s.iter().all(|c| is_token_char(*c))
+    !s.is_empty() && Class::TOKEN.holds(s)
 }
 
 /// `s` without blanks at its start.
@@ -92,23 +121,19 @@ pub(crate) fn unquote(s: &[u8]) -> &[u8] {
     }
 }
 
-/// Where the first of the octets for which `stop` holds stands outside quotes and angle brackets.
-pub(crate) fn find_outside(s: &[u8], stop: impl Fn(u8) -> bool) -> Option<usize> {
-    let (mut at, mut angle) = (0, false);
-    while let Some(c) = s.get(at) {
-        match c {
-            b'"' if !angle => {
-                at += quoted_len(s.get(at..)?)?;
-                continue;
-            }
-            b'<' => angle = true,
-            b'>' => angle = false,
-            c if !angle && stop(*c) => return Some(at),
-            _ => {}
-        }
-        at += 1;
+/// Where the first comma stands outside quotes and angle brackets; none behind one that is not closed.
+pub(crate) fn find_comma(s: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let rest = s.get(at..)?;
+        at += memchr::memchr3(b',', b'"', b'<', rest)?;
+        let rest = s.get(at..)?;
+        at += match rest.first()? {
+            b'"' => quoted_len(rest)?,
+            b'<' => memchr::memchr(b'>', rest)? + 1,
+            _ => return Some(at),
+        };
     }
-    None
 }
 
 /// Where the `<` of a `name-addr` stands: the first one outside quotes.

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::header::Params;
-use crate::lex;
+use crate::lex::{self, Class};
 
 mod equality;
 
@@ -49,7 +49,7 @@ impl<'a> Uri<'a> {
         let rest = rest?;
         let [first, ..] = scheme else { return None };
         let known = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.');
-        if !first.is_ascii_alphabetic() || !scheme.iter().all(known) || bytes.iter().any(|c| *c <= b' ') {
+        if !first.is_ascii_alphabetic() || !scheme.iter().all(known) || !Class::URI.holds(bytes) {
             return None;
         }
         let scheme = match scheme {
@@ -157,10 +157,7 @@ pub(crate) fn host_port(s: &[u8]) -> Option<(&[u8], Option<u16>)> {
         [b'[', inner @ .., b']'] => {
             !inner.is_empty() && inner.iter().all(|c| c.is_ascii_hexdigit() || matches!(c, b':' | b'.'))
         }
-        _ => {
-            !host.is_empty()
-                && host.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_'))
-        }
+        _ => !host.is_empty() && Class::HOST.holds(host),
     };
     if !valid {
         return None;

@@ -53,7 +53,8 @@ pub fn answer<'o>(
 
 /// The first Via line, its first element stamped.
 fn stamped(w: &mut Writer<'_>, line: &[u8], stamp: ViaStamp) {
-    let Some(top) = list(line).next() else {
+    let mut elements = list(line);
+    let Some(top) = elements.next() else {
         w.field(Name::Via, line);
         return;
     };
@@ -80,10 +81,8 @@ fn stamped(w: &mut Writer<'_>, line: &[u8], stamp: ViaStamp) {
         out.extend_from_slice(b";received=");
         address(out, ip);
     }
-    // The elements behind the first stand at the end of the line, after the comma.
-    let behind = line.len() - (top.as_ptr().addr() - line.as_ptr().addr() + top.len());
-    let behind = lex::trim(line.get(line.len() - behind..).unwrap_or_default());
-    if let [b',', ..] = behind {
+    if let Some(behind) = elements.rest() {
+        out.push(b',');
         guarded(out, behind);
     }
     out.extend_from_slice(b"\r\n");

@@ -15,13 +15,20 @@ pub struct List<'a> {
     rest: Option<&'a [u8]>,
 }
 
+impl<'a> List<'a> {
+    /// What stands behind the comma that ended the last element.
+    pub(crate) const fn rest(&self) -> Option<&'a [u8]> {
+        self.rest
+    }
+}
+
 impl<'a> Iterator for List<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
         loop {
             let rest = self.rest?;
-            let element = match lex::find_outside(rest, |c| c == b',') {
+            let element = match lex::find_comma(rest) {
                 Some(at) => {
                     self.rest = rest.get(at + 1..);
                     lex::cut(rest, at).0

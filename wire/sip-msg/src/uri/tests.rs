@@ -55,6 +55,7 @@ fn not_uris() {
         "sip:a@[2001:db8::1",
         "sip:a@[x]",
         "<sip:a@b>",
+        "sip:a>b@c",
         "1sip:a@b",
         "tel:",
     ] {
