@@ -1,0 +1,321 @@
+//! Call history: one row per call that ended, written once and read in pages.
+
+use b2bua::{CallOutcome, CallRecord, EndedBy, OpenCall};
+use routing::reason::Reason;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection};
+use timestamp::Timestamp;
+
+use crate::error::StoreError;
+use crate::page::{Page, PageQuery};
+use crate::row::ROWS_PER_STATEMENT;
+use crate::{Store, clock};
+
+/// A call as people see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HistoryRow {
+    /// `call_…`.
+    pub id: String,
+    /// Owner.
+    pub account: String,
+    /// When the INVITE came.
+    #[serde(with = "clock::text")]
+    pub started_at: Timestamp,
+    /// When the callee first rang.
+    #[serde(with = "clock::optional_text")]
+    pub ringing_at: Option<Timestamp>,
+    /// When it was answered.
+    #[serde(with = "clock::optional_text")]
+    pub answered_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(with = "clock::text")]
+    pub ended_at: Timestamp,
+    /// Who called.
+    pub from: String,
+    /// Display name of the caller.
+    pub from_display: String,
+    /// What was dialled.
+    pub dialled: String,
+    /// Connection that called.
+    pub connection_in: Option<String>,
+    /// Connection that was rung last or answered.
+    pub connection_out: Option<String>,
+    /// `answered`, `busy`, `cancelled`, `failed`, `no_answer` or `refused`.
+    pub outcome: String,
+    /// Final SIP code sent to the caller.
+    pub sip_code: u16,
+    /// Reason code, when something went wrong.
+    pub reason_code: Option<String>,
+    /// The reason in words.
+    pub reason_text: String,
+    /// Q.850 cause.
+    pub q850: Option<u16>,
+    /// `callee`, `caller`, `operator`, `restart` or `system`.
+    pub ended_by: String,
+    /// From the INVITE to the first ring, in milliseconds.
+    pub pdd_ms: Option<u64>,
+    /// From the first ring to the answer or the end, in milliseconds.
+    pub ring_ms: Option<u64>,
+    /// From the INVITE to the answer, in milliseconds.
+    pub setup_ms: Option<u64>,
+    /// From the answer to the end, in seconds.
+    pub talk_s: Option<f64>,
+    /// Configuration revision the decision was made under.
+    pub config_rev: u64,
+    /// How the caller was identified.
+    pub proof: String,
+    /// Connections considered, in order.
+    pub candidates: Vec<Value>,
+    /// The caller's leg, then the callees'.
+    pub legs: Vec<Value>,
+}
+
+/// Which calls.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryQuery {
+    /// Which part of them.
+    pub page: PageQuery,
+    /// Of this account.
+    pub account: Option<String>,
+    /// From or to this connection.
+    pub connection: Option<String>,
+    /// Whose caller contains this text.
+    pub from: Option<String>,
+    /// Whose dialled number or user contains this text.
+    pub to: Option<String>,
+    /// With this reason code.
+    pub reason: Option<String>,
+    /// With this outcome.
+    pub outcome: Option<String>,
+    /// Started not before.
+    pub since: Option<Timestamp>,
+    /// Started before.
+    pub until: Option<Timestamp>,
+}
+
+impl HistoryRow {
+    /// From the record of a call.
+    pub fn new(record: &CallRecord) -> Result<Self, StoreError> {
+        let CallRecord { started_at, ringing_at, answered_at, ended_at, .. } = *record;
+        let millis =
+            |from: Timestamp, to: Timestamp| u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
+        Ok(Self {
+            id: record.id.to_string(),
+            account: record.account.to_string(),
+            started_at,
+            ringing_at,
+            answered_at,
+            ended_at,
+            from: record.from.to_string(),
+            from_display: record.from_display.to_string(),
+            dialled: record.dialled.to_string(),
+            connection_in: given(&record.connection_in),
+            connection_out: given(&record.connection_out),
+            outcome: word(&record.outcome)?,
+            sip_code: record.sip_code,
+            reason_code: given(&record.reason_code),
+            reason_text: record.reason_text.to_string(),
+            q850: Some(record.q850).filter(|&cause| cause != 0),
+            ended_by: word(&record.ended_by)?,
+            pdd_ms: ringing_at.map(|at| millis(started_at, at)),
+            ring_ms: ringing_at.map(|at| millis(at, answered_at.unwrap_or(ended_at))),
+            setup_ms: answered_at.map(|at| millis(started_at, at)),
+            talk_s: answered_at.map(|at| ended_at.since(at).as_secs_f64()),
+            config_rev: record.config_rev,
+            proof: record.proof.to_string(),
+            candidates: record.candidates.iter().map(value).collect::<Result<_, _>>()?,
+            legs: record.legs.iter().map(value).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl HistoryQuery {
+    /// One search with every condition, its order and its limit.
+    fn push_arm(&self, sql: &mut QueryBuilder<Sqlite>, connection: Option<(&str, &String)>) {
+        sql.push("SELECT id, row FROM history WHERE 1");
+        let equal = [("account", &self.account), ("reason_code", &self.reason), ("outcome", &self.outcome)];
+        let equal = equal.into_iter().filter_map(|(column, value)| Some((column, value.as_ref()?)));
+        for (column, value) in equal.chain(connection) {
+            sql.push(format_args!(" AND {column} = ")).push_bind(value.clone());
+        }
+        for (column, text) in [("caller", &self.from), ("dialled", &self.to)] {
+            if let Some(text) = text {
+                sql.push(format_args!(" AND instr({column}, ")).push_bind(text.clone()).push(") > 0");
+            }
+        }
+        if let Some(since) = self.since {
+            sql.push(" AND started_at >= ").push_bind(clock::stored(since));
+        }
+        if let Some(until) = self.until {
+            sql.push(" AND started_at < ").push_bind(clock::stored(until));
+        }
+        self.page.push_by_id(sql);
+    }
+}
+
+impl Store {
+    /// Calls that ended, newest first.
+    pub async fn history(&self, query: &HistoryQuery) -> Result<Page<HistoryRow>, StoreError> {
+        let mut sql = QueryBuilder::<Sqlite>::new("SELECT id, row FROM (");
+        match &query.connection {
+            None => query.push_arm(&mut sql, None),
+            // Two searches, each along its own index, cost less than one with OR.
+            Some(connection) => {
+                query.push_arm(&mut sql, Some(("connection_in", connection)));
+                sql.push(") UNION SELECT id, row FROM (");
+                query.push_arm(&mut sql, Some(("connection_out", connection)));
+            }
+        }
+        sql.push(")");
+        query.page.push_order(&mut sql);
+        let rows = sql.build().fetch_all(&self.shared.readers).await?;
+        let rows = rows.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Page::cut(&query.page, rows, |row: &HistoryRow| row.id.clone()))
+    }
+
+    /// One call that ended.
+    pub async fn history_get(&self, id: &str) -> Result<Option<HistoryRow>, StoreError> {
+        let row = sqlx::query("SELECT id, row FROM history WHERE id = ?").bind(id);
+        row.fetch_optional(&self.shared.readers).await?.as_ref().map(read).transpose()
+    }
+
+    /// At start: calls whose marker is still there ended with the process before. Returns how many.
+    pub async fn close_lost_calls(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut writers = self.shared.writers.lock().await;
+        let mut tx = writers.bulk.begin_with("BEGIN IMMEDIATE").await?;
+        let rows = sqlx::query("SELECT * FROM open_calls").fetch_all(&mut *tx).await?;
+        let lost = rows.iter().map(|row| HistoryRow::new(&lost(row, now)?)).collect::<Result<Vec<_>, _>>()?;
+        write(&mut tx, &lost).await?;
+        sqlx::query("DELETE FROM open_calls").execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(u64::try_from(lost.len()).unwrap_or(u64::MAX))
+    }
+}
+
+/// Writes rows in the caller's transaction; a row written again takes the place of the first.
+pub(crate) async fn write(connection: &mut SqliteConnection, rows: &[HistoryRow]) -> Result<(), StoreError> {
+    for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+        let texts: Vec<_> = chunk
+            .iter()
+            .map(serde_json::to_string)
+            .collect::<Result<_, _>>()
+            .map_err(StoreError::internal)?;
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "INSERT OR REPLACE INTO history (id, account, started_at, connection_in, connection_out, caller, dialled, \
+             outcome, reason_code, row) ",
+        );
+        query.push_values(chunk.iter().zip(&texts), |mut values, (row, text)| {
+            values
+                .push_bind(&row.id)
+                .push_bind(&row.account)
+                .push_bind(clock::stored(row.started_at))
+                .push_bind(row.connection_in.as_deref().unwrap_or_default())
+                .push_bind(row.connection_out.as_deref().unwrap_or_default())
+                .push_bind(&row.from)
+                .push_bind(&row.dialled)
+                .push_bind(&row.outcome)
+                .push_bind(row.reason_code.as_deref().unwrap_or_default())
+                .push_bind(text);
+        });
+        query.build().persistent(chunk.len() == ROWS_PER_STATEMENT).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Writes markers of open calls in the caller's transaction.
+pub(crate) async fn write_open(
+    connection: &mut SqliteConnection,
+    calls: &[&OpenCall],
+) -> Result<(), StoreError> {
+    for chunk in calls.chunks(ROWS_PER_STATEMENT) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "INSERT OR REPLACE INTO open_calls (id, account, started_at, answered_at, caller, dialled, connection_in, \
+             connection_out, config_rev) ",
+        );
+        query.push_values(chunk, |mut values, call| {
+            values
+                .push_bind(&*call.id)
+                .push_bind(&*call.account)
+                .push_bind(clock::stored(call.started_at))
+                .push_bind(call.answered_at.map(clock::stored))
+                .push_bind(&*call.from)
+                .push_bind(&*call.dialled)
+                .push_bind(&*call.connection_in)
+                .push_bind(&*call.connection_out)
+                .push_bind(i64::try_from(call.config_rev).unwrap_or(i64::MAX));
+        });
+        query.build().persistent(chunk.len() == ROWS_PER_STATEMENT).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Takes away the markers of calls that ended.
+pub(crate) async fn forget_open(connection: &mut SqliteConnection, ids: &[&str]) -> Result<(), StoreError> {
+    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM open_calls WHERE id IN (");
+        let mut list = query.separated(", ");
+        for id in chunk {
+            list.push_bind(*id);
+        }
+        query.push(")");
+        query.build().persistent(chunk.len() == ROWS_PER_STATEMENT).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// The record of a call that the process did not live to end.
+fn lost(row: &SqliteRow, now: Timestamp) -> Result<CallRecord, StoreError> {
+    let text = |column: &str| row.try_get::<String, _>(column).map(String::into_boxed_str);
+    let answered_at = row.try_get::<Option<i64>, _>("answered_at")?.map(clock::loaded);
+    let started_at = clock::loaded(row.try_get("started_at")?);
+    let reason = Reason::Restarted;
+    Ok(CallRecord {
+        id: text("id")?,
+        account: text("account")?,
+        started_at,
+        ringing_at: None,
+        answered_at,
+        ended_at: now.max(answered_at.unwrap_or(started_at)),
+        from: text("caller")?,
+        from_display: Box::default(),
+        dialled: text("dialled")?,
+        connection_in: text("connection_in")?,
+        connection_out: text("connection_out")?,
+        outcome: if answered_at.is_some() { CallOutcome::Answered } else { CallOutcome::Failed },
+        sip_code: if answered_at.is_some() { 200 } else { 0 },
+        reason_code: reason.code().into(),
+        reason_text: reason.text().into(),
+        q850: reason.q850(),
+        ended_by: EndedBy::Restart,
+        config_rev: u64::try_from(row.try_get::<i64, _>("config_rev")?).unwrap_or(0),
+        proof: Box::default(),
+        candidates: Vec::new(),
+        legs: Vec::new(),
+    })
+}
+
+fn read(row: &SqliteRow) -> Result<HistoryRow, StoreError> {
+    serde_json::from_str(row.try_get("row")?).map_err(|error| StoreError::Row {
+        table: "history",
+        id: row.try_get("id").unwrap_or_default(),
+        what: error.to_string(),
+    })
+}
+
+fn given(text: &str) -> Option<String> {
+    Some(text).filter(|t| !t.is_empty()).map(str::to_owned)
+}
+
+/// The one word that a plain enum serialises to.
+fn word(of: &impl Serialize) -> Result<String, StoreError> {
+    match value(of)? {
+        Value::String(word) => Ok(word),
+        other => Err(StoreError::Internal(format!("{other} is not a word"))),
+    }
+}
+
+fn value(of: &impl Serialize) -> Result<Value, StoreError> {
+    serde_json::to_value(of).map_err(StoreError::internal)
+}

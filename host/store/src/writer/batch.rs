@@ -1,0 +1,135 @@
+//! Rows on their way to one commit, the later in place of the earlier.
+
+use std::collections::HashMap;
+
+use b2bua::{CallRecord, OpenCall};
+use engine::Persist;
+use engine::control::Refusal;
+use registrar::BindingRow;
+use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
+
+use super::{Forget, State};
+use crate::clock;
+use crate::error::StoreError;
+use crate::history::{self, HistoryRow};
+use crate::refused::Folds;
+use crate::row::ROWS_PER_STATEMENT;
+
+/// One batch.
+#[derive(Default)]
+pub(super) struct Batch {
+    records: Vec<CallRecord>,
+    open: HashMap<Box<str>, OpenCall>,
+    /// By connection and contact; `None` takes the binding away.
+    bindings: HashMap<(Box<str>, Box<str>), Option<Box<BindingRow>>>,
+    refused: Vec<Refusal>,
+    pub(super) forget: Vec<Box<dyn Forget>>,
+    added: usize,
+}
+
+impl Batch {
+    /// Rows taken so far, however many are left after replacing.
+    pub(super) fn rows(&self) -> usize {
+        self.added
+    }
+
+    pub(super) fn add(&mut self, row: Persist) {
+        self.added += 1;
+        match row {
+            Persist::Binding(row) => {
+                self.bindings.insert((row.connection.clone(), row.contact.clone()), Some(row));
+            }
+            Persist::BindingGone { connection, contact } => {
+                self.bindings.insert((connection, contact), None);
+            }
+            Persist::Open(call) => {
+                self.open.insert(call.id.clone(), *call);
+            }
+            Persist::Record(record) => {
+                self.open.remove(&record.id);
+                self.records.push(*record);
+            }
+            Persist::Refused(refusal) => self.refused.push(*refusal),
+        }
+    }
+
+    /// Commits the batch; after an error it can be called again.
+    pub(super) async fn write(
+        &mut self,
+        connection: &mut SqliteConnection,
+        state: &mut State,
+    ) -> Result<(), StoreError> {
+        self.fold(connection, state).await?;
+        let rows = self.records.iter().map(HistoryRow::new).collect::<Result<Vec<_>, _>>()?;
+        let open: Vec<_> = self.open.values().collect();
+        let ended: Vec<_> =
+            self.records.iter().map(|r| &*r.id).filter(|id| state.open.contains(*id)).collect();
+        let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
+        history::write_open(&mut tx, &open).await?;
+        history::write(&mut tx, &rows).await?;
+        history::forget_open(&mut tx, &ended).await?;
+        write_bindings(&mut tx, &self.bindings).await?;
+        if let Some(folds) = &state.folds {
+            folds.write(&mut tx).await?;
+        }
+        tx.commit().await?;
+        state.open.extend(self.open.drain().map(|(id, _)| id));
+        for record in &self.records {
+            state.open.remove(&record.id);
+        }
+        if let Some(folds) = &mut state.folds {
+            folds.written();
+        }
+        Ok(())
+    }
+
+    /// Moves refusals into the folded rows, which remember what the disk lacks.
+    async fn fold(&mut self, connection: &mut SqliteConnection, state: &mut State) -> Result<(), StoreError> {
+        if self.refused.is_empty() && self.forget.is_empty() {
+            return Ok(());
+        }
+        let folds = match &mut state.folds {
+            Some(folds) => folds,
+            none => none.insert(Folds::load(connection).await?),
+        };
+        for refusal in self.refused.drain(..) {
+            folds.add(&refusal);
+        }
+        for forget in self.forget.drain(..) {
+            forget.forget(folds);
+        }
+        Ok(())
+    }
+}
+
+async fn write_bindings(
+    connection: &mut SqliteConnection,
+    bindings: &HashMap<(Box<str>, Box<str>), Option<Box<BindingRow>>>,
+) -> Result<(), StoreError> {
+    let gone: Vec<_> = bindings.iter().filter(|(_, row)| row.is_none()).map(|(key, _)| key).collect();
+    for chunk in gone.chunks(ROWS_PER_STATEMENT) {
+        let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM bindings WHERE (connection, contact) IN (");
+        query.push_values(chunk, |mut values, (connection, contact)| {
+            values.push_bind(&**connection).push_bind(&**contact);
+        });
+        query.push(")");
+        query.build().persistent(chunk.len() == ROWS_PER_STATEMENT).execute(&mut *connection).await?;
+    }
+    let made: Vec<_> = bindings.values().flatten().collect();
+    for chunk in made.chunks(ROWS_PER_STATEMENT) {
+        let texts = chunk.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
+        let texts = texts.map_err(StoreError::internal)?;
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "INSERT OR REPLACE INTO bindings (connection, contact, expires_at, row) ",
+        );
+        query.push_values(chunk.iter().zip(&texts), |mut values, (row, text)| {
+            values
+                .push_bind(&*row.connection)
+                .push_bind(&*row.contact)
+                .push_bind(clock::stored(row.expires_at))
+                .push_bind(text);
+        });
+        query.build().persistent(chunk.len() == ROWS_PER_STATEMENT).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
