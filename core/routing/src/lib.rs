@@ -1,8 +1,14 @@
 //! Who is calling, whom they may reach, and why.
 //!
-//! Reads a configuration snapshot and a live view; every answer is one [`decision::Decision`] that the call,
-//! the explanation and the refused inbox share. Sends nothing, stores nothing, knows no clock.
+//! Reads a configuration snapshot; every answer is one [`decision::Decision`] that the call, the explanation and
+//! the refused inbox share. Sends nothing, stores nothing, knows no clock.
 
 pub mod config;
+pub mod decide;
 pub mod decision;
+pub mod identify;
+pub mod number;
+pub mod pattern;
 pub mod reason;
+pub mod sources;
+pub mod tables;

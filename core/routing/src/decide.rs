@@ -1,0 +1,273 @@
+//! Where a call goes, once its caller is known: user, service, number, way out, default target.
+
+use std::sync::Arc;
+
+use smallvec::{SmallVec, smallvec};
+
+use crate::config::{
+    Account, AccountId, CallerIdFault, Connection, ConnectionId, DialAction, Domain, Kind, Target,
+};
+use crate::decision::{Candidate, Decision, Destination, Outcome, Proof, Service, Verdict};
+use crate::number::{for_peer, rewrite, to_e164};
+use crate::reason::Reason;
+use crate::tables::{Host, Tables};
+
+/// Who calls, once that is settled.
+#[derive(Clone, Debug)]
+pub enum Caller {
+    /// A connection.
+    Connection(Arc<Connection>, Proof),
+    /// Someone at an allowed source of an account: reaches its users and numbers, never onward.
+    Account(Arc<Account>),
+}
+
+/// A call to be decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// User part of the Request-URI, unescaped.
+    pub called_user: &'a str,
+    /// Its host.
+    pub called_host: &'a str,
+    /// The number or user that the caller presents.
+    pub presented: &'a str,
+}
+
+/// Decides. Never refuses for what a caller could not have known: unknown targets are 404 with the reason.
+pub fn decide(tables: &Tables, caller: &Caller, question: &Question<'_>) -> Decision {
+    let mut deciding = Deciding { tables, caller, candidates: SmallVec::new() };
+    let (called, outcome) = deciding.outcome(question);
+    let (connection, proof) = match caller {
+        Caller::Connection(connection, proof) => (Some(Arc::clone(connection)), *proof),
+        Caller::Account(_) => (None, Proof::AccountSource),
+    };
+    Decision {
+        revision: tables.revision(),
+        account: Some(deciding.account().clone()),
+        caller: connection,
+        proof,
+        called,
+        outcome,
+        candidates: deciding.candidates,
+    }
+}
+
+struct Deciding<'t> {
+    tables: &'t Tables,
+    caller: &'t Caller,
+    candidates: SmallVec<[Candidate; 2]>,
+}
+
+impl Deciding<'_> {
+    fn outcome(&mut self, question: &Question<'_>) -> (String, Outcome) {
+        let Some(host) = self.tables.host(question.called_host) else {
+            return (question.called_user.to_owned(), Outcome::Refuse(Reason::DomainNotOurs));
+        };
+        let dialled = self.rewritten(question.called_user);
+        let domain = self.domain(&host);
+        if let Some(target) = domain.as_ref().and_then(|d| self.tables.user(&d.id, &dialled)).cloned() {
+            let outcome = self.ring(&target, Verdict::User, &dialled);
+            return (dialled, outcome);
+        }
+        if let Some(service) = service(&dialled) {
+            return (dialled, Outcome::Serve(service));
+        }
+        let e164 = self.e164(&dialled);
+        if let Some(outcome) = e164.as_deref().and_then(|number| self.number(number)) {
+            return (e164.unwrap_or(dialled), outcome);
+        }
+        let number = e164.clone().unwrap_or_else(|| dialled.clone());
+        let outcome = self.way_out(&number, &dialled, question.presented);
+        (number, outcome)
+    }
+
+    fn account(&self) -> &AccountId {
+        match self.caller {
+            Caller::Connection(connection, _) => &connection.account,
+            Caller::Account(account) => &account.id,
+        }
+    }
+
+    fn connection(&self) -> Option<&Arc<Connection>> {
+        match self.caller {
+            Caller::Connection(connection, _) => Some(connection),
+            Caller::Account(_) => None,
+        }
+    }
+
+    fn rewritten(&self, called: &str) -> String {
+        self.connection().map_or_else(|| called.to_owned(), |c| rewrite(called, &c.rewrite_from))
+    }
+
+    fn e164(&self, dialled: &str) -> Option<String> {
+        let country = self.tables.account(self.account()).and_then(|a| a.country.as_deref());
+        let format = self.connection().map(|c| c.number_format.from.clone()).unwrap_or_default();
+        to_e164(dialled, &format, country)
+    }
+
+    fn domain(&self, host: &Host) -> Option<Arc<Domain>> {
+        match host {
+            Host::Domain(domain) => Some(Arc::clone(domain)),
+            Host::Ours | Host::Trunk(_) => {
+                let own =
+                    self.connection().and_then(|c| c.domain.as_ref()).and_then(|id| self.tables.domain(id));
+                own.or_else(|| self.tables.domain_of_account(self.account()))
+                    .or_else(|| self.tables.home_domain())
+                    .cloned()
+            }
+        }
+    }
+
+    fn number(&mut self, number: &str) -> Option<Outcome> {
+        let rows = self.tables.numbers(number);
+        let via = self.connection().map(|c| &c.id);
+        let row = rows.iter().find(|r| r.via.is_some() && r.via.as_ref() == via);
+        let row = row.or_else(|| rows.iter().find(|r| r.via.is_none()))?;
+        Some(self.target(&row.target.clone(), Verdict::Number, number))
+    }
+
+    fn target(&mut self, target: &Target, verdict: Verdict, called: &str) -> Outcome {
+        match target {
+            Target::Connection(id) => match self.tables.connection(id).cloned() {
+                Some(connection) => self.ring(&connection, verdict, called),
+                None => Outcome::Refuse(Reason::NothingAttached),
+            },
+            Target::Flow(_) => Outcome::Refuse(Reason::NothingAttached),
+        }
+    }
+
+    fn ring(&mut self, connection: &Arc<Connection>, verdict: Verdict, called: &str) -> Outcome {
+        let refused = match (connection.enabled, connection.kind, connection.dialled.action) {
+            (false, ..) => Some(Reason::Disabled),
+            (_, Kind::Virtual, _) | (_, _, DialAction::Flow) => Some(Reason::NothingAttached),
+            (_, Kind::Device | Kind::RegisterIn | Kind::RegisterOut | Kind::Trunk, DialAction::Bridge) => {
+                None
+            }
+        };
+        self.note(&connection.id, refused.is_none(), refused.map_or(verdict, Verdict::Refused));
+        if let Some(reason) = refused {
+            return Outcome::Refuse(reason);
+        }
+        Outcome::Ring(smallvec![Destination {
+            connection: Arc::clone(connection),
+            number: self.number_for(connection, called),
+            outbound: false,
+            caller_id: None,
+        }])
+    }
+
+    fn way_out(&mut self, number: &str, dialled: &str, presented: &str) -> Outcome {
+        let caller = self.connection().cloned();
+        let may = caller.as_ref().is_some_and(|c| c.may_call_out);
+        if may {
+            let ways = self.ways(number, dialled, presented);
+            match ways {
+                Ok(ways) if !ways.is_empty() => return Outcome::Ring(ways),
+                Ok(_) => {}
+                Err(reason) => return Outcome::Refuse(reason),
+            }
+        }
+        if let Some(target) = caller.as_ref().and_then(|c| c.default_target.clone()) {
+            return self.target(&target, Verdict::DefaultTarget, number);
+        }
+        let looks_like_number = number.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'*' | b'#'));
+        Outcome::Refuse(match (looks_like_number, may, caller.map(|c| c.kind)) {
+            (false, ..) => Reason::UserNotKnown,
+            (true, true, _) => Reason::NoRoute,
+            (true, false, Some(Kind::Device)) => Reason::MayNotCallOut,
+            (true, false, _) => Reason::NumberNotKnown,
+        })
+    }
+
+    fn ways(
+        &mut self,
+        number: &str,
+        dialled: &str,
+        presented: &str,
+    ) -> Result<SmallVec<[Destination; 2]>, Reason> {
+        let tables = self.tables;
+        let Some(caller) = self.connection().cloned() else { return Ok(SmallVec::new()) };
+        let mut found = SmallVec::new();
+        let mut bad_caller_id = None;
+        for way in tables.ways_out(&caller.account) {
+            let connection = &way.connection;
+            let verdict = if !connection.enabled {
+                Verdict::Disabled
+            } else if connection.id == caller.id {
+                Verdict::CameFromIt
+            } else if !connection.used_by.is_empty() && !connection.used_by.contains(&caller.id) {
+                Verdict::NotOffered
+            } else if !way.pattern.matches(number) && !way.pattern.matches(dialled) {
+                Verdict::PatternDiffers
+            } else {
+                Verdict::Pattern
+            };
+            if verdict != Verdict::Pattern {
+                self.note(&connection.id, false, verdict);
+                continue;
+            }
+            match caller_id(tables, &caller, presented) {
+                Ok(caller_id) => {
+                    self.note(&connection.id, true, verdict);
+                    found.push(Destination {
+                        connection: Arc::clone(connection),
+                        number: self.number_for(connection, number),
+                        outbound: true,
+                        caller_id: caller_id.map(|id| for_peer(&id, &connection.number_format.to)),
+                    });
+                }
+                Err(reason) => {
+                    self.note(&connection.id, false, Verdict::Refused(reason));
+                    bad_caller_id = Some(reason);
+                }
+            }
+        }
+        match bad_caller_id {
+            Some(reason) if found.is_empty() => Err(reason),
+            Some(_) | None => Ok(found),
+        }
+    }
+
+    fn number_for(&self, connection: &Connection, number: &str) -> String {
+        rewrite(&for_peer(number, &connection.number_format.to), &connection.rewrite_to)
+    }
+
+    fn note(&mut self, connection: &ConnectionId, taken: bool, reason: Verdict) {
+        if self.candidates.len() < CANDIDATES {
+            self.candidates.push(Candidate { connection: connection.clone(), taken, reason });
+        }
+    }
+}
+
+/// The caller id to present on a way out: `None` leaves what the caller presents.
+fn caller_id(tables: &Tables, caller: &Connection, presented: &str) -> Result<Option<String>, Reason> {
+    let country = tables.account(&caller.account).and_then(|a| a.country.as_deref());
+    let plain = to_e164(presented, &caller.number_format.from, country);
+    let plain = plain.as_deref().unwrap_or(presented);
+    let own = tables.numbers_of(&caller.id);
+    let allowed = if caller.caller_ids.is_empty() {
+        own.iter().any(|number| **number == *plain)
+    } else {
+        caller.caller_ids.iter().any(|id| id == plain || id == presented)
+    };
+    if allowed {
+        return Ok(None);
+    }
+    match caller.on_bad_caller_id {
+        CallerIdFault::Replace => {
+            let first = caller.caller_ids.first().cloned().or_else(|| own.first().map(ToString::to_string));
+            Ok(caller.default_caller_id.clone().or(first))
+        }
+        CallerIdFault::Refuse => Err(Reason::CallerIdNotAllowed),
+    }
+}
+
+fn service(user: &str) -> Option<Service> {
+    match user {
+        "echo" => Some(Service::Echo),
+        "milliwatt" => Some(Service::Milliwatt),
+        _ => None,
+    }
+}
+
+/// Candidates kept in one record; a provider with thousands of ways out does not want them all in history.
+const CANDIDATES: usize = 32;

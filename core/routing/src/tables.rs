@@ -1,0 +1,267 @@
+//! The configuration in force, indexed for the call path. One per shard, changed by deltas; a change costs what
+//! changed.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use crate::config::{
+    Account, AccountId, Change, Connection, ConnectionId, Delta, Domain, DomainId, DomainRole, IpPolicy,
+    Limits, NumberId, NumberRow, Target,
+};
+use crate::pattern::Pattern;
+use crate::sources::{Sources, canonical};
+
+/// Everything that decisions read.
+#[derive(Debug, Default)]
+pub struct Tables {
+    revision: u64,
+    base_domain: String,
+    own_addresses: Vec<IpAddr>,
+    accounts: BTreeMap<AccountId, Arc<Account>>,
+    connections: HashMap<ConnectionId, Arc<Connection>>,
+    domains: BTreeMap<DomainId, Arc<Domain>>,
+    hosts: HashMap<Box<str>, DomainId>,
+    users: HashMap<DomainId, HashMap<Box<str>, ConnectionId>>,
+    trunk_names: HashMap<Box<str>, ConnectionId>,
+    numbers: HashMap<Box<str>, SmallVec<[Arc<NumberRow>; 1]>>,
+    number_rows: HashMap<NumberId, Arc<NumberRow>>,
+    numbers_of: HashMap<ConnectionId, SmallVec<[Box<str>; 1]>>,
+    sources: Sources,
+    ways_out: BTreeMap<AccountId, BTreeMap<(i32, ConnectionId), WayOut>>,
+    offered: BTreeMap<(i32, ConnectionId), WayOut>,
+    limits: Option<Arc<Limits>>,
+}
+
+/// A connection with a dial pattern.
+#[derive(Clone, Debug)]
+pub struct WayOut {
+    /// The connection.
+    pub connection: Arc<Connection>,
+    /// Its pattern.
+    pub pattern: Pattern,
+}
+
+/// What a host name of a request means.
+#[derive(Clone, Debug)]
+pub enum Host {
+    /// A domain that devices register in, named as such.
+    Domain(Arc<Domain>),
+    /// One of our own addresses: stands for the caller's domain, or the first one.
+    Ours,
+    /// A trunk's own host.
+    Trunk(Arc<Connection>),
+}
+
+impl Tables {
+    /// Empty tables of an installation with this base domain and these addresses.
+    pub fn new(base_domain: &str, own_addresses: Vec<IpAddr>) -> Self {
+        Self { base_domain: base_domain.to_ascii_lowercase(), own_addresses, ..Self::default() }
+    }
+
+    /// The revision in force.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Puts a change in force.
+    pub fn apply(&mut self, delta: &Delta) {
+        for change in &delta.changes {
+            match change {
+                Change::Account(row) => drop(self.accounts.insert(row.id.clone(), Arc::clone(row))),
+                Change::AccountGone(id) => drop(self.accounts.remove(id)),
+                Change::Connection(row) => self.put_connection(row),
+                Change::ConnectionGone(id) => self.drop_connection(id),
+                Change::Domain(row) => self.put_domain(row),
+                Change::DomainGone(id) => self.drop_domain(id),
+                Change::Limits(limits) => self.limits = Some(Arc::clone(limits)),
+                Change::Number(row) => self.put_number(row),
+                Change::NumberGone(id) => self.drop_number(id),
+            }
+        }
+        self.revision = delta.revision;
+    }
+
+    /// A connection by id.
+    pub fn connection(&self, id: &ConnectionId) -> Option<&Arc<Connection>> {
+        self.connections.get(id)
+    }
+
+    /// A connection by the text of its id.
+    pub fn connection_by_text(&self, id: &str) -> Option<&Arc<Connection>> {
+        self.connections.get(&ConnectionId::from(id))
+    }
+
+    /// How many connections there are.
+    pub fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// An account by id.
+    pub fn account(&self, id: &AccountId) -> Option<&Arc<Account>> {
+        self.accounts.get(id)
+    }
+
+    /// The installation's limits.
+    pub fn limits(&self) -> Option<&Arc<Limits>> {
+        self.limits.as_ref()
+    }
+
+    /// A domain by id.
+    pub fn domain(&self, id: &DomainId) -> Option<&Arc<Domain>> {
+        self.domains.get(id)
+    }
+
+    /// What a host name means, or `None` if it is not ours.
+    pub fn host(&self, host: &str) -> Option<Host> {
+        let lower = host.trim_end_matches('.').to_ascii_lowercase();
+        if let Some(domain) = self.hosts.get(lower.as_str()).and_then(|id| self.domains.get(id)) {
+            return Some(Host::Domain(Arc::clone(domain)));
+        }
+        let literal = lower.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(&lower);
+        if let Ok(address) = literal.parse::<IpAddr>() {
+            let address = canonical(address);
+            return (address.is_loopback() || self.own_addresses.contains(&address)).then_some(Host::Ours);
+        }
+        if lower == "localhost" || lower == self.base_domain {
+            return Some(Host::Ours);
+        }
+        let name = lower.strip_suffix(self.base_domain.as_str())?.strip_suffix(".trunk.")?;
+        let id = self.trunk_names.get(name)?;
+        self.connections.get(id).map(|c| Host::Trunk(Arc::clone(c)))
+    }
+
+    /// The domain that our own addresses stand for: `sip.BASE`, else the oldest registrar domain.
+    pub fn home_domain(&self) -> Option<&Arc<Domain>> {
+        let named = self.hosts.get(format!("sip.{}", self.base_domain).as_str());
+        named.and_then(|id| self.domains.get(id)).or_else(|| self.domains.values().find(|d| registers(d)))
+    }
+
+    /// The oldest registrar domain of an account.
+    pub fn domain_of_account(&self, account: &AccountId) -> Option<&Arc<Domain>> {
+        self.domains.values().find(|d| d.account == *account && registers(d))
+    }
+
+    /// The connection with this user in this domain.
+    pub fn user(&self, domain: &DomainId, user: &str) -> Option<&Arc<Connection>> {
+        self.users.get(domain)?.get(user).and_then(|id| self.connections.get(id))
+    }
+
+    /// The rows for a number in E.164.
+    pub fn numbers(&self, e164: &str) -> &[Arc<NumberRow>] {
+        self.numbers.get(e164).map_or(&[], |rows| rows)
+    }
+
+    /// The numbers that point at a connection.
+    pub fn numbers_of(&self, connection: &ConnectionId) -> &[Box<str>] {
+        self.numbers_of.get(connection).map_or(&[], |numbers| numbers)
+    }
+
+    /// The connections that a source address stands for.
+    pub fn by_source(&self, address: IpAddr) -> &[ConnectionId] {
+        self.sources.of(address)
+    }
+
+    /// Accounts in the order of their ids.
+    pub fn accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.accounts.values()
+    }
+
+    /// The ways out that an account may use, by order and age; its own before those offered to it.
+    pub fn ways_out<'t>(&'t self, account: &'t AccountId) -> impl Iterator<Item = &'t WayOut> {
+        let own = self.ways_out.get(account).into_iter().flat_map(BTreeMap::values);
+        let offered = self.offered.values().filter(move |way| {
+            let owner = &way.connection;
+            owner.account != *account && owner.offered_to.iter().any(|to| to == "*" || to == account.as_str())
+        });
+        own.chain(offered)
+    }
+
+    fn put_connection(&mut self, row: &Arc<Connection>) {
+        self.drop_connection(&row.id);
+        if let (Some(domain), Some(user)) = (&row.domain, &row.user) {
+            self.users.entry(domain.clone()).or_default().insert(user.as_str().into(), row.id.clone());
+        }
+        for name in row.trunk_name.iter().chain(&row.trunk_aliases) {
+            self.trunk_names.insert(name.as_str().into(), row.id.clone());
+        }
+        if row.ip_policy != IpPolicy::Filter {
+            for network in &row.allowed_sources {
+                self.sources.add(*network, &row.id);
+            }
+        }
+        if let Some(pattern) = row.dial_pattern.as_deref().and_then(|text| Pattern::compile(text).ok()) {
+            let way = WayOut { connection: Arc::clone(row), pattern };
+            if !row.offered_to.is_empty() {
+                self.offered.insert((row.order, row.id.clone()), way.clone());
+            }
+            self.ways_out.entry(row.account.clone()).or_default().insert((row.order, row.id.clone()), way);
+        }
+        self.connections.insert(row.id.clone(), Arc::clone(row));
+    }
+
+    fn drop_connection(&mut self, id: &ConnectionId) {
+        let Some(old) = self.connections.remove(id) else { return };
+        if let (Some(domain), Some(user)) = (&old.domain, &old.user) {
+            if let Some(users) = self.users.get_mut(domain).filter(|u| u.get(user.as_str()) == Some(id)) {
+                users.remove(user.as_str());
+            }
+        }
+        for name in old.trunk_name.iter().chain(&old.trunk_aliases) {
+            self.trunk_names.remove(name.as_str());
+        }
+        for network in &old.allowed_sources {
+            self.sources.remove(*network, id);
+        }
+        self.offered.remove(&(old.order, id.clone()));
+        if let Some(ways) = self.ways_out.get_mut(&old.account) {
+            ways.remove(&(old.order, id.clone()));
+        }
+    }
+
+    fn put_domain(&mut self, row: &Arc<Domain>) {
+        self.drop_domain(&row.id);
+        for host in core::iter::once(&row.host).chain(&row.aliases) {
+            self.hosts.insert(host.to_ascii_lowercase().into(), row.id.clone());
+        }
+        self.domains.insert(row.id.clone(), Arc::clone(row));
+    }
+
+    fn drop_domain(&mut self, id: &DomainId) {
+        let Some(old) = self.domains.remove(id) else { return };
+        for host in core::iter::once(&old.host).chain(&old.aliases) {
+            self.hosts.remove(host.to_ascii_lowercase().as_str());
+        }
+    }
+
+    fn put_number(&mut self, row: &Arc<NumberRow>) {
+        self.drop_number(&row.id);
+        self.number_rows.insert(row.id.clone(), Arc::clone(row));
+        self.numbers.entry(row.e164.as_str().into()).or_default().push(Arc::clone(row));
+        if let Target::Connection(id) = &row.target {
+            self.numbers_of.entry(id.clone()).or_default().push(row.e164.as_str().into());
+        }
+    }
+
+    fn drop_number(&mut self, id: &NumberId) {
+        let Some(row) = self.number_rows.remove(id) else { return };
+        if let Some(rows) = self.numbers.get_mut(row.e164.as_str()) {
+            rows.retain(|r| r.id != *id);
+            if rows.is_empty() {
+                self.numbers.remove(row.e164.as_str());
+            }
+        }
+        if let Target::Connection(target) = &row.target {
+            if let Some(numbers) = self.numbers_of.get_mut(target) {
+                numbers.retain(|n| **n != *row.e164);
+            }
+        }
+    }
+}
+
+fn registers(domain: &Domain) -> bool {
+    matches!(domain.role, DomainRole::Registrar | DomainRole::Shared)
+}
