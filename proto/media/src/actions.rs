@@ -11,6 +11,24 @@ use crate::Event;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketKey(pub u32);
 
+impl SocketKey {
+    pub(crate) fn rtp(slot: u32) -> Self {
+        Self(slot << 1)
+    }
+
+    pub(crate) fn rtcp(slot: u32) -> Self {
+        Self((slot << 1) | 1)
+    }
+
+    pub(crate) fn slot(self) -> u32 {
+        self.0 >> 1
+    }
+
+    pub(crate) fn is_rtcp(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
 /// One thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -96,7 +114,7 @@ impl Actions {
         self.list.push(Action::Emit(event));
     }
 
-    /// Room for bytes of the plane's making, filled by `fill`.
+    /// Room for a datagram of the plane's making, filled by `fill`.
     pub(crate) fn make(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> Payload {
         let start = self.arena.len();
         fill(&mut self.arena);

@@ -9,8 +9,15 @@
 
 mod actions;
 mod command;
+mod end;
 mod event;
+mod latch;
+mod path;
+mod plane;
+mod quality;
+mod source;
 
 pub use actions::{Action, Actions, Payload, SocketKey};
 pub use command::{Command, EndId, Latching, Remote, Source};
 pub use event::{Counters, Event, OpenFault};
+pub use plane::Plane;

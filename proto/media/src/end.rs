@@ -1,0 +1,227 @@
+//! One end: what is known of its peer, what passed, and what happens to what comes in.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use timestamp::Timestamp;
+
+use crate::actions::SocketKey;
+use crate::command::{EndId, Remote};
+use crate::event::Counters;
+use crate::latch::{Latch, Verdict};
+use crate::path::Path;
+use crate::quality::Quality;
+
+/// An open end.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) id: EndId,
+    /// Tells this end from the others that had or will have its slot.
+    pub(crate) serial: u64,
+    pub(crate) port: u16,
+    pub(crate) path: Path,
+    /// Where RTP to the peer goes, if any goes.
+    pub(crate) target: Option<SocketAddr>,
+    pub(crate) counters: Counters,
+    /// Source of what we send of our own.
+    pub(crate) ssrc: u32,
+    latch: Latch,
+    quality: Quality,
+    rtcp: Rtcp,
+    receives: bool,
+    watch: Watch,
+}
+
+/// Whether a packet goes on, and what it changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passage {
+    Dropped,
+    First,
+    Passed,
+}
+
+impl End {
+    pub(crate) fn new(id: EndId, serial: u64, port: u16, ssrc: u32, inactivity: Option<Duration>) -> Self {
+        Self {
+            id,
+            serial,
+            port,
+            path: Path::None,
+            target: None,
+            counters: Counters::default(),
+            ssrc,
+            latch: Latch::default(),
+            quality: Quality::default(),
+            rtcp: Rtcp::default(),
+            receives: false,
+            watch: Watch { after: inactivity, ..Watch::default() },
+        }
+    }
+
+    /// Takes in a description; returns when to look for inactivity, if nobody looks yet.
+    pub(crate) fn describe(&mut self, remote: &Remote, now: Timestamp) -> Option<Timestamp> {
+        self.latch.describe(remote, now);
+        self.quality.set_clock_rate(remote.clock_rate);
+        self.receives = remote.receives && remote.rtp.is_some();
+        self.rtcp.describe(remote);
+        self.retarget();
+        self.watch.expect(remote, now)
+    }
+
+    /// Judges and counts an RTP packet.
+    #[inline]
+    pub(crate) fn on_rtp(&mut self, from: SocketAddr, packet: &[u8], now: Timestamp) -> Passage {
+        let Some(header) = rtp::RtpHeader::parse(packet) else {
+            self.counters.invalid_dropped += 1;
+            return Passage::Dropped;
+        };
+        match self.latch.judge(from, header.ssrc, now) {
+            Verdict::Known => {}
+            Verdict::Moved => {
+                self.rtcp.seen = None;
+                self.retarget();
+            }
+            Verdict::Foreign => {
+                self.counters.foreign_dropped += 1;
+                return Passage::Dropped;
+            }
+        }
+        self.quality.on_packet(header.ssrc, header.sequence, header.timestamp, now);
+        self.watch.heard = now;
+        let counters = &mut self.counters;
+        counters.packets_in += 1;
+        counters.bytes_in += packet.len() as u64;
+        counters.last_packet = Some(now);
+        if counters.first_packet.is_some() {
+            return Passage::Passed;
+        }
+        counters.first_packet = Some(now);
+        Passage::First
+    }
+
+    /// Judges and counts an RTCP packet that came on the RTCP port, or `muxed` on the RTP port.
+    pub(crate) fn on_rtcp(
+        &mut self,
+        from: SocketAddr,
+        muxed: bool,
+        packet: &[u8],
+        now: Timestamp,
+    ) -> Passage {
+        if rtp::rtcp::RtcpHeader::parse(packet).is_none() {
+            self.counters.invalid_dropped += 1;
+            return Passage::Dropped;
+        }
+        if !self.latch.believes_ip(from.ip()) && self.rtcp.described != Some(from) {
+            self.counters.foreign_dropped += 1;
+            return Passage::Dropped;
+        }
+        if !muxed {
+            self.rtcp.seen = Some(from);
+        }
+        self.watch.heard = now;
+        self.counters.rtcp_in += 1;
+        Passage::Passed
+    }
+
+    /// Where RTCP to the peer goes, and from which of the two sockets of this end in `slot`.
+    pub(crate) fn rtcp_target(&self, slot: u32) -> Option<(SocketKey, SocketAddr)> {
+        let described = self.rtcp.described?;
+        if self.rtcp.muxed {
+            return self.latch.target().map(|to| (SocketKey::rtp(slot), to));
+        }
+        Some((SocketKey::rtcp(slot), self.rtcp.seen.unwrap_or(described)))
+    }
+
+    /// Looks for inactivity at the time that was asked for.
+    pub(crate) fn on_watch(&mut self, now: Timestamp) -> Watched {
+        self.watch.look(now)
+    }
+
+    /// The counters with the measures of the moment.
+    pub(crate) fn counters(&self) -> Counters {
+        Counters { lost: self.quality.lost(), jitter_us: self.quality.jitter_us(), ..self.counters }
+    }
+
+    /// Counts an RTP packet that is sent to the peer.
+    #[inline]
+    pub(crate) fn count_out(&mut self, bytes: usize) {
+        self.counters.packets_out += 1;
+        self.counters.bytes_out += bytes as u64;
+    }
+
+    fn retarget(&mut self) {
+        self.target = if self.receives { self.latch.target() } else { None };
+    }
+}
+
+/// The RTCP of the peer.
+#[derive(Debug, Default)]
+struct Rtcp {
+    described: Option<SocketAddr>,
+    /// The last source that was believed; RTCP of a NATed peer does not come from where it says.
+    seen: Option<SocketAddr>,
+    muxed: bool,
+}
+
+impl Rtcp {
+    fn describe(&mut self, remote: &Remote) {
+        if self.described != remote.rtcp {
+            self.seen = None;
+        }
+        self.described = remote.rtcp;
+        self.muxed = remote.rtcp == remote.rtp;
+    }
+}
+
+/// Whether and since when packets are awaited from the peer.
+#[derive(Debug, Default)]
+struct Watch {
+    after: Option<Duration>,
+    expecting: bool,
+    /// When waiting began.
+    since: Timestamp,
+    heard: Timestamp,
+    /// A timer is running.
+    armed: bool,
+    told: bool,
+}
+
+/// What came of looking for inactivity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watched {
+    /// Look again then.
+    Again(Timestamp),
+    /// Nothing came: tell it.
+    Inactive,
+    /// Nothing is awaited.
+    Off,
+}
+
+impl Watch {
+    fn expect(&mut self, remote: &Remote, now: Timestamp) -> Option<Timestamp> {
+        let begins = remote.sends && (!self.expecting || remote.renegotiated);
+        self.expecting = remote.sends;
+        if begins {
+            self.since = now;
+            self.told = false;
+        }
+        let after = self.after?;
+        if !begins || self.armed {
+            return None;
+        }
+        self.armed = true;
+        Some(now + after)
+    }
+
+    fn look(&mut self, now: Timestamp) -> Watched {
+        self.armed = false;
+        let Some(after) = self.after.filter(|_| self.expecting && !self.told) else { return Watched::Off };
+        let deadline = self.since.max(self.heard) + after;
+        if deadline > now {
+            self.armed = true;
+            return Watched::Again(deadline);
+        }
+        self.told = true;
+        Watched::Inactive
+    }
+}

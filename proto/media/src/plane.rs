@@ -1,0 +1,356 @@
+//! The plane: a slab of ends, driven by commands, packets and time.
+//!
+//! A packet finds its end by the index in its socket's key, and the peer by the slot in the path: a relayed
+//! packet costs no look-up, no copy and no allocation. Names of ends are looked up for commands only.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use rtp::Kind;
+use timestamp::Timestamp;
+
+use crate::actions::{Action, Actions, Payload, SocketKey};
+use crate::command::{Command, EndId, Remote, Source};
+use crate::end::{End, Passage, Watched};
+use crate::event::{Counters, Event, OpenFault};
+use crate::path::Path;
+use crate::source::echo;
+use crate::source::tone::{Tone, ToneTable};
+
+/// All ends of one media worker. Both ends of a join must live in the same plane.
+#[derive(Debug)]
+pub struct Plane {
+    ends: Vec<Option<End>>,
+    free: Vec<u32>,
+    names: BTreeMap<EndId, u32>,
+    timers: BinaryHeap<Reverse<Timer>>,
+    milliwatt: ToneTable,
+    seed: u64,
+    serial: u64,
+}
+
+impl Plane {
+    /// A plane without ends. SSRCs of our own streams follow from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            ends: Vec::new(),
+            free: Vec::new(),
+            names: BTreeMap::new(),
+            timers: BinaryHeap::new(),
+            milliwatt: ToneTable::new(),
+            seed,
+            serial: 0,
+        }
+    }
+
+    /// Does what signalling asks.
+    pub fn handle_command(&mut self, command: Command, now: Timestamp, out: &mut Actions) {
+        match command {
+            Command::Open { end, bind, port, inactivity } => self.open(end, bind, port, inactivity, out),
+            Command::Remote { end, remote } => self.describe(end, &remote, now),
+            Command::Join { a, b } => self.join(a, b),
+            Command::Serve { end, source } => self.serve(end, source, now),
+            Command::Close { end } => self.close(end, out),
+        }
+    }
+
+    /// Takes in a datagram that came to `socket`. [`Payload::Received`] in `out` means `packet`.
+    pub fn on_packet(
+        &mut self,
+        socket: SocketKey,
+        from: SocketAddr,
+        packet: &[u8],
+        now: Timestamp,
+        out: &mut Actions,
+    ) {
+        let slot = socket.slot();
+        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
+        if socket.is_rtcp() {
+            return self.on_rtcp(slot, from, false, packet, now, out);
+        }
+        match rtp::classify(packet) {
+            Kind::Rtp => {
+                let passage = end.on_rtp(from, packet, now);
+                if passage == Passage::First {
+                    out.emit(Event::FirstPacket { end: end.id, from });
+                }
+                if passage != Passage::Dropped {
+                    self.forward(slot, packet, out);
+                }
+            }
+            Kind::Rtcp => self.on_rtcp(slot, from, true, packet, now, out),
+            Kind::Dtls | Kind::Other | Kind::Stun => end.counters.invalid_dropped += 1,
+        }
+    }
+
+    /// Takes note that an [`Action::Bind`] failed: the end is gone, and signalling hears of it.
+    pub fn on_bind_failed(&mut self, socket: SocketKey, error: OpenFault, out: &mut Actions) {
+        let slot = socket.slot();
+        if let Some(end) = self.remove(slot) {
+            let port = end.port.saturating_add(u16::from(socket.is_rtcp()));
+            unbind(slot, out);
+            out.emit(Event::Failed { end: end.id, port, error });
+        }
+    }
+
+    /// Takes note that an [`Action::Send`] failed.
+    pub fn on_send_failed(&mut self, socket: SocketKey) {
+        if let Some(end) = slot_mut(&mut self.ends, socket.slot()) {
+            end.counters.send_errors += 1;
+        }
+    }
+
+    /// When to call [`Self::handle_timeout`] at the latest.
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.timers.peek().map(|Reverse(timer)| timer.at)
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Timestamp, out: &mut Actions) {
+        while let Some(Reverse(timer)) = self.timers.peek().copied()
+            && timer.at <= now
+        {
+            self.timers.pop();
+            let Some(end) = slot_mut(&mut self.ends, timer.slot).filter(|end| end.serial == timer.serial)
+            else {
+                continue;
+            };
+            let again = match timer.due {
+                Due::Tone => play(end, timer, &self.milliwatt, now, out),
+                Due::Watch => watch(end, now, out),
+            };
+            self.timers.extend(again.map(|at| Reverse(Timer { at, ..timer })));
+        }
+    }
+
+    /// The counters of an end as they stand.
+    pub fn counters(&self, end: EndId) -> Option<Counters> {
+        let slot = *self.names.get(&end)?;
+        self.ends.get(slot as usize)?.as_ref().map(End::counters)
+    }
+
+    /// How many ends are open.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether no end is open.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    fn open(&mut self, id: EndId, bind: IpAddr, port: u16, inactivity: Option<Duration>, out: &mut Actions) {
+        if self.names.contains_key(&id) {
+            return out.emit(Event::Failed { end: id, port, error: OpenFault::AlreadyOpen });
+        }
+        let Some(rtcp_port) = port.checked_add(1) else {
+            return out.emit(Event::Failed { end: id, port, error: OpenFault::PortTaken });
+        };
+        self.serial += 1;
+        let end = End::new(id, self.serial, port, mix(self.seed, self.serial) as u32, inactivity);
+        let slot = self.insert(end);
+        self.names.insert(id, slot);
+        out.push(Action::Bind { socket: SocketKey::rtp(slot), addr: SocketAddr::new(bind, port) });
+        out.push(Action::Bind { socket: SocketKey::rtcp(slot), addr: SocketAddr::new(bind, rtcp_port) });
+    }
+
+    fn describe(&mut self, id: EndId, remote: &Remote, now: Timestamp) {
+        let Some((slot, end)) = self.find(id) else { return };
+        let (serial, look) = (end.serial, end.describe(remote, now));
+        self.timers.extend(look.map(|at| Reverse(Timer { at, slot, serial, due: Due::Watch })));
+    }
+
+    fn join(&mut self, a: EndId, b: EndId) {
+        let (Some(&a), Some(&b)) = (self.names.get(&a), self.names.get(&b)) else { return };
+        if a == b {
+            return;
+        }
+        self.detach(a);
+        self.detach(b);
+        for (slot, peer) in [(a, b), (b, a)] {
+            if let Some(end) = slot_mut(&mut self.ends, slot) {
+                end.path = Path::Relay { peer };
+            }
+        }
+    }
+
+    fn serve(&mut self, id: EndId, source: Source, now: Timestamp) {
+        let Some(&slot) = self.names.get(&id) else { return };
+        self.detach(slot);
+        let seed = self.seed;
+        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
+        let serial = end.serial;
+        match source {
+            Source::Echo => end.path = Path::Echo,
+            Source::Milliwatt { payload_type } => {
+                end.path = Path::Tone(Tone::new(payload_type, mix(seed, serial), now));
+                self.timers.push(Reverse(Timer { at: now, slot, serial, due: Due::Tone }));
+            }
+            Source::Silence => {}
+        }
+    }
+
+    fn close(&mut self, id: EndId, out: &mut Actions) {
+        let closed = self.names.get(&id).copied().and_then(|slot| Some((slot, self.remove(slot)?)));
+        let counters = match closed {
+            Some((slot, end)) => {
+                unbind(slot, out);
+                end.counters()
+            }
+            None => Counters::default(),
+        };
+        out.emit(Event::Closed { end: id, counters });
+    }
+
+    /// Sends a believed RTP packet where the path of the end in `slot` leads.
+    #[inline]
+    fn forward(&mut self, slot: u32, packet: &[u8], out: &mut Actions) {
+        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
+        match end.path {
+            Path::Relay { peer } => {
+                if let Some(peer_end) = slot_mut(&mut self.ends, peer)
+                    && let Some(to) = peer_end.target
+                {
+                    peer_end.count_out(packet.len());
+                    out.push(Action::Send { socket: SocketKey::rtp(peer), to, payload: Payload::Received });
+                }
+            }
+            Path::Echo => {
+                if let Some(to) = end.target {
+                    end.count_out(packet.len());
+                    let payload = out.make(|arena| echo::write(packet, end.ssrc, arena));
+                    out.push(Action::Send { socket: SocketKey::rtp(slot), to, payload });
+                }
+            }
+            Path::None | Path::Tone(_) => {}
+        }
+    }
+
+    fn on_rtcp(
+        &mut self,
+        slot: u32,
+        from: SocketAddr,
+        muxed: bool,
+        packet: &[u8],
+        now: Timestamp,
+        out: &mut Actions,
+    ) {
+        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
+        if end.on_rtcp(from, muxed, packet, now) == Passage::Dropped {
+            return;
+        }
+        let Path::Relay { peer } = end.path else { return };
+        if let Some(peer_end) = slot_mut(&mut self.ends, peer)
+            && let Some((socket, to)) = peer_end.rtcp_target(peer)
+        {
+            peer_end.counters.rtcp_out += 1;
+            out.push(Action::Send { socket, to, payload: Payload::Received });
+        }
+    }
+
+    fn find(&mut self, id: EndId) -> Option<(u32, &mut End)> {
+        let slot = *self.names.get(&id)?;
+        Some((slot, slot_mut(&mut self.ends, slot)?))
+    }
+
+    fn insert(&mut self, end: End) -> u32 {
+        if let Some(slot) = self.free.pop()
+            && let Some(place) = self.ends.get_mut(slot as usize)
+        {
+            *place = Some(end);
+            return slot;
+        }
+        self.ends.push(Some(end));
+        (self.ends.len() - 1) as u32
+    }
+
+    fn remove(&mut self, slot: u32) -> Option<End> {
+        self.detach(slot);
+        let end = self.ends.get_mut(slot as usize)?.take()?;
+        self.names.remove(&end.id);
+        self.free.push(slot);
+        Some(end)
+    }
+
+    /// Takes an end off its path, and its peer off the way back.
+    fn detach(&mut self, slot: u32) {
+        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
+        if let Path::Relay { peer } = std::mem::take(&mut end.path)
+            && let Some(peer_end) = slot_mut(&mut self.ends, peer)
+        {
+            peer_end.path = Path::None;
+        }
+    }
+}
+
+/// Something due at an end. A timer whose end is gone, or that was overtaken, does nothing when it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Timer {
+    at: Timestamp,
+    slot: u32,
+    serial: u64,
+    due: Due,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Tone,
+    Watch,
+}
+
+fn play(
+    end: &mut End,
+    timer: Timer,
+    samples: &ToneTable,
+    now: Timestamp,
+    out: &mut Actions,
+) -> Option<Timestamp> {
+    let Path::Tone(tone) = &mut end.path else { return None };
+    if tone.next_timeout() != timer.at {
+        return None;
+    }
+    let Some(to) = end.target else {
+        tone.skip(now);
+        return Some(tone.next_timeout());
+    };
+    let mut len = 0;
+    let payload = out.make(|arena| len = tone.write(samples, now, arena));
+    let next = tone.next_timeout();
+    end.count_out(len);
+    out.push(Action::Send { socket: SocketKey::rtp(timer.slot), to, payload });
+    Some(next)
+}
+
+fn watch(end: &mut End, now: Timestamp, out: &mut Actions) -> Option<Timestamp> {
+    match end.on_watch(now) {
+        Watched::Again(at) => Some(at),
+        Watched::Inactive => {
+            out.emit(Event::Inactive { end: end.id });
+            None
+        }
+        Watched::Off => None,
+    }
+}
+
+fn unbind(slot: u32, out: &mut Actions) {
+    out.push(Action::Unbind { socket: SocketKey::rtp(slot) });
+    out.push(Action::Unbind { socket: SocketKey::rtcp(slot) });
+}
+
+#[inline]
+fn slot_mut(ends: &mut [Option<End>], slot: u32) -> Option<&mut End> {
+    ends.get_mut(slot as usize)?.as_mut()
+}
+
+/// SplitMix64: spreads a seed and a serial over 64 bits.
+fn mix(seed: u64, serial: u64) -> u64 {
+    let mut z = seed.wrapping_add(serial.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests;

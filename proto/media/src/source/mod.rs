@@ -1,0 +1,4 @@
+//! What an end hears that has no peer.
+
+pub(crate) mod echo;
+pub(crate) mod tone;
