@@ -1,0 +1,85 @@
+//! A relayed packet allocates nothing, whatever its kind, once its call is up.
+
+// A global allocator can only be written with `unsafe`; this one counts and passes on.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use media::{Actions, Command, EndId, Latching, Plane, Remote, SocketKey};
+use timestamp::Timestamp;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system allocator unchanged; counting touches no memory it hands out.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract of `alloc`, which is also that of `System`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: `pointer` came from `System.alloc` with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn peer(end: u64) -> SocketAddr {
+    SocketAddr::new(LOCAL, 40_000 + 2 * end as u16)
+}
+
+#[test]
+fn a_relayed_packet_allocates_nothing() {
+    let (mut plane, mut out) = (Plane::new(1), Actions::new());
+    let mut now = Timestamp::from_secs(1);
+    for id in 0..2 {
+        let (end, port) = (EndId(id), 20_000 + 2 * id as u16);
+        let inactivity = Some(Duration::from_secs(60));
+        plane.handle_command(Command::Open { end, bind: LOCAL, port, inactivity }, now, &mut out);
+        let remote = Remote {
+            rtp: Some(peer(id)),
+            rtcp: Some(peer(id)),
+            signalling: LOCAL,
+            latch: Latching::Auto,
+            clock_rate: 8000,
+            sends: true,
+            receives: true,
+            renegotiated: false,
+        };
+        plane.handle_command(Command::Remote { end, remote }, now, &mut out);
+    }
+    plane.handle_command(Command::Join { a: EndId(0), b: EndId(1) }, now, &mut out);
+
+    let mut packet = Vec::new();
+    rtp::write_header(false, 8, 0, 0, 7, &mut packet);
+    packet.extend([0xd5; 160]);
+    let mut report = Vec::new();
+    rtp::rtcp::write_report(7, None, &[], &mut report);
+
+    let before = ALLOCATIONS.with(Cell::get);
+    let mut sent = 0;
+    for n in 0..10_000u32 {
+        packet[2..4].copy_from_slice(&(n as u16).to_be_bytes());
+        packet[4..8].copy_from_slice(&(n * 160).to_be_bytes());
+        for (end, bytes) in [(0, &packet), (1, &packet), (0, &report)] {
+            out.clear();
+            plane.on_packet(SocketKey(2 * end), peer(u64::from(end)), bytes, now, &mut out);
+            sent += out.list().len();
+        }
+        now = now + Duration::from_millis(20);
+    }
+    assert_eq!(sent, 30_002, "every packet, and two events");
+    assert_eq!(ALLOCATIONS.with(Cell::get), before);
+}
