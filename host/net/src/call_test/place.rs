@@ -1,0 +1,388 @@
+//! The test call with its sockets: one thread, one SIP socket, one RTP socket, timeouts everywhere.
+//!
+//! Retransmission as RFC 3261 §17.1.1.2 (timers A and B) and §17.1.2.2 (E and F) over UDP.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::time::{Duration, Instant};
+
+use rtp::g711::Law;
+use sip_msg::{Scheme, Uri, strip_brackets};
+
+use super::agent::{Agent, Heard, Identity};
+use super::audio::{Ear, FRAME, Mouth};
+use super::{AudioReport, CallTestFault, Plan, Report};
+
+/// Places the call and waits for its end.
+pub fn place(plan: &Plan) -> Result<Report, CallTestFault> {
+    let peer = peer_of(&plan.target)?;
+    let mut call = Call::open(plan, peer)?;
+    let answer = call.set_up(plan.ring_s)?;
+    let mut report = Report {
+        target: plan.target.clone(),
+        peer: format!("udp:{peer}"),
+        sip_code: 0,
+        sip_reason: String::new(),
+        reasons: Vec::new(),
+        challenged: call.agent.challenged,
+        first_answer_ms: call.first_answer_ms,
+        ringing_ms: call.ringing_ms,
+        answered_ms: answer.is_some().then(|| call.elapsed_ms()),
+        ended_by: "nobody",
+        audio: None,
+        ok: false,
+    };
+    if let Some(answer) = answer {
+        let ended_by_peer;
+        (report.audio, ended_by_peer) = call.talk(&answer, plan.seconds)?;
+        report.ended_by = if ended_by_peer { "peer" } else { "us" };
+        if !ended_by_peer {
+            call.hang_up()?;
+        }
+    }
+    let (code, reason) = call.agent.last.clone();
+    report.sip_code = code;
+    report.sip_reason = if code == 0 { "no answer".to_owned() } else { reason };
+    report.reasons = std::mem::take(&mut call.agent.reasons);
+    let audio_is_fine = report.audio.as_ref().is_some_and(|audio| audio.both_ways != Some(false));
+    report.ok = report.answered_ms.is_some() && audio_is_fine;
+    Ok(report)
+}
+
+struct Call {
+    agent: Agent,
+    sip: UdpSocket,
+    rtp: UdpSocket,
+    began: Instant,
+    first_answer_ms: Option<u64>,
+    ringing_ms: Option<u64>,
+}
+
+/// How the wait for the callee ended.
+enum Wait {
+    Answered(Vec<u8>),
+    Refused,
+    Challenged,
+    TimedOut,
+}
+
+impl Call {
+    fn open(plan: &Plan, peer: SocketAddr) -> Result<Self, CallTestFault> {
+        let any: IpAddr = if peer.is_ipv4() { [0, 0, 0, 0].into() } else { [0u16; 8].into() };
+        let sip = UdpSocket::bind((any, 0)).map_err(io("opening a SIP socket"))?;
+        sip.connect(peer).map_err(io("finding a route to the peer"))?;
+        let local = sip.local_addr().map_err(io("reading our address"))?;
+        let rtp = UdpSocket::bind((local.ip(), 0)).map_err(io("opening a media socket"))?;
+        let media = rtp.local_addr().map_err(io("reading our media address"))?;
+        let seed = getrandom::u64().map_err(|fault| CallTestFault::Io {
+            what: "drawing random numbers",
+            source: std::io::Error::other(fault.to_string()),
+        })?;
+        let identity = Identity {
+            target: plan.target.clone(),
+            from: plan.from.clone().unwrap_or_else(|| default_from(plan)),
+            user: plan.user.clone(),
+            password: plan.password.clone(),
+            local,
+            seed,
+        };
+        let agent = Agent::new(identity, offer(media, seed >> 32));
+        Ok(Self { agent, sip, rtp, began: Instant::now(), first_answer_ms: None, ringing_ms: None })
+    }
+
+    /// INVITE until somebody answers or nobody does; the SDP answer if the call is up.
+    fn set_up(&mut self, ring_s: u32) -> Result<Option<Vec<u8>>, CallTestFault> {
+        loop {
+            let invite = self.agent.invite();
+            match self.await_answer(&invite, Duration::from_secs(u64::from(ring_s)))? {
+                Wait::Answered(body) => return Ok(Some(body)),
+                Wait::Challenged => {}
+                Wait::Refused => return Ok(None),
+                Wait::TimedOut => return self.give_up(),
+            }
+        }
+    }
+
+    fn await_answer(&mut self, invite: &[u8], patience: Duration) -> Result<Wait, CallTestFault> {
+        let start = Instant::now();
+        let (mut interval, mut heard_of) = (T1, false);
+        self.send(invite)?;
+        let mut resend_at = start + interval;
+        loop {
+            let now = Instant::now();
+            let limit = if heard_of { patience } else { TIMER_B.min(patience) };
+            if now >= start + limit {
+                return Ok(Wait::TimedOut);
+            }
+            if !heard_of && now >= resend_at {
+                self.send(invite)?;
+                interval *= 2;
+                resend_at = now + interval;
+            }
+            let wake = if heard_of { start + limit } else { resend_at.min(start + limit) };
+            match self.receive(wake)? {
+                Some(Heard::Provisional { code }) => {
+                    heard_of = true;
+                    self.note(code);
+                }
+                Some(Heard::Answered { body }) => {
+                    self.note(200);
+                    self.acknowledge()?;
+                    return Ok(Wait::Answered(body));
+                }
+                Some(Heard::Challenged) => {
+                    self.note(401);
+                    self.acknowledge()?;
+                    return Ok(Wait::Challenged);
+                }
+                Some(Heard::Refused) => {
+                    self.note(300);
+                    self.acknowledge()?;
+                    return Ok(Wait::Refused);
+                }
+                Some(Heard::Foreign | Heard::Settled | Heard::Ended { .. } | Heard::Asked { .. }) | None => {}
+            }
+        }
+    }
+
+    /// Nobody answered in time: CANCEL, if anybody was heard of at all; an answer that crosses it is ended.
+    fn give_up(&mut self) -> Result<Option<Vec<u8>>, CallTestFault> {
+        if self.first_answer_ms.is_none() {
+            return Ok(None);
+        }
+        let cancel = self.agent.cancel();
+        let until = Instant::now() + Duration::from_secs(4);
+        let mut resend_at = Instant::now();
+        let mut interval = T1;
+        while Instant::now() < until {
+            if Instant::now() >= resend_at {
+                self.send(&cancel)?;
+                resend_at = Instant::now() + interval;
+                interval *= 2;
+            }
+            match self.receive(resend_at.min(until))? {
+                Some(Heard::Refused | Heard::Challenged) => {
+                    self.acknowledge()?;
+                    break;
+                }
+                Some(Heard::Answered { .. }) => {
+                    self.acknowledge()?;
+                    self.hang_up()?;
+                    break;
+                }
+                Some(Heard::Settled) => resend_at = until,
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends and hears audio for some seconds; whether the peer ended it before.
+    fn talk(&mut self, answer: &[u8], seconds: u32) -> Result<(Option<AudioReport>, bool), CallTestFault> {
+        let Some((remote, law)) = media_of(answer) else {
+            return Ok((None, false));
+        };
+        let start = Instant::now();
+        let at_ms = |now: Instant| now.saturating_duration_since(start).as_secs_f64() * 1000.0;
+        let (mut mouth, mut ear) = (Mouth::default(), Ear::default());
+        let frames = seconds.saturating_mul(FRAMES_PER_SECOND);
+        let mut packet = Vec::with_capacity(PACKET);
+        for frame in 0..frames {
+            packet.clear();
+            let timestamp = frame.wrapping_mul(FRAME as u32);
+            rtp::write_header(frame == 0, law.payload_type(), frame as u16, timestamp, SSRC, &mut packet);
+            mouth.speak(law, &mut packet);
+            // A port that is closed is a finding, not a fault.
+            drop(self.rtp.send_to(&packet, remote));
+            ear.sent(at_ms(Instant::now()));
+            let due = start + FRAME_TIME * (frame + 1);
+            if self.listen(&mut ear, due, &at_ms)? {
+                return Ok((Some(ear.report(law, remote.to_string())), true));
+            }
+        }
+        // What is still under way.
+        self.listen(&mut ear, Instant::now() + Duration::from_millis(300), &at_ms)?;
+        Ok((Some(ear.report(law, remote.to_string())), false))
+    }
+
+    /// Hears audio until then; whether the peer ended the call.
+    fn listen(
+        &mut self,
+        ear: &mut Ear,
+        until: Instant,
+        at_ms: &impl Fn(Instant) -> f64,
+    ) -> Result<bool, CallTestFault> {
+        let mut buffer = [0; 2048];
+        while let Some(len) = receive(&self.rtp, &mut buffer, until).map_err(io("receiving audio"))? {
+            ear.hear(buffer.get(..len).unwrap_or_default(), at_ms(Instant::now()));
+        }
+        loop {
+            match self.receive(Instant::now())? {
+                Some(Heard::Ended { answer }) => {
+                    self.send(&answer)?;
+                    return Ok(true);
+                }
+                Some(Heard::Answered { .. }) => self.acknowledge()?,
+                Some(Heard::Asked { answer }) => self.send(&answer)?,
+                Some(_) => {}
+                None => return Ok(false),
+            }
+        }
+    }
+
+    /// BYE until it is answered.
+    fn hang_up(&mut self) -> Result<(), CallTestFault> {
+        let last = (self.agent.last.clone(), self.agent.reasons.clone());
+        let mut bye = self.agent.bye();
+        let until = Instant::now() + Duration::from_secs(4);
+        let (mut interval, mut resend_at) = (T1, Instant::now());
+        while Instant::now() < until {
+            if Instant::now() >= resend_at {
+                self.send(&bye)?;
+                resend_at = Instant::now() + interval;
+                interval = (interval * 2).min(T2);
+            }
+            match self.receive(resend_at.min(until))? {
+                Some(Heard::Settled) => break,
+                Some(Heard::Ended { answer }) => self.send(&answer)?,
+                Some(Heard::Answered { .. }) => self.acknowledge()?,
+                Some(Heard::Challenged) => {
+                    bye = self.agent.bye();
+                    resend_at = Instant::now();
+                }
+                _ => {}
+            }
+        }
+        (self.agent.last, self.agent.reasons) = last;
+        Ok(())
+    }
+
+    /// What was the first to come, what rang.
+    fn note(&mut self, code: u16) {
+        let now = self.elapsed_ms();
+        self.first_answer_ms.get_or_insert(now);
+        if (180..190).contains(&code) {
+            self.ringing_ms.get_or_insert(now);
+        }
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn acknowledge(&mut self) -> Result<(), CallTestFault> {
+        let ack = self.agent.ack();
+        self.send(&ack)
+    }
+
+    fn send(&self, message: &[u8]) -> Result<(), CallTestFault> {
+        match self.sip.send(message) {
+            // An ICMP answer to an earlier datagram; the next may get through.
+            Err(fault) if fault.kind() == ErrorKind::ConnectionRefused => Ok(()),
+            other => other.map(drop).map_err(io("sending")),
+        }
+    }
+
+    /// The next message for this call, or none until then.
+    fn receive(&mut self, until: Instant) -> Result<Option<Heard>, CallTestFault> {
+        let mut buffer = vec![0; 65_535];
+        loop {
+            match receive(&self.sip, &mut buffer, until).map_err(io("receiving"))? {
+                None => return Ok(None),
+                Some(len) => match self.agent.read(buffer.get(..len).unwrap_or_default()) {
+                    Heard::Foreign => {}
+                    heard => return Ok(Some(heard)),
+                },
+            }
+        }
+    }
+}
+
+/// A datagram, or none until then.
+fn receive(socket: &UdpSocket, buffer: &mut [u8], until: Instant) -> std::io::Result<Option<usize>> {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let wait = (!left.is_zero()).then_some(left);
+        socket.set_nonblocking(wait.is_none())?;
+        socket.set_read_timeout(wait)?;
+        match socket.recv(buffer) {
+            Ok(len) => return Ok(Some(len)),
+            Err(fault) if matches!(fault.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                if Instant::now() >= until {
+                    return Ok(None);
+                }
+            }
+            Err(fault) if matches!(fault.kind(), ErrorKind::Interrupted) => {}
+            // The peer's host says that nobody listens; wait all the same, it may start to.
+            Err(fault) if fault.kind() == ErrorKind::ConnectionRefused => {
+                if Instant::now() >= until {
+                    return Ok(None);
+                }
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+/// The address the target stands for: an address as it is, a name by the system's resolver, IPv4 first.
+fn peer_of(target: &str) -> Result<SocketAddr, CallTestFault> {
+    let uri = Uri::parse(target.as_bytes()).filter(|uri| uri.scheme == Scheme::Sip);
+    let uri = uri.ok_or_else(|| CallTestFault::Uri { uri: target.to_owned() })?;
+    let port = uri.port.unwrap_or(5060);
+    if let Some(address) = uri.host_ip() {
+        return Ok(SocketAddr::new(address, port));
+    }
+    let host = String::from_utf8_lossy(strip_brackets(uri.host)).into_owned();
+    let unresolved = |source| CallTestFault::Unresolved { host: host.clone(), source };
+    let found: Vec<SocketAddr> = (host.as_str(), port).to_socket_addrs().map_err(unresolved)?.collect();
+    let first = found.iter().find(|address| address.is_ipv4()).or_else(|| found.first());
+    first.copied().ok_or_else(|| unresolved(ErrorKind::NotFound.into()))
+}
+
+/// `sip:USER@HOST-OF-THE-TARGET`.
+fn default_from(plan: &Plan) -> String {
+    let host = Uri::parse(plan.target.as_bytes()).map(|uri| String::from_utf8_lossy(uri.host).into_owned());
+    format!("sip:{}@{}", plan.user.as_deref().unwrap_or("call-test"), host.unwrap_or_default())
+}
+
+fn offer(media: SocketAddr, id: u64) -> Vec<u8> {
+    let mut body = Vec::new();
+    let audio = sdp::AudioOffer {
+        addr: media.ip(),
+        port: media.port(),
+        id,
+        version: 1,
+        formats: &[(8, "PCMA/8000"), (0, "PCMU/8000")],
+        direction: sdp::Direction::SendRecv,
+        ptime: Some(20),
+    };
+    sdp::build_audio(&mut body, &audio);
+    body
+}
+
+/// Where the answer wants audio and in which law.
+fn media_of(answer: &[u8]) -> Option<(SocketAddr, Law)> {
+    let description = sdp::Description::parse(answer).ok()?;
+    let audio = description.media().iter().find(|media| media.kind == b"audio" && media.port != 0)?;
+    let address = audio.connection().or_else(|| description.connection())?;
+    let law = audio.format_list().find_map(|format| match format {
+        b"8" => Some(Law::A),
+        b"0" => Some(Law::Mu),
+        _ => None,
+    })?;
+    Some((SocketAddr::new(address, audio.port), law))
+}
+
+fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> CallTestFault {
+    move |source| CallTestFault::Io { what, source }
+}
+
+/// RFC 3261 §17.1.1.1.
+const T1: Duration = Duration::from_millis(500);
+const T2: Duration = Duration::from_secs(4);
+/// Timer B is 32 s; nobody at a terminal waits that long for a host that is silent.
+const TIMER_B: Duration = Duration::from_secs(8);
+const FRAME_TIME: Duration = Duration::from_millis(20);
+const FRAMES_PER_SECOND: u32 = 50;
+const PACKET: usize = rtp::RtpHeader::LEN + FRAME;
+const SSRC: u32 = 0x7463_616c;
