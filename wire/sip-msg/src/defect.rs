@@ -3,7 +3,7 @@
 //! Only what a server needs to trust is looked at; unknown header fields, dates and bodies are not. Responses have
 //! no defects: one that could not be matched or is garbled is refused by parsing already.
 
-use crate::header::{NameAddr, Params, Via, is_star};
+use crate::header::{NameAddr, Params, Via, is_star, split};
 use crate::{Message, Name, Scheme, Uri, lex};
 
 /// A reason to refuse a request.
@@ -29,22 +29,25 @@ pub(crate) fn find(message: &Message<'_>) -> Option<Defect> {
     }
     message
         .flaw()
-        .or_else(|| presence(message).or_else(|| request_uri(message.uri())).map(Defect::bad))
+        .or_else(|| fields(message).or_else(|| request_uri(message.uri())).map(Defect::bad))
         .or_else(|| numbers(message).or_else(|| addresses(message)).map(Defect::bad))
 }
 
 /// Whether a response can be matched to a request and its numbers are numbers (RFC 4475 §3.1.2.5).
 pub(crate) fn is_usable_response(message: &Message<'_>) -> bool {
     message.flaw().is_none()
-        && presence(message).is_none()
+        && fields(message).is_none()
         && message.cseq().is_some()
         && message.via().is_some()
 }
 
-/// Header fields every message needs, and those none may have twice.
-fn presence(message: &Message<'_>) -> Option<&'static str> {
+/// Header fields every message needs, those none may have twice, and what none may contain.
+fn fields(message: &Message<'_>) -> Option<&'static str> {
     let mut seen = 0u128;
-    for (name, _, _) in message.all() {
+    for (name, _, value) in message.all() {
+        if has_lone_cr(value) {
+            return Some("A carriage return inside a line");
+        }
         let bit = 1 << name as u32;
         if seen & bit != 0
             && let Some(text) = repeated(name)
@@ -65,6 +68,11 @@ fn presence(message: &Message<'_>) -> Option<&'static str> {
         return Some(text);
     }
     message.call_id().is_empty().then_some("Empty Call-ID")
+}
+
+/// Whether a carriage return stands anywhere but in the line ends of folding.
+fn has_lone_cr(value: &[u8]) -> bool {
+    memchr::memchr_iter(b'\r', value).any(|at| value.get(at + 1) != Some(&b'\n'))
 }
 
 const fn repeated(name: Name) -> Option<&'static str> {
@@ -130,6 +138,10 @@ fn addresses(message: &Message<'_>) -> Option<&'static str> {
         if let Some(text) = address(value) {
             return Some(text);
         }
+        let tag = NameAddr::parse(value).and_then(|address| address.tag());
+        if tag.is_some_and(|tag| tag.iter().any(|c| lex::is_blank(*c))) {
+            return Some("Blanks in a tag");
+        }
     }
     for line in message.fields(Name::Contact).filter(|line| !is_star(line)) {
         for element in elements(line) {
@@ -172,34 +184,26 @@ fn address(value: &[u8]) -> Option<&'static str> {
         return Some("A quoted string is not closed");
     }
     let Some(address) = NameAddr::parse(value) else { return Some("An address cannot be parsed") };
-    let bracketed = memchr::memchr(b'<', value).is_some();
     let quoted = value.first() == Some(&b'"');
     if !quoted && address.display.iter().any(|c| matches!(c, b',' | b';' | b':' | b'@' | b'"')) {
         return Some("A display name needs quotes");
     }
-    if !is_tight(value, address.uri) {
-        return Some("Blanks around or in a URI");
+    let open = lex::find_angle(value);
+    // A view is trimmed: in a bracketed URI without blanks around it, the closing bracket follows at once.
+    if open.is_some_and(|open| value.get(open + 1 + address.uri.len()) != Some(&b'>')) {
+        return Some("Blanks around a URI");
     }
     let Some(uri) = Uri::parse(address.uri) else { return Some("A URI cannot be parsed") };
     let sip = matches!(uri.scheme, Scheme::Sip | Scheme::Sips);
-    if !bracketed && sip && memchr::memchr(b'?', address.uri).is_some() {
+    if open.is_none() && sip && memchr::memchr(b'?', address.uri).is_some() {
         return Some("A URI with header fields needs angle brackets");
     }
     (!are_params(address.params)).then_some("Parameters cannot be parsed")
 }
 
-/// Whether a bracketed URI touches its brackets and no URI contains blanks.
-fn is_tight(value: &[u8], uri: &[u8]) -> bool {
-    if uri.iter().any(|c| lex::is_blank(*c)) {
-        return false;
-    }
-    let Some(open) = lex::find_angle(value) else { return true };
-    let inside = value.get(open + 1..).unwrap_or_default();
-    inside.get(uri.len()) == Some(&b'>')
-}
-
 /// Whether every `;` is followed by a parameter with a token for its name.
 fn are_params(params: Params<'_>) -> bool {
-    let separators = lex::count_outside_quotes(params.0, b';');
-    separators == params.iter().count() && params.iter().all(|(name, _)| lex::is_token(name))
+    let mut rest = params.iter();
+    rest.next_segment().is_none_or(|before| lex::trim(before).is_empty())
+        && core::iter::from_fn(|| rest.next_segment()).all(|raw| lex::is_token(split(lex::trim(raw)).0))
 }

@@ -144,22 +144,3 @@ pub(crate) fn find_angle(s: &[u8]) -> Option<usize> {
     };
     Some(display + memchr::memchr(b'<', s.get(display..)?)?)
 }
-
-/// How often `wanted` occurs outside quotes; inside an unclosed quote nothing counts.
-pub(crate) fn count_outside_quotes(s: &[u8], wanted: u8) -> usize {
-    let (mut at, mut count) = (0, 0);
-    while let Some(found) = s.get(at..).and_then(|rest| memchr::memchr2(wanted, b'"', rest)) {
-        at += found;
-        match s.get(at..) {
-            Some(rest @ [b'"', ..]) => match quoted_len(rest) {
-                Some(len) => at += len,
-                None => return count,
-            },
-            _ => {
-                count += 1;
-                at += 1;
-            }
-        }
-    }
-    count
-}

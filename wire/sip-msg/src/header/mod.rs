@@ -14,6 +14,7 @@ pub use auth::{Challenge, Credentials, unescape};
 pub use list::{List, list};
 pub(crate) use name_addr::seconds;
 pub use name_addr::{NameAddr, is_star};
+pub(crate) use params::split;
 pub use params::{ParamIter, Params};
 pub use reason::ReasonValue;
 pub use via::Via;

@@ -21,7 +21,7 @@ impl<'a> Params<'a> {
 
     /// Names and values in order; empty parameters are skipped.
     pub fn iter(&self) -> ParamIter<'a> {
-        ParamIter { rest: self.0 }
+        ParamIter { rest: (!self.0.is_empty()).then_some(self.0) }
     }
 }
 
@@ -37,21 +37,21 @@ impl<'a> IntoIterator for Params<'a> {
 /// Iterator over parameters; see [`Params::iter`].
 #[derive(Clone, Debug)]
 pub struct ParamIter<'a> {
-    rest: &'a [u8],
+    rest: Option<&'a [u8]>,
 }
 
 impl<'a> ParamIter<'a> {
+    /// What stands up to the next `;` or the end, blank or not.
+    pub(crate) fn next_segment(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest?;
+        let len = segment_len(rest);
+        self.rest = rest.get(len + 1..);
+        rest.get(..len)
+    }
+
     /// The next parameter as written, without its `;` and the blanks around it.
     pub(crate) fn next_raw(&mut self) -> Option<&'a [u8]> {
-        while !self.rest.is_empty() {
-            let (raw, rest) = lex::cut(self.rest, segment_len(self.rest));
-            self.rest = rest.get(1..).unwrap_or_default();
-            let raw = lex::trim(raw);
-            if !raw.is_empty() {
-                return Some(raw);
-            }
-        }
-        None
+        core::iter::from_fn(|| self.next_segment()).map(lex::trim).find(|raw| !raw.is_empty())
     }
 }
 
