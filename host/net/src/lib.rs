@@ -1,3 +1,4 @@
 //! Sockets and the threads that drive the plane and the shards.
 
 pub mod clock;
+pub mod media_loop;

@@ -1,0 +1,232 @@
+//! A real worker on loopback: what is sent arrives, is counted, and closing frees the ports.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use media::{Command, Counters, EndId, Event, Latching, OpenFault, Remote, Source};
+use net::clock::Clock;
+use net::media_loop::{MediaConfig, MediaWorker};
+use rtp::RtpHeader;
+use rtp::g711::Law;
+
+const A: EndId = EndId(1);
+const B: EndId = EndId(2);
+const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+/// Longer than anything takes on a loaded machine; only a failing test waits for it.
+const LONG: Duration = Duration::from_secs(10);
+
+struct Bench {
+    worker: MediaWorker,
+    events: Receiver<Event>,
+}
+
+/// A phone: its socket, and the port of the end that it talks to.
+struct Phone {
+    socket: UdpSocket,
+    end: SocketAddr,
+}
+
+impl Bench {
+    fn start() -> Self {
+        let (told, events) = mpsc::channel();
+        let config = MediaConfig { seed: 1, ..MediaConfig::default() };
+        let worker = MediaWorker::start(config, Clock::start(), move |event| {
+            told.send(event).expect("the test listens");
+        });
+        Self { worker: worker.expect("a worker"), events }
+    }
+
+    fn command(&self, command: Command) {
+        self.worker.sender().send(command).expect("the queue has room");
+    }
+
+    /// Opens an end for a new phone. Ports are free for a moment only, so a port that is taken is no failure.
+    fn phone(&self, end: EndId, ip: IpAddr) -> Phone {
+        let socket = UdpSocket::bind((ip, 0)).expect("a port for the phone");
+        socket.set_read_timeout(Some(LONG)).expect("a timeout");
+        let port = free_pair(ip);
+        self.command(Command::Open { end, bind: ip, port, inactivity: None });
+        let remote = Remote {
+            rtp: socket.local_addr().ok(),
+            rtcp: None,
+            signalling: ip,
+            latch: Latching::Auto,
+            clock_rate: 8000,
+            sends: true,
+            receives: true,
+            renegotiated: false,
+        };
+        self.command(Command::Remote { end, remote });
+        Phone { socket, end: SocketAddr::new(ip, port) }
+    }
+
+    fn close(&self, end: EndId) -> Counters {
+        self.command(Command::Close { end });
+        loop {
+            match self.events.recv_timeout(LONG).expect("an event") {
+                Event::Closed { end: closed, counters } if closed == end => return counters,
+                Event::Failed { port, error, .. } => panic!("port {port}: {error:?}"),
+                Event::Closed { .. } | Event::FirstPacket { .. } | Event::Inactive { .. } => {}
+            }
+        }
+    }
+}
+
+impl Phone {
+    fn send(&self, packet: &[u8]) {
+        self.socket.send_to(packet, self.end).expect("sent");
+    }
+
+    fn receive(&self) -> Vec<u8> {
+        let mut buffer = [0; 2048];
+        let (len, from) = self.socket.recv_from(&mut buffer).expect("a packet in time");
+        assert_eq!(from, self.end, "symmetric");
+        buffer[..len].to_vec()
+    }
+}
+
+/// A port that is free together with the next one.
+fn free_pair(ip: IpAddr) -> u16 {
+    (0..100)
+        .find_map(|_| {
+            let first = UdpSocket::bind((ip, 0)).ok()?;
+            let port = first.local_addr().ok()?.port();
+            UdpSocket::bind((ip, port.checked_add(1)?)).ok()?;
+            Some(port)
+        })
+        .expect("two free ports in a row")
+}
+
+fn packet(sequence: u16) -> Vec<u8> {
+    let mut packet = Vec::new();
+    rtp::write_header(false, 8, sequence, u32::from(sequence) * 160, 7, &mut packet);
+    packet.extend([sequence as u8; 160]);
+    packet
+}
+
+fn cross(ip_a: IpAddr, ip_b: IpAddr) {
+    let bench = Bench::start();
+    let (a, b) = (bench.phone(A, ip_a), bench.phone(B, ip_b));
+    bench.command(Command::Join { a: A, b: B });
+    // Until the worker has done the commands packets are lost; a phone does not know either.
+    a.socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+    let mut buffer = [0; 2048];
+    while a.socket.recv_from(&mut buffer).is_err() {
+        b.send(&packet(0));
+    }
+    a.socket.set_read_timeout(Some(LONG)).expect("a timeout");
+    for sequence in 0..100 {
+        a.send(&packet(sequence));
+        assert_eq!(b.receive(), packet(sequence));
+        b.send(&packet(sequence + 1));
+        while a.receive() != packet(sequence + 1) {}
+    }
+    let (a_counters, b_counters) = (bench.close(A), bench.close(B));
+    assert_eq!((a_counters.packets_in, a_counters.bytes_in, a_counters.lost), (100, 17_200, 0));
+    assert_eq!(b_counters.packets_out, 100);
+    assert!(b_counters.packets_in >= 101 && a_counters.packets_out == b_counters.packets_in);
+    assert_eq!((a_counters.foreign_dropped, a_counters.send_errors), (0, 0));
+    bench.worker.stop();
+}
+
+#[test]
+fn packets_cross_both_ways() {
+    cross(V4, V4);
+}
+
+#[test]
+fn packets_cross_between_the_address_families() {
+    match UdpSocket::bind((V6, 0)) {
+        Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {}
+        _ => cross(V4, V6),
+    }
+}
+
+#[test]
+fn an_echo_echoes() {
+    let bench = Bench::start();
+    let phone = bench.phone(A, V4);
+    bench.command(Command::Serve { end: A, source: Source::Echo });
+    phone.socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+    let mut buffer = [0; 2048];
+    let len = loop {
+        phone.send(&packet(5));
+        if let Ok((len, _)) = phone.socket.recv_from(&mut buffer) {
+            break len;
+        }
+    };
+    assert_eq!(buffer[12..len], packet(5)[12..]);
+    assert_ne!(buffer[8..12], packet(5)[8..12]);
+}
+
+#[test]
+fn a_milliwatt_is_heard() {
+    let bench = Bench::start();
+    let phone = bench.phone(A, V4);
+    bench.command(Command::Serve { end: A, source: Source::Milliwatt { payload_type: 0 } });
+    let first = RtpHeader::parse(&phone.receive()).expect("well-formed");
+    for n in 1..25 {
+        let packet = phone.receive();
+        let header = RtpHeader::parse(&packet).expect("well-formed");
+        assert_eq!(header.sequence, first.sequence.wrapping_add(n));
+        let loudest = packet[header.payload].iter().map(|&octet| Law::Mu.decode(octet)).max();
+        assert!((21_500..23_200).contains(&loudest.expect("samples")), "{loudest:?}");
+    }
+    assert!(bench.close(A).packets_out >= 25);
+}
+
+#[test]
+fn a_taken_port_is_told_and_a_closed_one_is_free() {
+    let bench = Bench::start();
+    let port = free_pair(V4);
+    let taken = UdpSocket::bind((V4, port + 1)).expect("it was free");
+    let open = Command::Open { end: A, bind: V4, port, inactivity: None };
+    bench.command(open);
+    let failed = Event::Failed { end: A, port: port + 1, error: OpenFault::PortTaken };
+    assert_eq!(bench.events.recv_timeout(LONG), Ok(failed));
+
+    drop(taken);
+    bench.command(open);
+    assert_eq!(bench.close(A), Counters::default());
+    UdpSocket::bind((V4, port)).expect("the RTP port is free");
+    UdpSocket::bind((V4, port + 1)).expect("the RTCP port is free");
+}
+
+#[test]
+fn a_foreign_address_is_told() {
+    let bench = Bench::start();
+    let bind = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    bench.command(Command::Open { end: A, bind, port: 20_000, inactivity: None });
+    let failed = Event::Failed { end: A, port: 20_000, error: OpenFault::AddressNotOurs };
+    assert_eq!(bench.events.recv_timeout(LONG), Ok(failed));
+}
+
+#[test]
+fn silence_is_told() {
+    let bench = Bench::start();
+    let inactivity = Some(Duration::from_millis(50));
+    bench.command(Command::Open { end: A, bind: V4, port: free_pair(V4), inactivity });
+    let remote = Remote {
+        rtp: Some(SocketAddr::new(V4, 9)),
+        rtcp: None,
+        signalling: V4,
+        latch: Latching::Never,
+        clock_rate: 0,
+        sends: true,
+        receives: false,
+        renegotiated: false,
+    };
+    bench.command(Command::Remote { end: A, remote });
+    assert_eq!(bench.events.recv_timeout(LONG), Ok(Event::Inactive { end: A }));
+}
+
+#[test]
+fn a_stopped_worker_says_so() {
+    let bench = Bench::start();
+    let sender = bench.worker.sender();
+    bench.worker.stop();
+    assert!(sender.send(Command::Close { end: A }).is_err());
+}
