@@ -1,0 +1,74 @@
+"""rtpengine's ng control protocol (a cookie, a space, a bencoded dictionary, over UDP), and SDP for it."""
+import os, socket
+
+
+def encode(value):
+    if isinstance(value, int):
+        return b"i%de" % value
+    if isinstance(value, str):
+        value = value.encode()
+    if isinstance(value, bytes):
+        return b"%d:" % len(value) + value
+    if isinstance(value, (list, tuple)):
+        return b"l" + b"".join(map(encode, value)) + b"e"
+    return b"d" + b"".join(encode(key) + encode(value[key]) for key in sorted(value)) + b"e"
+
+
+def decode(data, at=0):
+    """-> (value, where it ends)"""
+    kind = data[at:at + 1]
+    if kind == b"i":
+        end = data.index(b"e", at)
+        return int(data[at + 1:end]), end + 1
+    if kind in (b"l", b"d"):
+        at, items = at + 1, []
+        while data[at:at + 1] != b"e":
+            item, at = decode(data, at)
+            items.append(item)
+        return (items if kind == b"l" else {k.decode(): v for k, v in zip(items[::2], items[1::2])}), at + 1
+    colon = data.index(b":", at)
+    end = colon + 1 + int(data[at:colon])
+    return data[colon + 1:end], end
+
+
+class Ng:
+    def __init__(self, address):
+        host, _, port = address.rpartition(":")
+        assert host.startswith("127."), "loopback only"
+        self.address, self.id, self.count = (host, int(port)), os.urandom(4).hex(), 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.settimeout(3)
+
+    def __call__(self, command, **keys):
+        self.count += 1
+        cookie = f"{self.id}{self.count} ".encode()
+        body = encode({"command": command, **{key.replace("_", "-"): value for key, value in keys.items()}})
+        for _ in range(3):
+            self.socket.sendto(cookie + body, self.address)
+            try:
+                while not (answer := self.socket.recv(65535)).startswith(cookie):
+                    pass
+                return decode(answer, len(cookie))[0]
+            except socket.timeout:
+                continue
+        raise RuntimeError("no answer to " + command)
+
+
+def sdp(port, codecs, ip="127.0.0.1"):
+    """An offer or answer; codecs are (payload type, rtpmap, fmtp or None)."""
+    lines = ["v=0", f"o=- 1 1 IN IP4 {ip}", "s=-", f"c=IN IP4 {ip}", "t=0 0",
+             f"m=audio {port} RTP/AVP " + " ".join(str(codec[0]) for codec in codecs)]
+    for kind, rtpmap, fmtp in codecs:
+        lines += [f"a=rtpmap:{kind} {rtpmap}"] + ([f"a=fmtp:{kind} {fmtp}"] if fmtp else [])
+    return "\r\n".join(lines + ["a=ptime:20", "a=sendrecv", ""])
+
+
+def parse(text):
+    """The media address of an SDP."""
+    found = dict(ip=None, port=None)
+    for line in text.decode().splitlines():
+        if line.startswith("c=IN IP4 "):
+            found["ip"] = line[9:].split("/")[0].strip()
+        elif line.startswith("m=audio"):
+            found["port"] = int(line.split()[1])
+    return found

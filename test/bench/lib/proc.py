@@ -1,0 +1,60 @@
+"""CPU and memory of a server's processes, from /proc."""
+import os, time
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def fields(pid):
+    """The fields of /proc/PID/stat after the command's name; none when the process is gone."""
+    try:
+        text = open(f"/proc/{pid}/stat").read()
+    except OSError:
+        return None
+    return text[text.rindex(")") + 2:].split()
+
+
+def tree(roots):
+    """The processes and all that descend from them."""
+    children = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if found := fields(pid):
+            children.setdefault(int(found[1]), []).append(int(pid))
+    out, todo = set(), list(roots)
+    while todo:
+        pid = todo.pop()
+        if os.path.exists(f"/proc/{pid}"):
+            out.add(pid)
+            todo += children.get(pid, [])
+    return sorted(out)
+
+
+def cpu(roots):
+    """User and system seconds of the tree, with those of children that ended."""
+    found = [fields(pid) for pid in tree(roots)]
+    return sum(int(part) for line in found if line for part in line[11:15]) / TICK
+
+
+def pss(roots):
+    """Proportional set size of the tree in bytes: shared memory counts once."""
+    total = 0
+    for pid in tree(roots):
+        try:
+            lines = open(f"/proc/{pid}/smaps_rollup").readlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+class Meter:
+    """`with Meter(roots) as m`: m.cpu and m.wall, seconds."""
+
+    def __init__(self, roots):
+        self.roots = roots
+
+    def __enter__(self):
+        self.before, self.start = cpu(self.roots), time.monotonic()
+        return self
+
+    def __exit__(self, *_):
+        self.wall, self.cpu = time.monotonic() - self.start, cpu(self.roots) - self.before
