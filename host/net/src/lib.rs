@@ -1,4 +1,5 @@
 //! Sockets and the threads that drive the plane and the shards.
 
+pub mod call_test;
 pub mod clock;
 pub mod media_loop;
