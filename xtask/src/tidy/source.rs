@@ -34,10 +34,13 @@ impl Source {
         has_extension(&self.path, "rs")
     }
 
-    /// Whether the whole file is test code: beside the sources, or in a folder of tests.
+    /// Whether the whole file is test or demonstration code: beside the sources, or in a folder of such.
     pub(crate) fn is_test(&self) -> bool {
         self.path.starts_with("test/")
-            || self.path.split('/').any(|part| matches!(part, "tests" | "tests.rs" | "benches" | "fuzz"))
+            || self
+                .path
+                .split('/')
+                .any(|part| matches!(part, "tests" | "tests.rs" | "benches" | "examples" | "fuzz"))
     }
 
     /// The floor (`wire`, `proto`, `core`, `host`, …): the first part of the path.
