@@ -15,6 +15,7 @@ mod latch;
 mod path;
 mod plane;
 mod quality;
+pub mod sink;
 mod source;
 
 pub use actions::{Action, Actions, Payload, SocketKey};

@@ -1,7 +1,7 @@
 //! Media workers: one thread each, that moves packets between sockets and a [`media::Plane`].
 //!
 //! Commands come in through a bounded queue and never wait; events leave through a function given at the start.
-//! How packets are moved is behind [`PacketLoop`]; [`epoll`] is the way that works on every Linux. Which worker
+//! How packets are moved is behind `PacketLoop`; epoll is the way that works on every Linux. Which worker
 //! has which call is the caller's choice, but both ends of a call must be with the same one.
 
 mod epoll;
