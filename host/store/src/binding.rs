@@ -1,6 +1,6 @@
 //! Registrations that outlive the process: written by the group commit, read once at start.
 
-use registrar::BindingRow;
+use engine::BindingRow;
 use timestamp::Timestamp;
 
 use crate::error::StoreError;

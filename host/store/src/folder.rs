@@ -23,16 +23,13 @@ impl Folder {
     }
 
     /// Keeps other processes from opening the folder at the same time, as long as the file lives.
-    pub(crate) fn lock(&self) -> Result<File, StoreError> {
+    pub(crate) async fn lock(&self) -> Result<File, StoreError> {
         let path = self.path("open.lock");
-        let file = private()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(StoreError::folder(&path))?;
-        file.lock().map_err(StoreError::folder(&path))?;
-        Ok(file)
+        let lock = move || {
+            let file = private().write(true).create(true).truncate(false).open(&path);
+            file.and_then(|file| file.lock().map(|()| file)).map_err(StoreError::folder(&path))
+        };
+        tokio::task::spawn_blocking(lock).await.map_err(StoreError::internal)?
     }
 
     /// Path of the database, which exists afterwards; SQLite gives its side files the same mode.

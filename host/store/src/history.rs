@@ -1,6 +1,6 @@
 //! Call history: one row per call that ended, written once and read in pages.
 
-use b2bua::{CallOutcome, CallRecord, EndedBy, OpenCall};
+use engine::{CallOutcome, CallRecord, EndedBy, OpenCall};
 use routing::reason::Reason;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -93,7 +93,7 @@ impl Store {
     /// Opens the data folder; `seed` says what a new one starts with and is ignored otherwise.
     pub async fn open_with(folder: &Path, seed: Seed<'_>) -> Result<Self, StoreError> {
         let folder = Folder::open(folder)?;
-        let lock = folder.lock()?;
+        let lock = folder.lock().await?;
         let vault = Vault::new(&folder.master_key()?);
         let path = folder.database()?;
         let mut config = options(&path).synchronous(SqliteSynchronous::Full).connect().await?;

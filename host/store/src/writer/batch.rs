@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 
-use b2bua::{CallRecord, OpenCall};
-use engine::Persist;
 use engine::control::Refusal;
-use registrar::BindingRow;
+use engine::{BindingRow, CallRecord, OpenCall, Persist};
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{Forget, State};
