@@ -8,11 +8,12 @@ LAB=$INTEROP/lab TOOLS=$INTEROP/lab/tools
 SIP=127.0.0.1:5060 HTTP=127.0.0.1:8080          # the server
 ITSP=127.0.0.13                                 # Asterisk as a carrier
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/trunkline-interop-XXXXXX") DATA=$WORK/data
-started=()                                      # scripts and names, to be stopped at the end
+# A check runs in a subshell: what must outlive it is kept in files of $WORK.
+: > "$WORK/started"                             # scripts and names, to be stopped at the end
 
 finish() {
-    local s
-    for s in "${started[@]}"; do "$LAB/${s%% *}" stop "${s#* }" 2>/dev/null; done
+    local script name
+    sort -u "$WORK/started" | while read -r script name; do "$LAB/$script" stop "$name"; done
     stop trunkline
     if [ -n "${KEEP:-}" ]; then say "kept: $WORK"; else rm -rf "$WORK"; fi
 }
@@ -30,12 +31,12 @@ check() {
 
 # --- the server
 
-# server [FLAG...] : starts it on $DATA; the first time it makes $KEY.
+# server [FLAG...] : starts it on $DATA; the first time it makes an API key.
 server() {
     start trunkline "$WORK/server.log" "$TRUNKLINE" --data "$DATA" --http "$HTTP" --sip "udp:$SIP" --sip "tcp:$SIP" \
         --media-ports 20000-20999 "$@"
     wait_for 20 ready || { tail -20 "$WORK/server.log" >&2; return 1; }
-    [ -n "${KEY:-}" ] || KEY=$("$TRUNKLINE" key create --data "$DATA" --scopes admin) || return 1
+    [ -s "$WORK/key" ] || "$TRUNKLINE" key create --data "$DATA" --scopes admin > "$WORK/key" || return 1
     echo "pid $(pid_of trunkline)"
 }
 ready() { alive trunkline && python3 "$TOOLS/api.py" "http://$HTTP" "" GET /readyz; }
@@ -49,7 +50,7 @@ memory() { awk '/VmRSS/ { print $2 }' "/proc/$(server_pid)/status"; }
 peak_memory() { awk '/VmHWM/ { print $2 }' "/proc/$(server_pid)/status"; }
 
 # api METHOD PATH [JSON] : the body; fails on 4xx and 5xx.   pick PATH : a value of the JSON on stdin.
-api() { python3 "$TOOLS/api.py" "http://$HTTP/api/v1" "$KEY" "$@"; }
+api() { python3 "$TOOLS/api.py" "http://$HTTP/api/v1" "$(cat "$WORK/key")" "$@"; }
 pick() { python3 "$TOOLS/api.py" pick "$@"; }
 
 # device USER [MORE-JSON] : a phone with the password pw-USER; prints its id.
@@ -77,8 +78,8 @@ registered_now() {
 # --- peers
 
 # asterisk NAME KEY=VALUE... and baresip NAME KEY=VALUE... : as in lab/, and stopped at the end.
-asterisk() { started+=("asterisk.sh $1"); "$LAB/asterisk.sh" start "$@"; }
-baresip() { started+=("baresip.sh $1"); "$LAB/baresip.sh" start "$@"; }
+asterisk() { echo "asterisk.sh $1" >> "$WORK/started"; "$LAB/asterisk.sh" start "$@"; }
+baresip() { echo "baresip.sh $1" >> "$WORK/started"; "$LAB/baresip.sh" start "$@"; }
 phone_do() { "$LAB/baresip.sh" do "$@"; }
 carrier() {                          # carrier NAME [KEY=VALUE...] : Asterisk at $ITSP with a trunk to the server
     local name=$1; shift
