@@ -42,7 +42,7 @@ pub enum Flaw {
     Connection,
     /// A `t=` that is not two numbers of 64 bits at most.
     Time,
-    /// An `m=` without port, protocol or formats.
+    /// An `m=` without port, protocol or formats, or more media than anybody uses.
     Media,
     /// A medium in use whose connection is given nowhere.
     NoConnection,
@@ -86,7 +86,9 @@ impl<'a> Description<'a> {
         while at < body.len() {
             let end = section_end(body, at + 1);
             let section = body.get(at..end).unwrap_or_default();
-            media.push(Media::parse(session, section).ok_or(Flaw::Media)?);
+            media.push(
+                Media::parse(session, section).filter(|_| media.len() < MOST_MEDIA).ok_or(Flaw::Media)?,
+            );
             at = end;
         }
         for medium in &media {
@@ -151,6 +153,9 @@ impl<'a> Origin<'a> {
         lines::decimal(self.id).unwrap_or_default()
     }
 }
+
+/// Each medium looks things up at the session level; this bounds the work a body can ask for.
+const MOST_MEDIA: usize = 64;
 
 /// The values of the attributes called `name` among the lines of `section`.
 pub(crate) fn attributes<'a>(section: &'a [u8], name: &[u8]) -> impl Iterator<Item = &'a [u8]> {

@@ -96,6 +96,7 @@ fn flaws() {
         (body("c=IN IP4 1.2.3.4\nm=audio 18446744073709551617 RTP/AVP 0\n"), Flaw::Media),
         (body("c=IN IP4 1.2.3.4\nm=audio 4000/x RTP/AVP 0\n"), Flaw::Media),
         (body("c=IN IP4 1.2.3.4\nm=audio 4000 RTP/AVP\n"), Flaw::Media),
+        (body(&"m=audio 0 RTP/AVP 0\n".repeat(65)), Flaw::Media),
     ] {
         assert_eq!(Description::parse(text.as_bytes()).unwrap_err(), flaw, "{text}");
     }

@@ -67,7 +67,8 @@ fn fields(message: &Message<'_>) -> Option<&'static str> {
     if let Some((_, text)) = missing {
         return Some(text);
     }
-    message.call_id().is_empty().then_some("Empty Call-ID")
+    let call_id = message.call_id();
+    (call_id.is_empty() || call_id.iter().any(|c| lex::is_blank(*c))).then_some("Call-ID is not one word")
 }
 
 /// Whether a carriage return stands anywhere but in the line ends of folding.
