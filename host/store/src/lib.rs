@@ -158,6 +158,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .busy_timeout(Duration::from_secs(10))
         .pragma("cache_size", "-16000")
+        .pragma("journal_size_limit", "67108864")
         .row_buffer_size(1_000)
         .disable_statement_logging()
 }
