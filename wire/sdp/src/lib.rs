@@ -1,6 +1,6 @@
 //! Session descriptions (RFC 8866, RFC 3264 for directions, RFC 3605 for `a=rtcp`).
 //!
-//! [`Description`] is a view over the received body that reads lines when asked, [`rewrite`] puts our addresses and
+//! [`Description`] is a view over the received body that reads lines when asked, [`rewrite()`] puts our addresses and
 //! ports into a body that passes through, and [`build_audio`] writes a description of our own.
 //!
 //! Nothing is negotiated here: which format to take and when to make a new offer is decided elsewhere. ICE and
