@@ -1,3 +1,5 @@
+//! Written messages, octet by octet.
+
 use super::*;
 
 const REQUEST: &[u8] = b"INVITE sip:bob@example.com SIP/2.0\r\n\

@@ -1,3 +1,5 @@
+//! Published examples and what must not verify.
+
 use super::*;
 
 /// RFC 2617 §3.5, RFC 7616 §3.9.1.

@@ -1,3 +1,5 @@
+//! Every name is found, and nothing else.
+
 use super::*;
 
 #[test]

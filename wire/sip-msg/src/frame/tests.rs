@@ -1,3 +1,5 @@
+//! Streams cut into messages and keep-alives.
+
 use super::*;
 
 fn check(text: &str, expected: Framed) {

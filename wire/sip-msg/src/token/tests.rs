@@ -1,3 +1,5 @@
+//! Tokens open for their own mint only.
+
 use super::*;
 
 const KEY: Key = Key { shard: 3, kind: 200, slot: 0x0102_0304, generation: u32::MAX };

@@ -1,3 +1,5 @@
+//! URIs taken apart and compared.
+
 use super::*;
 
 fn uri(text: &str) -> Uri<'_> {
