@@ -1,5 +1,32 @@
 //! Calls: two legs that exchange call-control events (RFC 7092, Proxy-B2BUA), with topology hidden.
+//!
+//! A [`Call`] is driven by events and pushes what follows into its [`Means`]. It knows dialogs and session
+//! descriptions, asks the homes of connections for places, and tells the media plane what to relay. It finds no
+//! route, verifies nobody and owns no socket.
 
+mod anchor;
+mod branch;
+mod call;
+mod dial;
+mod end;
+mod failure;
+mod leg;
+mod means;
+mod passthrough;
+mod ports;
+mod random;
 mod record;
+mod service;
+mod talk;
+mod usage;
 
+pub use anchor::end_owner;
+pub use branch::{Presentation, escape_user};
+pub use call::{Begin, Call};
+pub use end::{candidates, proof_text};
+pub use leg::ALLOW;
+pub use means::{Effect, LEG_KIND, MOST_LEGS, Means, Milestone, Question, Told};
+pub use ports::PortPool;
+pub use random::Random;
 pub use record::{CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall};
+pub use talk::InDialog;

@@ -7,7 +7,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::config::{
     Account, AccountId, CallerIdFault, Connection, ConnectionId, DialAction, Domain, Kind, Target,
 };
-use crate::decision::{Candidate, Decision, Destination, Outcome, Proof, Service, Verdict};
+use crate::decision::{Candidate, Decision, Destination, Outcome, Proof, TestLine, Verdict};
 use crate::number::{for_peer, rewrite, to_e164};
 use crate::reason::Reason;
 use crate::tables::{Host, Tables};
@@ -261,10 +261,10 @@ fn caller_id(tables: &Tables, caller: &Connection, presented: &str) -> Result<Op
     }
 }
 
-fn service(user: &str) -> Option<Service> {
+fn service(user: &str) -> Option<TestLine> {
     match user {
-        "echo" => Some(Service::Echo),
-        "milliwatt" => Some(Service::Milliwatt),
+        "echo" => Some(TestLine::Echo),
+        "milliwatt" => Some(TestLine::Milliwatt),
         _ => None,
     }
 }

@@ -49,7 +49,7 @@ pub enum Proof {
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// Answered by ourselves.
-    Serve(Service),
+    Serve(TestLine),
     /// Rings these, one after the other.
     Ring(SmallVec<[Destination; 2]>),
     /// Must prove who it is.
@@ -61,7 +61,7 @@ pub enum Outcome {
 /// A service that we answer ourselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Service {
+pub enum TestLine {
     /// Sends the caller's audio back.
     Echo,
     /// 1004 Hz.

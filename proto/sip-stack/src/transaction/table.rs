@@ -69,6 +69,8 @@ pub enum ClientEvent {
     },
     /// Nothing was answered in time, or the request could not be sent.
     Timeout {
+        /// Which transaction.
+        transaction: Slot,
         /// Its user.
         user: Slot,
         /// The user's own number for it.
@@ -331,7 +333,8 @@ impl Transactions {
         for slot in failed {
             if let Some(client) = self.clients.remove(slot) {
                 if client.purpose != NOBODY {
-                    events.push(ClientEvent::Timeout { user: client.user, purpose: client.purpose });
+                    let (user, purpose) = (client.user, client.purpose);
+                    events.push(ClientEvent::Timeout { transaction: slot, user, purpose });
                 }
                 recycle(&mut self.pool, client.request);
             }
@@ -422,7 +425,7 @@ impl Transactions {
             send_copy(&client.request, client.flow, out);
             self.retransmissions_out += 1;
         }
-        let event = ClientEvent::Timeout { user: client.user, purpose: client.purpose };
+        let event = ClientEvent::Timeout { transaction: slot, user: client.user, purpose: client.purpose };
         let concerns = client.purpose != NOBODY;
         let due = client.next_timeout().is_some_and(|at| at > now);
         if step != Step::NONE || !due {

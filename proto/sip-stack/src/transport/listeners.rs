@@ -9,6 +9,9 @@ pub trait AddressBook: Send {
     /// The address to show to `remote`: the public one outside the local networks, else the one that the route
     /// to it starts from.
     fn shown_to(&mut self, remote: IpAddr) -> IpAddr;
+
+    /// Where media from and to `remote` is received: the address to bind, and the address to show.
+    fn media_for(&mut self, remote: IpAddr) -> (IpAddr, IpAddr);
 }
 
 /// One bound SIP socket.

@@ -1,0 +1,309 @@
+//! Where signalling and media meet: session descriptions that pass, and what the media plane is told of them.
+//!
+//! RFC 3264 for offers and answers, RFC 5853 §3.2 for anchoring. A relayed description has our addresses in it;
+//! a bypassed one goes through as it is. Codecs are never touched here.
+
+use core::time::Duration;
+use std::net::{IpAddr, SocketAddr};
+
+use media::{Command, EndId, Remote};
+use routing::config::{Connection, Latching, MediaMode};
+use routing::reason::Reason;
+use sdp::{Description, Direction, MediaRewrite, OriginRewrite, rewrite};
+use sip_stack::Slot;
+use smallvec::SmallVec;
+
+use crate::leg::Leg;
+use crate::means::Means;
+
+/// The media of one leg.
+#[derive(Debug, Default)]
+pub(crate) struct LegMedia {
+    /// Whether media goes past us.
+    pub bypass: bool,
+    /// Our ends, by m-line.
+    pub ends: SmallVec<[End; 1]>,
+    /// Number of the session in our descriptions to this leg; 0 until the first.
+    id: u64,
+    /// Version of the last one sent.
+    version: u64,
+    /// The last description sent to this leg, for refreshes.
+    pub sent: Vec<u8>,
+    /// Session and version of the last description heard.
+    heard: Option<(u64, u64)>,
+    /// What the peer described, by m-line.
+    described: SmallVec<[Described; 1]>,
+    /// First codec of the last description heard.
+    pub codec: Box<str>,
+}
+
+/// One local end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    /// Its name.
+    pub id: EndId,
+    /// Its RTP port; 0 for an m-line that is not relayed.
+    pub port: u16,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Described {
+    rtp: Option<SocketAddr>,
+    rtcp: Option<SocketAddr>,
+    direction: Direction,
+    clock: u32,
+}
+
+/// Whether media of a call between these goes past us: only if both say so.
+pub(crate) fn bypasses(a: Option<&Connection>, b: Option<&Connection>) -> bool {
+    [a, b].iter().all(|c| c.is_some_and(|c| c.media.mode == MediaMode::Bypass))
+}
+
+/// Passes a description from one leg to the other and returns what the other gets.
+pub(crate) fn pass(
+    body: &[u8],
+    from: &mut Leg,
+    to: &mut Leg,
+    call: Slot,
+    means: &mut Means<'_>,
+) -> Result<Vec<u8>, Reason> {
+    let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
+    hear(&description, from);
+    if to.media.bypass {
+        to.media.sent = body.to_vec();
+        return Ok(body.to_vec());
+    }
+    let carried: SmallVec<[bool; 4]> =
+        description.media().iter().map(|m| m.port != 0 && is_rtp(m.proto)).collect();
+    open(from, &carried, call, means)?;
+    open(to, &carried, call, means)?;
+    let shown = shown(to, means);
+    if to.media.id == 0 {
+        to.media.id = means.random.next() >> 2 | 1;
+    }
+    let ends = &to.media.ends;
+    let mut place = |index: usize| {
+        let end = ends.get(index).filter(|end| end.port != 0)?;
+        Some(MediaRewrite { addr: shown, port: end.port, rtcp_port: None })
+    };
+    let mut written = Vec::with_capacity(body.len() + 64);
+    let origin = OriginRewrite { user: None, id: to.media.id, version: to.media.version, addr: shown };
+    rewrite(body, &description, &origin, &mut place, &mut written);
+    if written != to.media.sent {
+        to.media.version += 1;
+        written.clear();
+        let origin = OriginRewrite { version: to.media.version, ..origin };
+        rewrite(body, &description, &origin, &mut place, &mut written);
+        to.media.sent.clone_from(&written);
+    }
+    Ok(written)
+}
+
+/// Whether a description is the one already heard from this leg: then nothing changes (RFC 4028 §7.4, RFC 3264
+/// §8: same version, same session).
+pub(crate) fn unchanged(body: &[u8], leg: &Leg) -> bool {
+    let Ok(description) = Description::parse(body) else { return false };
+    let origin = description.origin();
+    leg.media.heard == Some((origin.id_number(), origin.version_number())) && !leg.media.sent.is_empty()
+}
+
+/// Offer and answer are complete, or enough of them for early media: packets may flow between the two.
+pub(crate) fn connect(a: &Leg, b: &Leg, renegotiated: bool, means: &mut Means<'_>) {
+    if a.media.bypass {
+        return;
+    }
+    for (index, (end_a, end_b)) in a.media.ends.iter().zip(&b.media.ends).enumerate() {
+        if end_a.port == 0 || end_b.port == 0 {
+            continue;
+        }
+        let (from_a, from_b) = (a.media.described.get(index), b.media.described.get(index));
+        describe(a, end_a.id, from_a, from_b, renegotiated, means);
+        describe(b, end_b.id, from_b, from_a, renegotiated, means);
+        means.media(Command::Join { a: end_a.id, b: end_b.id });
+    }
+}
+
+/// A leg that is served by ourselves: all its m-lines hear `source`.
+pub(crate) fn serve(leg: &Leg, source: media::Source, means: &mut Means<'_>) {
+    let both = Described { rtp: None, rtcp: None, direction: Direction::SendRecv, clock: 0 };
+    for (index, end) in leg.media.ends.iter().enumerate().filter(|(_, end)| end.port != 0) {
+        describe(leg, end.id, leg.media.described.get(index), Some(&both), false, means);
+        means.media(Command::Serve { end: end.id, source });
+    }
+}
+
+/// Remembers and answers a description that we serve ourselves: `keep` says which m-lines are taken.
+pub(crate) fn answer_ourselves(
+    body: &[u8],
+    leg: &mut Leg,
+    call: Slot,
+    keep: &dyn Fn(&sdp::Media<'_>) -> bool,
+    means: &mut Means<'_>,
+) -> Result<Vec<u8>, Reason> {
+    let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
+    hear(&description, leg);
+    let carried: SmallVec<[bool; 4]> = description.media().iter().map(keep).collect();
+    if !carried.contains(&true) {
+        return Err(Reason::NoCommonCodec);
+    }
+    open(leg, &carried, call, means)?;
+    let shown = shown(leg, means);
+    if leg.media.id == 0 {
+        leg.media.id = means.random.next() >> 2 | 1;
+    }
+    leg.media.version += 1;
+    let origin = OriginRewrite { user: None, id: leg.media.id, version: leg.media.version, addr: shown };
+    let ends = &leg.media.ends;
+    let mut place = |index: usize| {
+        let end = ends.get(index).filter(|end| end.port != 0)?;
+        Some(MediaRewrite { addr: shown, port: end.port, rtcp_port: None })
+    };
+    let mut written = Vec::with_capacity(body.len() + 64);
+    rewrite(body, &description, &origin, &mut place, &mut written);
+    reverse_directions(&mut written);
+    leg.media.sent.clone_from(&written);
+    Ok(written)
+}
+
+/// Closes every end of a leg; returns how many closings the plane will report.
+pub(crate) fn close(leg: &mut Leg, means: &mut Means<'_>) -> usize {
+    let mut closing = 0;
+    for end in leg.media.ends.drain(..).filter(|end| end.port != 0) {
+        means.media(Command::Close { end: end.id });
+        means.ports.give_back(end.port);
+        closing += 1;
+    }
+    closing
+}
+
+fn hear(description: &Description<'_>, leg: &mut Leg) {
+    let origin = description.origin();
+    leg.media.heard = Some((origin.id_number(), origin.version_number()));
+    leg.media.described = description.media().iter().map(described).collect();
+    let codec = description.media().first().and_then(|media| codec(media));
+    if let Some(codec) = codec {
+        leg.media.codec = codec;
+    }
+}
+
+fn described(media: &sdp::Media<'_>) -> Described {
+    let held = media.is_held();
+    let address = media.connection().filter(|ip| !ip.is_unspecified());
+    let rtp = address.filter(|_| media.port != 0).map(|ip| SocketAddr::new(ip, media.port));
+    let rtcp = match media.rtcp() {
+        _ if media.rtcp_mux() => rtp,
+        Some((ip, port)) => ip.or(address).map(|ip| SocketAddr::new(ip, port)),
+        None => rtp.and_then(|rtp| Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?))),
+    };
+    let clock = media.rtpmaps().next().map_or(8000, |map| map.clock);
+    let direction = if held { Direction::Inactive } else { media.direction() };
+    Described { rtp, rtcp, direction, clock }
+}
+
+fn codec(media: &sdp::Media<'_>) -> Option<Box<str>> {
+    let first = media.formats.split(|&b| b == b' ').find(|format| !format.is_empty())?;
+    let number: u8 = core::str::from_utf8(first).ok()?.parse().ok()?;
+    let named = media.rtpmaps().find(|map| map.payload_type == number).map(|map| map.name);
+    let name = match (named, number) {
+        (Some(name), _) => String::from_utf8_lossy(name).to_ascii_lowercase(),
+        (None, 0) => "pcmu".to_owned(),
+        (None, 8) => "pcma".to_owned(),
+        (None, 9) => "g722".to_owned(),
+        (None, 18) => "g729".to_owned(),
+        (None, _) => return None,
+    };
+    Some(name.into())
+}
+
+/// Makes sure that the leg has an end for every m-line that is carried.
+fn open(leg: &mut Leg, carried: &[bool], call: Slot, means: &mut Means<'_>) -> Result<(), Reason> {
+    let (bind, _) = means.book.media_for(leg.dialog.flow.remote.ip());
+    let seconds = leg.connection.as_ref().map_or(60, |c| c.media.inactivity_s);
+    let inactivity = (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)));
+    for (index, &wanted) in carried.iter().enumerate().take(MOST_LINES) {
+        if leg.media.ends.len() == index {
+            leg.media.ends.push(End { id: end_id(call, leg.number, index), port: 0 });
+        }
+        let Some(end) = leg.media.ends.get_mut(index) else { continue };
+        if wanted && end.port == 0 {
+            let port = means.ports.lease().ok_or(Reason::NoMediaPort)?;
+            end.port = port;
+            let id = end.id;
+            means.media(Command::Open { end: id, bind, port, inactivity });
+        }
+    }
+    Ok(())
+}
+
+fn shown(leg: &Leg, means: &mut Means<'_>) -> IpAddr {
+    let advertised = leg.connection.as_ref().and_then(|c| c.media.advertise);
+    advertised.unwrap_or_else(|| means.book.media_for(leg.dialog.flow.remote.ip()).1)
+}
+
+fn describe(
+    leg: &Leg,
+    end: EndId,
+    theirs: Option<&Described>,
+    others: Option<&Described>,
+    renegotiated: bool,
+    means: &mut Means<'_>,
+) {
+    let Some(theirs) = theirs else { return };
+    let sends = matches!(theirs.direction, Direction::SendRecv | Direction::SendOnly);
+    let receives = matches!(theirs.direction, Direction::SendRecv | Direction::RecvOnly);
+    let wanted = others.is_none_or(|o| matches!(o.direction, Direction::SendRecv | Direction::RecvOnly));
+    let latch = match leg.connection.as_ref().map(|c| c.media.nat) {
+        Some(Latching::Always) => media::Latching::Always,
+        Some(Latching::Never) => media::Latching::Never,
+        Some(Latching::Auto) | None => media::Latching::Auto,
+    };
+    means.media(Command::Remote {
+        end,
+        remote: Remote {
+            rtp: theirs.rtp,
+            rtcp: theirs.rtcp,
+            signalling: leg.dialog.flow.remote.ip(),
+            latch,
+            clock_rate: theirs.clock,
+            sends: sends && wanted,
+            receives,
+            renegotiated,
+        },
+    });
+}
+
+/// Name of an end: slot, generation, leg and m-line of the call it belongs to.
+pub(crate) fn end_id(call: Slot, leg: u8, line: usize) -> EndId {
+    let line = u64::try_from(line & 0xff).unwrap_or(0);
+    EndId(
+        u64::from(call.index) << 32 | u64::from(call.generation & 0xffff) << 16 | u64::from(leg) << 8 | line,
+    )
+}
+
+/// The slot index, low generation bits and leg that an end's name holds.
+pub fn end_owner(end: EndId) -> (u32, u16, u8) {
+    let index = u32::try_from(end.0 >> 32).unwrap_or(0);
+    let generation = u16::try_from(end.0 >> 16 & 0xffff).unwrap_or(0);
+    (index, generation, u8::try_from(end.0 >> 8 & 0xff).unwrap_or(0))
+}
+
+fn is_rtp(proto: &[u8]) -> bool {
+    proto.windows(4).any(|w| w == b"RTP/")
+}
+
+/// RFC 3264 §6.1: what they only send we only receive.
+fn reverse_directions(body: &mut Vec<u8>) {
+    let text = String::from_utf8_lossy(body).into_owned();
+    let reversed: Vec<&str> = text
+        .split("\r\n")
+        .map(|line| match line {
+            "a=sendonly" => "a=recvonly",
+            "a=recvonly" => "a=sendonly",
+            other => other,
+        })
+        .collect();
+    *body = reversed.join("\r\n").into_bytes();
+}
+
+/// M-lines per description that are carried.
+const MOST_LINES: usize = 16;

@@ -1,0 +1,292 @@
+//! One attempt to reach a callee: the INVITE we send (topology hiding, RFC 5853 §3.1) and where it goes.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use sip_msg::uri::{Uri, parse_ip};
+use sip_msg::{Message, Name};
+use sip_stack::Slot;
+use sip_stack::dialog::{Dialog, RequestLine};
+use sip_stack::transaction::Outgoing;
+use sip_stack::transport::{Flow, Protocol};
+
+use registrar::BindingRow;
+use routing::config::{Connection, Kind, Latching, Peer, Transport};
+
+use crate::leg::{ALLOW, Leg, contact, via};
+use crate::means::Means;
+use crate::passthrough::copy_headers;
+
+/// One attempt.
+#[derive(Debug)]
+pub(crate) struct Branch {
+    /// The callee's leg.
+    pub leg: Leg,
+    /// The INVITE's transaction.
+    pub client: Slot,
+    /// Something provisional was heard.
+    pub alive: bool,
+    /// A 18x was heard.
+    pub rang: bool,
+    /// It is to be cancelled, with this Reason value, as soon as it is alive.
+    pub cancelling: Option<&'static [u8]>,
+    /// Its final answer came, or it was given up.
+    pub done: bool,
+    /// The peer's challenge was answered once.
+    pub authenticated: bool,
+    /// Path of the binding, for the Route of the INVITE.
+    path: Box<str>,
+}
+
+/// Where an INVITE goes and as what.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Request-URI.
+    pub uri: String,
+    /// To, without tag.
+    pub to: String,
+    /// The way.
+    pub flow: Flow,
+    /// Path of a binding (RFC 3327).
+    pub path: Box<str>,
+}
+
+/// What the callee is to see of the caller.
+#[derive(Clone, Debug)]
+pub struct Presentation {
+    /// Display name, without quotes.
+    pub display: String,
+    /// User or number.
+    pub user: String,
+    /// Host; empty means the address that the callee sees us at.
+    pub host: String,
+    /// P-Asserted-Identity is written.
+    pub assert: bool,
+}
+
+impl Branch {
+    /// A branch about to be sent: its dialog as far as we make it.
+    pub(crate) fn new(
+        call: Slot,
+        number: u8,
+        connection: Arc<Connection>,
+        place: &Place,
+        presentation: &Presentation,
+        means: &mut Means<'_>,
+    ) -> Self {
+        let shown = means.shown(&place.flow);
+        let host = if presentation.host.is_empty() { shown.to_string() } else { presentation.host.clone() };
+        let display = match presentation.display.as_str() {
+            "" => String::new(),
+            name => format!("\"{name}\" "),
+        };
+        let tag = means.tag(call, number);
+        let dialog = Dialog {
+            call_id: means.random.hex().into(),
+            local_tag: tag.as_ref().into(),
+            remote_tag: Box::default(),
+            local: format!("{display}<sip:{}@{host}>", presentation.user).into_bytes().into(),
+            remote: place.to.as_bytes().into(),
+            target: place.uri.as_bytes().into(),
+            routes: Box::default(),
+            local_cseq: 0,
+            remote_cseq: None,
+            flow: place.flow,
+        };
+        let leg = Leg::new(number, Some(connection), dialog, crate::anchor::LegMedia::default());
+        Self {
+            leg,
+            client: Slot { index: u32::MAX, generation: 0 },
+            alive: false,
+            rang: false,
+            cancelling: None,
+            done: false,
+            authenticated: false,
+            path: place.path.clone(),
+        }
+    }
+
+    /// Sends, or sends again with credentials, the INVITE with this body.
+    pub(crate) fn send(
+        &mut self,
+        body: &[u8],
+        credentials: Option<(Name, &[u8])>,
+        presentation: &Presentation,
+        offer: &Offer<'_, '_>,
+        means: &mut Means<'_>,
+    ) {
+        let flow = self.leg.dialog.flow;
+        let shown = means.shown(&flow);
+        let cseq = self.leg.dialog.next_cseq();
+        let number = self.leg.number;
+        let outgoing = Outgoing { flow, invite: true, user: offer.call, purpose: number };
+        let (dialog, connection, path) = (&self.leg.dialog, self.leg.connection.as_deref(), &self.path);
+        let our_contact = contact(&flow, &shown);
+        self.client = means.transactions.request(outgoing, means.now, means.out, &mut |buffer, branch| {
+            let via = via(&flow, &shown, branch);
+            let max_forwards = offer.max_forwards;
+            let line = RequestLine { method: b"INVITE", via: via.as_bytes(), cseq, max_forwards };
+            let mut writer = dialog.write(buffer, &line);
+            if !path.is_empty() {
+                writer.field(Name::Route, path.as_bytes());
+            }
+            writer.field(Name::Contact, our_contact.as_bytes()).field(Name::Allow, ALLOW);
+            writer.field(Name::UserAgent, b"Trunkline");
+            if presentation.assert {
+                let host = shown.to_string();
+                let user = presentation.user.as_bytes();
+                writer.parts(Name::PAssertedIdentity, &[b"<sip:", user, b"@", host.as_bytes(), b">"]);
+            }
+            if let Some(privacy) = offer.invite.field(Name::Privacy) {
+                writer.field(Name::Privacy, privacy);
+            }
+            if offer.invite.field(Name::SessionId).is_none() {
+                writer
+                    .parts(Name::SessionId, &[offer.session_id, b";remote=00000000000000000000000000000000"]);
+            }
+            if let Some((name, value)) = credentials {
+                writer.field(name, value);
+            }
+            copy_headers(offer.invite, &mut writer, [offer.caller, connection]);
+            match body {
+                [] => writer.end(),
+                body => writer.body(b"application/sdp", body),
+            }
+        });
+    }
+
+    /// Gives up: CANCEL now, or as soon as something provisional was heard (RFC 3261 §9.1).
+    pub(crate) fn cancel(&mut self, reason: &'static [u8], means: &mut Means<'_>) {
+        if self.done {
+            return;
+        }
+        if self.cancelling.is_none() {
+            self.cancelling = Some(reason);
+        }
+        if self.alive {
+            means.transactions.cancel(self.client, Some(reason), means.now, means.out);
+        }
+    }
+}
+
+/// What every branch of a call repeats of the caller's INVITE.
+#[expect(missing_debug_implementations, reason = "a bundle of borrows")]
+pub(crate) struct Offer<'a, 'm> {
+    /// The call.
+    pub call: Slot,
+    /// The caller's INVITE.
+    pub invite: &'a Message<'m>,
+    /// The caller's connection.
+    pub caller: Option<&'a Connection>,
+    /// Max-Forwards for the callee (RFC 7332).
+    pub max_forwards: u8,
+    /// Our Session-ID (RFC 7989) when the caller brought none.
+    pub session_id: &'a [u8; 32],
+}
+
+/// Where a registered contact is reached: along its flow, or by the NAT rule of the interface.
+pub(crate) fn place_of_binding(
+    binding: &BindingRow,
+    connection: &Connection,
+    means: &Means<'_>,
+) -> Option<Place> {
+    let uri = Uri::parse(binding.contact.as_bytes())?;
+    let protocol = Protocol::from_bytes(binding.transport.as_bytes())?;
+    let source = binding.source;
+    let path_hop = first_hop(&binding.path);
+    let declared = path_hop.or_else(|| {
+        let ip = uri.host_ip()?;
+        Some(SocketAddr::new(ip, uri.port.unwrap_or_else(|| protocol.default_port())))
+    });
+    let by_source = match connection.media.nat {
+        Latching::Always => true,
+        Latching::Never => false,
+        Latching::Auto => binding.behind_nat && path_hop.is_none(),
+    };
+    let remote = match (protocol.is_reliable(), by_source, declared) {
+        (true, _, _) | (false, true, _) | (false, false, None) => source,
+        (false, false, Some(declared)) => declared,
+    };
+    let same_family = |listener: u16| {
+        means
+            .listeners
+            .0
+            .get(usize::from(listener))
+            .is_some_and(|l| l.protocol == protocol && l.bound.is_ipv4() == remote.is_ipv4())
+    };
+    let listener = if same_family(binding.listener) {
+        binding.listener
+    } else {
+        means.listeners.towards(protocol, remote.ip())?
+    };
+    Some(Place {
+        uri: binding.contact.to_string(),
+        to: format!("<sip:{}>", strip_params(&binding.contact)),
+        flow: Flow { protocol, listener, stream: binding.stream, remote },
+        path: binding.path.clone(),
+    })
+}
+
+/// Where a peer is reached at this address.
+pub(crate) fn place_of_peer(peer: &Peer, address: IpAddr, number: &str, means: &Means<'_>) -> Option<Place> {
+    let protocol = protocol_of(peer.transport);
+    let port = peer.port.unwrap_or_else(|| protocol.default_port());
+    let remote = SocketAddr::new(address, port);
+    let listener = means.listeners.towards(protocol, address)?;
+    let host = match peer.host.parse::<IpAddr>() {
+        Ok(IpAddr::V6(v6)) => format!("[{v6}]"),
+        Ok(IpAddr::V4(_)) | Err(_) => peer.host.clone(),
+    };
+    let at_port = peer.port.map(|p| format!(":{p}")).unwrap_or_default();
+    let parameter =
+        if protocol == Protocol::Udp { String::new() } else { format!(";transport={}", protocol.name()) };
+    Some(Place {
+        uri: format!("sip:{}@{host}{at_port}{parameter}", escape_user(number)),
+        to: format!("<sip:{}@{host}>", escape_user(number)),
+        flow: Flow { protocol, listener, stream: 0, remote },
+        path: Box::default(),
+    })
+}
+
+/// Whether a connection is reached at its contacts rather than at fixed peers.
+pub(crate) fn is_registered_kind(kind: Kind) -> bool {
+    match kind {
+        Kind::Device | Kind::RegisterIn | Kind::Virtual => true,
+        Kind::RegisterOut | Kind::Trunk => false,
+    }
+}
+
+/// A user part that may stand in a URI (RFC 3261 §25.1).
+pub fn escape_user(user: &str) -> String {
+    let mut escaped = String::with_capacity(user.len());
+    for byte in user.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/#".contains(&byte) && byte != b'#' {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+fn protocol_of(transport: Transport) -> Protocol {
+    match transport {
+        Transport::Udp => Protocol::Udp,
+        Transport::Tcp => Protocol::Tcp,
+        Transport::Tls => Protocol::Tls,
+        Transport::Ws => Protocol::Ws,
+        Transport::Wss => Protocol::Wss,
+    }
+}
+
+fn first_hop(path: &str) -> Option<SocketAddr> {
+    let start = path.find('<')? + 1;
+    let rest = path.get(start..)?;
+    let uri = Uri::parse(rest.get(..rest.find('>')?)?.as_bytes())?;
+    Some(SocketAddr::new(parse_ip(uri.host)?, uri.port.unwrap_or(5060)))
+}
+
+fn strip_params(contact: &str) -> &str {
+    let rest = contact.split_once(':').map_or(contact, |(_, rest)| rest);
+    rest.split(';').next().unwrap_or(rest)
+}

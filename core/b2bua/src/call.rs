@@ -1,0 +1,421 @@
+//! One call: the caller's leg, whoever is being rung, and the phase that says what it waits for.
+//!
+//! This file only holds the state and hands events to the files that know: `dial` rings callees, `talk` serves
+//! the established call, `end` finishes and records.
+
+use std::sync::Arc;
+
+use sip_msg::build::{Writer, answer};
+use sip_msg::{Message, Name, ViaStamp};
+use sip_stack::Slot;
+use sip_stack::dialog::Dialog;
+use sip_stack::transport::{Flow, stamp};
+use smallvec::SmallVec;
+use timestamp::Timestamp;
+
+use routing::config::{AccountId, Connection, ConnectionId};
+use routing::decision::{Decision, Destination, Outcome, TestLine};
+use routing::reason::Reason;
+
+use crate::anchor::LegMedia;
+use crate::branch::{Branch, Presentation};
+use crate::leg::Leg;
+use crate::means::{Effect, Means, Milestone, Question};
+use crate::record::{EndedBy, LegRecord, OpenCall};
+
+/// One call.
+#[derive(Debug)]
+pub struct Call {
+    /// Where the engine keeps it.
+    pub slot: Slot,
+    /// `call_…`.
+    pub id: Box<str>,
+    pub(crate) decision: Box<Decision>,
+    pub(crate) caller: Leg,
+    pub(crate) invite: Option<Box<Invite>>,
+    pub(crate) phase: Phase,
+    /// Branches that lost, or were cancelled, and still owe us a final answer.
+    pub(crate) losers: Vec<Branch>,
+    pub(crate) next_leg: u8,
+    pub(crate) held: SmallVec<[ConnectionId; 2]>,
+    pub(crate) times: Times,
+    pub(crate) ending: Option<Ending>,
+    pub(crate) recorded: bool,
+    pub(crate) forwards: SmallVec<[Forward; 1]>,
+    pub(crate) closing: usize,
+    pub(crate) counters: SmallVec<[(u8, media::Counters); 2]>,
+    /// The callee's leg as it stands in the record, and its number.
+    pub(crate) callee: Option<(u8, LegRecord)>,
+}
+
+/// The caller's INVITE, kept until it has its final answer.
+#[derive(Debug)]
+pub(crate) struct Invite {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) server: Slot,
+    pub(crate) stamp: ViaStamp,
+    pub(crate) cseq: u32,
+    pub(crate) max_forwards: u8,
+    pub(crate) presentation: Presentation,
+    pub(crate) session_id: [u8; 32],
+}
+
+/// What a call waits for.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// A place among the caller's calls.
+    Admitting,
+    /// A place among the callee's calls, and its bindings.
+    Seeking {
+        /// Which destination.
+        target: usize,
+    },
+    /// The address of a peer.
+    Locating {
+        /// Which destination.
+        target: usize,
+        /// Which of its peers.
+        peer: usize,
+    },
+    /// Somebody to answer.
+    Dialling(Box<Dialling>),
+    /// Nothing: people talk. No callee means that we serve the caller ourselves.
+    Talking {
+        /// The callee's leg.
+        callee: Option<Box<Leg>>,
+    },
+    /// Late answers, and the media plane's last word.
+    Over,
+}
+
+/// Callees being rung.
+#[derive(Debug)]
+pub(crate) struct Dialling {
+    pub(crate) target: usize,
+    pub(crate) peer: usize,
+    pub(crate) branches: Vec<Branch>,
+    /// The leg whose early media the caller hears.
+    pub(crate) early: Option<u8>,
+    /// The last provisional answer passed on.
+    pub(crate) shown: (u16, bool),
+    pub(crate) best: Option<Final>,
+    pub(crate) ring_until: Timestamp,
+    pub(crate) alive_until: Option<Timestamp>,
+}
+
+/// A final answer of a callee, kept until all branches have theirs.
+#[derive(Clone, Debug)]
+pub(crate) struct Final {
+    pub(crate) code: u16,
+    pub(crate) phrase: Vec<u8>,
+    pub(crate) reason: Vec<u8>,
+    pub(crate) why: Option<Reason>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) started: Timestamp,
+    pub(crate) ringing: Option<Timestamp>,
+    pub(crate) answered: Option<Timestamp>,
+    pub(crate) ended: Option<Timestamp>,
+}
+
+/// How the call ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    pub(crate) code: u16,
+    pub(crate) by: EndedBy,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) text: String,
+    pub(crate) q850: u16,
+}
+
+/// A request within the dialog that waits for the other side's answer.
+#[derive(Debug)]
+pub(crate) struct Forward {
+    pub(crate) client: Slot,
+    pub(crate) server: Slot,
+    pub(crate) leg: u8,
+    pub(crate) flow: Flow,
+    pub(crate) stamp: ViaStamp,
+    pub(crate) request: Vec<u8>,
+}
+
+/// What begins a call.
+#[expect(missing_debug_implementations, reason = "a bundle of borrows")]
+pub struct Begin<'a, 'm> {
+    /// Where the engine will keep it.
+    pub slot: Slot,
+    /// The caller's INVITE.
+    pub invite: &'a Message<'m>,
+    /// How it came, and how its answers go.
+    pub flow: Flow,
+    /// Its transaction.
+    pub server: Slot,
+    /// Who rings.
+    pub decision: Decision,
+    /// What callees see of the caller.
+    pub presentation: Presentation,
+    /// The nonce that proved the caller.
+    pub nonce: Option<registrar::NonceUse>,
+}
+
+/// Purpose numbers of requests that are no INVITE of a leg.
+pub(crate) const FORWARD: u8 = 200;
+
+/// Timers of a call.
+pub(crate) mod timers {
+    pub(crate) const RING: u8 = 1;
+    pub(crate) const ALIVE: u8 = 2;
+    pub(crate) const DURATION: u8 = 3;
+    pub(crate) const USAGE: u8 = 4;
+    pub(crate) const LINGER: u8 = 5;
+}
+
+impl Call {
+    /// A call whose caller is known and whose decision is made: 100 Trying leaves, and a place is asked for.
+    pub fn begin(begin: Begin<'_, '_>, means: &mut Means<'_>) -> Self {
+        let Begin { slot, invite, flow, server, decision, presentation, nonce } = begin;
+        let tag = means.tag(slot, 0);
+        let connection = decision.caller.clone();
+        let mut caller =
+            Leg::new(0, connection, Dialog::from_request(invite, tag.as_ref(), flow), LegMedia::default());
+        caller.hear_agent(invite);
+        let stamp = invite
+            .via()
+            .map(|via| stamp(&via, flow.remote))
+            .unwrap_or(ViaStamp { received: None, rport: None });
+        let random = means.random.wide();
+        let mut call = Self {
+            slot,
+            id: format!("call_{:011x}{:016x}", means.now.as_millis(), random as u64).into(),
+            decision: Box::new(decision),
+            caller,
+            invite: Some(Box::new(Invite {
+                bytes: invite.bytes().to_vec(),
+                server,
+                stamp,
+                cseq: invite.cseq().map_or(0, |(number, _)| number),
+                max_forwards: invite.max_forwards().unwrap_or(70).saturating_sub(1),
+                presentation,
+                session_id: means.random.hex(),
+            })),
+            phase: Phase::Admitting,
+            losers: Vec::new(),
+            next_leg: 1,
+            held: SmallVec::new(),
+            times: Times { started: means.now, ringing: None, answered: None, ended: None },
+            ending: None,
+            recorded: false,
+            forwards: SmallVec::new(),
+            closing: 0,
+            counters: SmallVec::new(),
+            callee: None,
+        };
+        means.transactions.set_user(server, slot);
+        call.respond(100, b"", None, None, means);
+        means.effects.push(Effect::Open(Box::new(call.marker())));
+        means.effects.push(Effect::Announce(Milestone::Started));
+        match call.caller.connection.clone() {
+            Some(connection) => call.ask(&connection, true, nonce, means),
+            None => call.admitted(means),
+        }
+        call
+    }
+
+    /// The connection that calls.
+    pub fn connection_in(&self) -> Option<&Arc<Connection>> {
+        self.caller.connection.as_ref()
+    }
+
+    /// The connection that rings or answered.
+    pub fn connection_out(&self) -> Option<&Arc<Connection>> {
+        match &self.phase {
+            Phase::Seeking { target } | Phase::Locating { target, .. } => {
+                self.target(*target).map(|t| &t.connection)
+            }
+            Phase::Dialling(dialling) => self.target(dialling.target).map(|t| &t.connection),
+            Phase::Talking { callee } => callee.as_ref().and_then(|leg| leg.connection.as_ref()),
+            Phase::Admitting | Phase::Over => None,
+        }
+    }
+
+    /// The account it belongs to.
+    pub fn account(&self) -> Option<&AccountId> {
+        self.decision.account.as_ref()
+    }
+
+    /// One word for what it is doing.
+    pub fn state(&self) -> &'static str {
+        match &self.phase {
+            Phase::Admitting | Phase::Seeking { .. } | Phase::Locating { .. } => "trying",
+            Phase::Dialling(d) if d.early.is_some() => "early",
+            Phase::Dialling(_) if self.times.ringing.is_some() => "ringing",
+            Phase::Dialling(_) => "trying",
+            Phase::Talking { .. } => "established",
+            Phase::Over => "ending",
+        }
+    }
+
+    /// When it began and was answered.
+    pub fn times(&self) -> (Timestamp, Option<Timestamp>) {
+        (self.times.started, self.times.answered)
+    }
+
+    /// Who calls, as the From URI without parameters.
+    pub fn from(&self) -> String {
+        uri_of(&self.caller.dialog.remote)
+    }
+
+    /// What was dialled.
+    pub fn dialled(&self) -> &str {
+        &self.decision.called
+    }
+
+    /// Final code and reason code, once it ended.
+    pub fn verdict(&self) -> (u16, &'static str) {
+        self.ending.as_ref().map_or((0, ""), |e| (e.code, e.reason.map_or("", Reason::code)))
+    }
+
+    /// Whether nothing is left to wait for.
+    pub fn is_over(&self) -> bool {
+        self.recorded && self.losers.is_empty() && self.caller_is_quiet()
+    }
+
+    /// Whether it takes no new events of people: its record is written or about to be.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::Over)
+    }
+
+    /// The connections among whose calls it has a place.
+    pub fn places(&self) -> &[ConnectionId] {
+        &self.held
+    }
+
+    /// Whether a request within a dialog belongs to this leg: Call-ID and their tag (RFC 3261 §12.2.2).
+    pub fn owns(&self, number: u8, call_id: &[u8], remote_tag: &[u8]) -> bool {
+        self.leg(number).is_some_and(|leg| leg.dialog.matches(call_id, remote_tag))
+    }
+
+    fn leg(&self, number: u8) -> Option<&Leg> {
+        if number == 0 {
+            return Some(&self.caller);
+        }
+        match &self.phase {
+            Phase::Talking { callee: Some(leg) } if leg.number == number => Some(leg),
+            Phase::Dialling(d) => d.branches.iter().map(|b| &b.leg).find(|leg| leg.number == number),
+            Phase::Talking { .. }
+            | Phase::Admitting
+            | Phase::Seeking { .. }
+            | Phase::Locating { .. }
+            | Phase::Over => None,
+        }
+    }
+
+    pub(crate) fn target(&self, index: usize) -> Option<&Destination> {
+        match &self.decision.outcome {
+            Outcome::Ring(targets) => targets.get(index),
+            Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
+        }
+    }
+
+    pub(crate) fn service(&self) -> Option<TestLine> {
+        match self.decision.outcome {
+            Outcome::Serve(service) => Some(service),
+            Outcome::Ring(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
+        }
+    }
+
+    pub(crate) fn ask(
+        &self,
+        connection: &Connection,
+        from: bool,
+        nonce: Option<registrar::NonceUse>,
+        means: &mut Means<'_>,
+    ) {
+        let limits = &connection.limits;
+        means.effects.push(Effect::Ask(Box::new(Question {
+            connection: connection.id.clone(),
+            most: [limits.concurrent, limits.concurrent_from, limits.concurrent_to],
+            from,
+            locate: !from && crate::branch::is_registered_kind(connection.kind),
+            nonce,
+        })));
+    }
+
+    /// Answers the caller's INVITE. A 2xx is kept until its ACK; every final answer lets the INVITE go.
+    pub(crate) fn respond(
+        &mut self,
+        code: u16,
+        phrase: &[u8],
+        body: Option<&[u8]>,
+        fill: Option<&dyn Fn(&mut Writer<'_>)>,
+        means: &mut Means<'_>,
+    ) {
+        let Some(invite) = &self.invite else { return };
+        let Ok(message) = Message::parse(&invite.bytes) else { return };
+        let tag = means.tag(self.slot, 0);
+        let flow = self.caller.dialog.flow;
+        let shown = means.shown(&flow);
+        let contact = crate::leg::contact(&flow, &shown);
+        let (stamp, server, cseq) = (invite.stamp, invite.server, invite.cseq);
+        let session_id = invite.session_id;
+        let start = means.out.buffer().len();
+        let sent = means.transactions.respond(server, code, means.now, means.out, &mut |buffer| {
+            let mut writer = answer(buffer, &message, code, phrase, tag.as_ref(), stamp);
+            if code > 100 && code < 300 {
+                writer.copy(&message, Name::RecordRoute);
+                writer.field(Name::Contact, contact.as_bytes());
+                writer.field(Name::Allow, crate::leg::ALLOW);
+                if message.field(Name::SessionId).is_none() {
+                    writer
+                        .parts(Name::SessionId, &[&session_id, b";remote=00000000000000000000000000000000"]);
+                }
+            }
+            if let Some(fill) = fill {
+                fill(&mut writer);
+            }
+            match body {
+                Some(body) => writer.body(b"application/sdp", body),
+                None => writer.end(),
+            }
+        });
+        if !sent || code < 200 {
+            return;
+        }
+        self.caller.code = code;
+        if code < 300 {
+            let ok = means.out.buffer().get(start..).unwrap_or_default().to_vec();
+            self.answering(0, ok, cseq, means);
+        }
+        self.invite = None;
+    }
+
+    pub(crate) fn marker(&self) -> OpenCall {
+        let text = |id: Option<&Arc<Connection>>| id.map_or("", |c| c.id.as_str()).into();
+        OpenCall {
+            id: self.id.clone(),
+            account: self.account().map_or("", AccountId::as_str).into(),
+            started_at: self.times.started,
+            answered_at: self.times.answered,
+            from: self.from().into(),
+            dialled: self.dialled().into(),
+            connection_in: text(self.connection_in()),
+            connection_out: text(self.connection_out()),
+            config_rev: self.decision.revision,
+        }
+    }
+
+    fn caller_is_quiet(&self) -> bool {
+        !matches!(self.caller.usage, crate::usage::InviteUsage::Answering { .. })
+    }
+}
+
+/// The URI in a name-addr of ours, without brackets.
+pub(crate) fn uri_of(party: &[u8]) -> String {
+    let text = String::from_utf8_lossy(party);
+    match (text.find('<'), text.rfind('>')) {
+        (Some(start), Some(end)) if start < end => text.get(start + 1..end).unwrap_or_default().to_owned(),
+        _ => text.into_owned(),
+    }
+}

@@ -1,0 +1,299 @@
+//! The end of a call, whoever wanted it: what each side is told, and the record.
+//!
+//! RFC 3326 and RFC 6432 for Reason, RFC 3261 §20.43 for Warning. The record waits for the media plane's last
+//! word, so that its counters are true.
+
+use sip_msg::Name;
+use sip_stack::timer::{T1_64, Timer};
+
+use media::{Counters, EndId};
+use routing::reason::Reason;
+
+use crate::anchor;
+use crate::call::{Call, Ending, Final, Phase, timers};
+use crate::leg::Leg;
+use crate::means::{Effect, Means, Milestone};
+use crate::record::{CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord};
+use crate::usage::InviteUsage;
+
+impl Call {
+    /// Refuses the caller's INVITE for a reason of ours.
+    pub fn refuse(&mut self, reason: Reason, by: EndedBy, means: &mut Means<'_>) {
+        let code = if reason.sip_code() == 0 { 500 } else { reason.sip_code() };
+        if by == EndedBy::Caller {
+            self.cancel_branches(CALLER_CANCELLED, means);
+        } else {
+            self.cancel_branches(WE_ENDED, means);
+        }
+        let warn = (reason != Reason::CallerGaveUp).then_some(reason);
+        self.refuse_with(code, b"", &[], warn, means);
+        let text = reason.text().to_owned();
+        self.over(Ending { code, by, reason: Some(reason), text, q850: reason.q850() }, means);
+    }
+
+    /// Relays a callee's failure to the caller.
+    pub(crate) fn fail(&mut self, failed: Final, means: &mut Means<'_>) {
+        let (code, why) = failed.for_caller();
+        let phrase: &[u8] = if code == failed.code { &failed.phrase } else { b"" };
+        self.refuse_with(code, phrase, &failed.reason, why, means);
+        let peer = String::from_utf8_lossy(&failed.phrase).into_owned();
+        let text = why.map_or(peer, |why| why.text().to_owned());
+        let q850 = q850_of(&failed.reason).or_else(|| why.map(Reason::q850)).unwrap_or(0);
+        let by = if why.is_some() { EndedBy::System } else { EndedBy::Callee };
+        self.over(Ending { code, by, reason: why, text, q850 }, means);
+    }
+
+    fn refuse_with(
+        &mut self,
+        code: u16,
+        phrase: &[u8],
+        reason: &[u8],
+        why: Option<Reason>,
+        means: &mut Means<'_>,
+    ) {
+        self.respond(
+            code,
+            phrase,
+            None,
+            Some(&|writer| {
+                if !reason.is_empty() {
+                    writer.field(Name::Reason, reason);
+                }
+                let Some(why) = why else { return };
+                if reason.is_empty() && why.q850() != 0 {
+                    let value = format!("Q.850;cause={};text=\"{} {}\"", why.q850(), why.code(), why.text());
+                    writer.field(Name::Reason, value.as_bytes());
+                }
+                let warning = format!("399 trunkline \"{} {}\"", why.code(), why.text());
+                writer.field(Name::Warning, warning.as_bytes());
+            }),
+            means,
+        );
+    }
+
+    /// Ends an established call for a reason of ours.
+    pub fn hang_up(&mut self, reason: Reason, by: EndedBy, means: &mut Means<'_>) {
+        if self.has_ended() {
+            return;
+        }
+        if !matches!(self.phase, Phase::Talking { .. }) {
+            self.refuse(if reason.sip_code() < 300 { Reason::ShuttingDown } else { reason }, by, means);
+            return;
+        }
+        let value = format!("Q.850;cause={};text=\"{} {}\"", reason.q850(), reason.code(), reason.text());
+        self.bye_all(None, Some(value.as_bytes()), means);
+        let text = reason.text().to_owned();
+        self.over(Ending { code: 200, by, reason: Some(reason), text, q850: reason.q850() }, means);
+    }
+
+    /// The peer of a leg sent BYE: the other leg gets one too, with the same Reason.
+    pub(crate) fn ended_by_peer(
+        &mut self,
+        leg: u8,
+        by: EndedBy,
+        reason: Option<Vec<u8>>,
+        means: &mut Means<'_>,
+    ) {
+        let established = matches!(self.phase, Phase::Talking { .. });
+        if !established {
+            self.refuse(Reason::CallerGaveUp, EndedBy::Caller, means);
+            return;
+        }
+        self.bye_all(Some(leg), reason.as_deref(), means);
+        let q850 = reason.as_deref().and_then(q850_of).unwrap_or(16);
+        self.over(Ending { code: 200, by, reason: None, text: String::new(), q850 }, means);
+    }
+
+    /// BYE to every leg but one. A leg whose 2xx is unacknowledged gets its BYE after the ACK (RFC 3261 §15).
+    fn bye_all(&mut self, except: Option<u8>, reason: Option<&[u8]>, means: &mut Means<'_>) {
+        let slot = self.slot;
+        for forward in core::mem::take(&mut self.forwards) {
+            means.transactions.cancel(forward.client, None, means.now, means.out);
+        }
+        if except != Some(0) && !matches!(self.caller.usage, InviteUsage::Answering { .. }) {
+            self.caller.bye(slot, reason, means);
+        }
+        if let Phase::Talking { callee: Some(callee) } = &mut self.phase {
+            if except != Some(callee.number) {
+                callee.bye(slot, reason, means);
+            }
+        }
+    }
+
+    /// The ACK of our 2xx came after the call was over: now its BYE may go.
+    pub(crate) fn on_late_ack(&mut self, leg: u8, means: &mut Means<'_>) {
+        if leg == 0 && self.has_ended() {
+            self.caller.usage = InviteUsage::Idle;
+            let slot = self.slot;
+            self.caller.bye(slot, None, means);
+            self.close_record(means);
+        }
+    }
+
+    /// From here on only late answers and the media plane are waited for.
+    fn over(&mut self, ending: Ending, means: &mut Means<'_>) {
+        if self.has_ended() {
+            return;
+        }
+        self.times.ended = Some(means.now);
+        let phase = core::mem::replace(&mut self.phase, Phase::Over);
+        if let Phase::Talking { callee: Some(mut callee) } = phase {
+            self.callee = Some((callee.number, leg_record("callee", &callee)));
+            self.close_leg(&mut callee, means);
+        }
+        self.closing += anchor::close(&mut self.caller, means);
+        for id in self.held.drain(..) {
+            means.effects.push(Effect::Release(id));
+        }
+        self.ending = Some(ending);
+        means.effects.push(Effect::Announce(Milestone::Ended));
+        if self.closing > 0
+            || !self.losers.is_empty()
+            || matches!(self.caller.usage, InviteUsage::Answering { .. })
+        {
+            means.out.arm(means.now + T1_64, Timer::User(self.slot, timers::LINGER));
+        }
+        self.close_record(means);
+    }
+
+    pub(crate) fn close_leg(&mut self, leg: &mut Leg, means: &mut Means<'_>) {
+        self.closing += anchor::close(leg, means);
+    }
+
+    /// News of the media plane.
+    pub fn on_media(&mut self, event: media::Event, means: &mut Means<'_>) {
+        match event {
+            media::Event::Closed { end, counters } => self.on_closed(end, counters, means),
+            media::Event::Failed { .. } => self.hang_up(Reason::NoMediaPort, EndedBy::System, means),
+            media::Event::Inactive { .. } => self.hang_up(Reason::NoMedia, EndedBy::System, means),
+            media::Event::FirstPacket { .. } => {}
+        }
+    }
+
+    fn on_closed(&mut self, end: EndId, counters: Counters, means: &mut Means<'_>) {
+        let (_, _, leg) = anchor::end_owner(end);
+        self.closing = self.closing.saturating_sub(1);
+        if !self.counters.iter().any(|(number, _)| *number == leg) {
+            self.counters.push((leg, counters));
+        }
+        self.close_record(means);
+    }
+
+    /// Writes the record once everything it holds is known.
+    pub(crate) fn close_record(&mut self, means: &mut Means<'_>) {
+        let lingered = self.times.ended.is_some_and(|at| means.now.since(at) >= T1_64);
+        if lingered {
+            self.closing = 0;
+        }
+        if self.closing > 0 {
+            return;
+        }
+        if let (false, Some(ending)) = (self.recorded, &self.ending) {
+            let record = self.record(ending);
+            self.recorded = true;
+            means.effects.push(Effect::Record(Box::new(record)));
+        }
+    }
+
+    fn record(&self, ending: &Ending) -> CallRecord {
+        let marker = self.marker();
+        let mut caller = leg_record("caller", &self.caller);
+        caller.media = self.counters_of(0);
+        let mut legs = vec![caller];
+        let mut connection_out = Box::default();
+        if let Some((number, callee)) = &self.callee {
+            let mut callee = callee.clone();
+            callee.media = self.counters_of(*number);
+            connection_out = callee.connection.clone();
+            legs.push(callee);
+        }
+        CallRecord {
+            id: marker.id,
+            account: marker.account,
+            started_at: self.times.started,
+            ringing_at: self.times.ringing,
+            answered_at: self.times.answered,
+            ended_at: self.times.ended.unwrap_or(self.times.started),
+            from: marker.from,
+            from_display: Box::default(),
+            dialled: marker.dialled,
+            connection_in: marker.connection_in,
+            connection_out,
+            outcome: outcome(ending, self.times.answered.is_some()),
+            sip_code: ending.code,
+            reason_code: ending.reason.map_or("", Reason::code).into(),
+            reason_text: ending.text.as_str().into(),
+            q850: ending.q850,
+            ended_by: ending.by,
+            config_rev: self.decision.revision,
+            proof: proof_text(self.decision.proof).into(),
+            candidates: candidates(&self.decision),
+            legs,
+        }
+    }
+
+    fn counters_of(&self, leg: u8) -> Option<Counters> {
+        self.counters.iter().find(|(number, _)| *number == leg).map(|(_, counters)| *counters)
+    }
+}
+
+/// A leg as history shows it; its counters come later.
+pub(crate) fn leg_record(role: &str, leg: &Leg) -> LegRecord {
+    LegRecord {
+        role: role.into(),
+        sip_call_id: String::from_utf8_lossy(&leg.dialog.call_id).into(),
+        connection: leg.connection.as_ref().map_or("", |c| c.id.as_str()).into(),
+        remote: format!("{}:{}", leg.dialog.flow.protocol.name(), leg.dialog.flow.remote).into(),
+        user_agent: leg.user_agent.clone(),
+        sip_code: leg.code,
+        codec: leg.media.codec.clone(),
+        media: None,
+    }
+}
+
+/// The candidates of a decision as history and explanation show them.
+pub fn candidates(decision: &routing::decision::Decision) -> Vec<CandidateRecord> {
+    decision
+        .candidates
+        .iter()
+        .map(|candidate| CandidateRecord {
+            connection: candidate.connection.as_str().into(),
+            taken: candidate.taken,
+            reason_code: candidate.reason.code().into(),
+            text: candidate.reason.text().into(),
+        })
+        .collect()
+}
+
+/// How a caller was identified, in one word.
+pub fn proof_text(proof: routing::decision::Proof) -> &'static str {
+    use routing::decision::Proof;
+    match proof {
+        Proof::Digest => "digest",
+        Proof::Host => "host",
+        Proof::Source => "source",
+        Proof::AccountSource => "account_source",
+        Proof::Given => "given",
+        Proof::None => "none",
+    }
+}
+
+fn outcome(ending: &Ending, answered: bool) -> CallOutcome {
+    match (answered, ending.code, ending.reason) {
+        (true, ..) => CallOutcome::Answered,
+        (false, 487, _) => CallOutcome::Cancelled,
+        (false, 486 | 600 | 603, _) => CallOutcome::Busy,
+        (false, 408 | 480, _) => CallOutcome::NoAnswer,
+        (false, 400..=499, Some(_)) => CallOutcome::Refused,
+        (false, ..) => CallOutcome::Failed,
+    }
+}
+
+/// The Q.850 cause in a Reason value.
+fn q850_of(reason: &[u8]) -> Option<u16> {
+    let value = sip_msg::ReasonValue::parse(reason)?;
+    value.protocol.eq_ignore_ascii_case(b"Q.850").then_some(value.cause)?
+}
+
+const CALLER_CANCELLED: &[u8] = b"Q.850;cause=16;text=\"Normal call clearing\"";
+const WE_ENDED: &[u8] = b"Q.850;cause=31;text=\"Normal, unspecified\"";

@@ -1,0 +1,149 @@
+//! One leg of a call: a dialog, its INVITE usage and its media. Who called is a field, never a type.
+
+use std::sync::Arc;
+
+use sip_msg::build::Writer;
+use sip_msg::{Message, Name};
+use sip_stack::Slot;
+use sip_stack::dialog::{Dialog, RequestLine};
+use sip_stack::transaction::{NOBODY, Outgoing};
+use sip_stack::transport::{Flow, Protocol};
+
+use routing::config::Connection;
+
+use crate::anchor::LegMedia;
+use crate::means::Means;
+use crate::usage::InviteUsage;
+
+/// One leg.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    /// Its number in the call; 0 is the caller's.
+    pub number: u8,
+    /// The connection at the other end, if it is one.
+    pub connection: Option<Arc<Connection>>,
+    /// The dialog.
+    pub dialog: Dialog,
+    /// What its INVITE usage is doing.
+    pub usage: InviteUsage,
+    /// The last ACK sent for a 2xx, for when that 2xx comes again.
+    pub ack: Vec<u8>,
+    /// Its media.
+    pub media: LegMedia,
+    /// What the peer calls itself.
+    pub user_agent: Box<str>,
+    /// Final code on this leg.
+    pub code: u16,
+}
+
+impl Leg {
+    /// A leg about to begin or just begun.
+    pub(crate) fn new(
+        number: u8,
+        connection: Option<Arc<Connection>>,
+        dialog: Dialog,
+        media: LegMedia,
+    ) -> Self {
+        Self {
+            number,
+            connection,
+            dialog,
+            usage: InviteUsage::Idle,
+            ack: Vec::new(),
+            media,
+            user_agent: Box::default(),
+            code: 0,
+        }
+    }
+
+    /// Remembers what the peer calls itself.
+    pub(crate) fn hear_agent(&mut self, message: &Message<'_>) {
+        let name = message.field(Name::UserAgent).or_else(|| message.field(Name::Server)).unwrap_or_default();
+        let name = name.get(..80).unwrap_or(name);
+        if self.user_agent.is_empty() {
+            self.user_agent = String::from_utf8_lossy(name).into();
+        }
+    }
+
+    /// Sends a request within the dialog in a transaction of its own; `fill` adds headers and body.
+    pub(crate) fn request(
+        &mut self,
+        method: &[u8],
+        user: Slot,
+        purpose: u8,
+        means: &mut Means<'_>,
+        fill: &mut dyn FnMut(Writer<'_>),
+    ) -> Slot {
+        let cseq = self.dialog.next_cseq();
+        let flow = self.dialog.flow;
+        let shown = means.shown(&flow);
+        let dialog = &self.dialog;
+        let outgoing = Outgoing { flow, invite: method == b"INVITE", user, purpose };
+        means.transactions.request(outgoing, means.now, means.out, &mut |buffer, branch| {
+            let via = via(&flow, &shown, branch);
+            let line = RequestLine { method, via: via.as_bytes(), cseq, max_forwards: 70 };
+            fill(dialog.write(buffer, &line));
+        })
+    }
+
+    /// Ends the dialog. `reason` is a Reason value (RFC 3326).
+    pub(crate) fn bye(&mut self, user: Slot, reason: Option<&[u8]>, means: &mut Means<'_>) {
+        self.request(b"BYE", user, NOBODY, means, &mut |mut writer| {
+            if let Some(reason) = reason {
+                writer.field(Name::Reason, reason);
+            }
+            writer.end();
+        });
+    }
+
+    /// Acknowledges a 2xx (RFC 3261 §13.2.2.4); kept, since the 2xx may come again.
+    pub(crate) fn acknowledge(&mut self, cseq: u32, body: Option<&[u8]>, means: &mut Means<'_>) {
+        let flow = self.dialog.flow;
+        let shown = means.shown(&flow);
+        let unique = means.random.next();
+        let start = means.out.buffer().len();
+        let branch = format!("z9hG4bKa{unique:016x}");
+        let via = via(&flow, &shown, branch.as_bytes());
+        let line = RequestLine { method: b"ACK", via: via.as_bytes(), cseq, max_forwards: 70 };
+        let writer = self.dialog.write(means.out.buffer(), &line);
+        match body {
+            Some(body) => writer.body(b"application/sdp", body),
+            None => writer.end(),
+        }
+        self.ack.clear();
+        self.ack.extend_from_slice(means.out.buffer().get(start..).unwrap_or_default());
+        means.out.send(flow, start);
+    }
+
+    /// The 2xx came again: so does its ACK.
+    pub(crate) fn acknowledge_again(&self, means: &mut Means<'_>) {
+        if !self.ack.is_empty() {
+            self.send_kept(&self.ack, means);
+        }
+    }
+
+    /// Sends a kept message over the dialog's flow.
+    pub(crate) fn send_kept(&self, message: &[u8], means: &mut Means<'_>) {
+        let start = means.out.buffer().len();
+        means.out.buffer().extend_from_slice(message);
+        means.out.send(self.dialog.flow, start);
+    }
+}
+
+/// Via value of a request of ours (RFC 3261 §18.1.1, RFC 3581).
+pub(crate) fn via(flow: &Flow, shown: &std::net::SocketAddr, branch: &[u8]) -> String {
+    format!("SIP/2.0/{} {shown};branch={};rport", flow.protocol.via(), String::from_utf8_lossy(branch))
+}
+
+/// Contact value of ours on a flow.
+pub(crate) fn contact(flow: &Flow, shown: &std::net::SocketAddr) -> String {
+    match flow.protocol {
+        Protocol::Udp => format!("<sip:{shown}>"),
+        Protocol::Tcp | Protocol::Tls | Protocol::Ws | Protocol::Wss => {
+            format!("<sip:{shown};transport={}>", flow.protocol.name())
+        }
+    }
+}
+
+/// Methods we understand within and outside of dialogs.
+pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";

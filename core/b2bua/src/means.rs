@@ -1,0 +1,124 @@
+//! What a call has to act with: the time, the transactions, the ports, and where effects go.
+
+use sip_msg::token::{Key, Mint, Token};
+use sip_stack::transaction::Transactions;
+use sip_stack::transport::{AddressBook, Flow, Listeners};
+use sip_stack::{Out, Slot};
+use std::net::SocketAddr;
+
+use registrar::{BindingRow, NonceUse};
+use routing::config::ConnectionId;
+use routing::tables::Tables;
+use timestamp::Timestamp;
+
+use crate::ports::PortPool;
+use crate::random::Random;
+use crate::record::{CallRecord, OpenCall};
+
+/// Everything a call may touch while it handles one event.
+#[expect(missing_debug_implementations, reason = "holds sinks that have nothing to show")]
+pub struct Means<'m> {
+    /// Now.
+    pub now: Timestamp,
+    /// The transactions of this shard.
+    pub transactions: &'m mut Transactions,
+    /// Where messages and timers go.
+    pub out: &'m mut dyn Out,
+    /// Where everything else goes.
+    pub effects: &'m mut Vec<Effect>,
+    /// Our sockets.
+    pub listeners: &'m Listeners,
+    /// Our addresses as peers see them.
+    pub book: &'m mut dyn AddressBook,
+    /// Makes tags and branches.
+    pub mint: &'m Mint,
+    /// Number of this shard.
+    pub shard: u8,
+    /// Seeded source of numbers nobody can guess.
+    pub random: &'m mut Random,
+    /// Media ports that are free.
+    pub ports: &'m mut PortPool,
+    /// The configuration in force.
+    pub tables: &'m Tables,
+}
+
+/// What a call wants besides messages and timers.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// For the media plane.
+    Media(media::Command),
+    /// A question for the home of a connection; the answer comes back as [`Told`].
+    Ask(Box<Question>),
+    /// Gives back a place at the home of a connection.
+    Release(ConnectionId),
+    /// Resolve a host name; the answer comes back to the call.
+    Locate(Box<str>),
+    /// The call began, rings, was answered or ended.
+    Announce(Milestone),
+    /// The marker that lets history close the call after a crash.
+    Open(Box<OpenCall>),
+    /// The call is over.
+    Record(Box<CallRecord>),
+}
+
+/// A question for the home of a connection.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The most calls at once: in both directions, from it, to it.
+    pub most: [Option<u32>; 3],
+    /// Whether the call comes from it.
+    pub from: bool,
+    /// Whether its bindings are wanted.
+    pub locate: bool,
+    /// The nonce that proved the caller, to be used once only.
+    pub nonce: Option<NonceUse>,
+}
+
+/// What a home answers.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// A place was free and is taken.
+    Granted(Vec<BindingRow>),
+    /// No place is free.
+    Full,
+    /// The nonce was used before.
+    Replayed,
+}
+
+/// What is announced of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Milestone {
+    /// It began.
+    Started,
+    /// A callee rings.
+    Ringing,
+    /// It was answered.
+    Answered,
+    /// It ended.
+    Ended,
+}
+
+impl Means<'_> {
+    /// A tag for a leg of the call in this slot.
+    pub fn tag(&self, call: Slot, leg: u8) -> Token {
+        let kind = LEG_KIND + leg;
+        self.mint.token(Key { shard: self.shard, kind, slot: call.index, generation: call.generation })
+    }
+
+    /// Our host and port as the peer of a flow sees them.
+    pub fn shown(&mut self, flow: &Flow) -> SocketAddr {
+        self.listeners.shown(flow, self.book)
+    }
+
+    /// Puts a media command on its way.
+    pub fn media(&mut self, command: media::Command) {
+        self.effects.push(Effect::Media(command));
+    }
+}
+
+/// Token kinds from here on name legs.
+pub const LEG_KIND: u8 = 16;
+/// Legs a call may have; more contacts than this are not rung.
+pub const MOST_LEGS: u8 = 100;

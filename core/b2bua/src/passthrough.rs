@@ -1,0 +1,68 @@
+//! What crosses from one leg to the other (topology hiding, RFC 5853 §3.1): headers that we do not own.
+
+use sip_msg::build::Writer;
+use sip_msg::{Message, Name};
+
+use routing::config::Connection;
+
+/// Copies the headers that pass from `from` to the other leg. `strip` are the connections on both sides.
+pub(crate) fn copy_headers(from: &Message<'_>, writer: &mut Writer<'_>, strip: [Option<&Connection>; 2]) {
+    for (name, written, value) in from.all() {
+        if passes(name, written) && !stripped(written, strip) {
+            match name {
+                Name::Other => writer.named(written, value),
+                _ => writer.field(name, value),
+            };
+        }
+    }
+}
+
+fn passes(name: Name, written: &[u8]) -> bool {
+    match name {
+        Name::AlertInfo
+        | Name::CallInfo
+        | Name::Diversion
+        | Name::HistoryInfo
+        | Name::Organization
+        | Name::Priority
+        | Name::SessionId
+        | Name::Subject
+        | Name::UserToUser
+        | Name::AcceptLanguage
+        | Name::ContentDisposition
+        | Name::ContentLanguage
+        | Name::MimeVersion
+        | Name::Date => true,
+        Name::Other => !owned(written),
+        _ => false,
+    }
+}
+
+/// Headers without a name of their own in [`Name`] that describe the sender's network or session with us.
+fn owned(written: &[u8]) -> bool {
+    const OWNED: [&[u8]; 14] = [
+        b"Proxy-Authentication-Info",
+        b"Security-Client",
+        b"Security-Server",
+        b"Security-Verify",
+        b"P-Access-Network-Info",
+        b"P-Visited-Network-ID",
+        b"P-Charging-Vector",
+        b"P-Charging-Function-Addresses",
+        b"P-Associated-URI",
+        b"Flow-Timer",
+        b"Encryption",
+        b"Target-Dialog",
+        b"Join",
+        b"Max-Breadth",
+    ];
+    OWNED.iter().any(|name| name.eq_ignore_ascii_case(written))
+}
+
+fn stripped(written: &[u8], connections: [Option<&Connection>; 2]) -> bool {
+    connections
+        .iter()
+        .flatten()
+        .flat_map(|connection| &connection.headers.strip)
+        .any(|name| name.as_bytes().eq_ignore_ascii_case(written))
+}
