@@ -146,4 +146,4 @@ pub(crate) fn contact(flow: &Flow, shown: &std::net::SocketAddr) -> String {
 }
 
 /// Methods we understand within and outside of dialogs.
-pub(crate) const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
+pub const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
