@@ -5,6 +5,7 @@
 
 use std::f64::consts::TAU;
 
+use media::sink::tone_detector::tone_share;
 use rtp::RtpHeader;
 use rtp::g711::Law;
 
@@ -217,23 +218,13 @@ struct Level {
 
 impl Level {
     fn is_tone(self) -> bool {
-        self.power > QUIET && self.tone > 0.7 * self.power
+        self.power > QUIET && self.tone > 0.7
     }
 }
 
-/// Goertzel's algorithm at 1004 Hz over one frame.
 fn level(frame: &[i16]) -> Level {
-    let coefficient = 2.0 * (TAU * HZ / RATE).cos();
-    let (mut one, mut two, mut power) = (0.0f64, 0.0f64, 0.0f64);
-    for &sample in frame {
-        let sample = f64::from(sample);
-        let zero = sample + coefficient * one - two;
-        (two, one) = (one, zero);
-        power += sample * sample;
-    }
-    let length = frame.len() as f64;
-    let magnitude = one * one + two * two - coefficient * one * two;
-    Level { power: power / length, tone: 2.0 * magnitude / (length * length) }
+    let power: f64 = frame.iter().map(|&sample| f64::from(sample).powi(2)).sum();
+    Level { power: power / frame.len() as f64, tone: tone_share(frame, HZ) }
 }
 
 fn tenths(value: f64) -> f64 {
