@@ -127,7 +127,8 @@ fn cross(ip_a: IpAddr, ip_b: IpAddr) {
     let (a_counters, b_counters) = (bench.close(A), bench.close(B));
     assert_eq!((a_counters.packets_in, a_counters.bytes_in, a_counters.lost), (100, 17_200, 0));
     assert_eq!(b_counters.packets_out, 100);
-    assert!(b_counters.packets_in >= 101 && a_counters.packets_out == b_counters.packets_in);
+    // What came between the description and the join was believed and had nowhere to go.
+    assert!((101..=b_counters.packets_in).contains(&a_counters.packets_out));
     assert_eq!((a_counters.foreign_dropped, a_counters.send_errors), (0, 0));
     bench.worker.stop();
 }
@@ -221,6 +222,30 @@ fn silence_is_told() {
     };
     bench.command(Command::Remote { end: A, remote });
     assert_eq!(bench.events.recv_timeout(LONG), Ok(Event::Inactive { end: A }));
+}
+
+#[test]
+fn every_command_of_every_thread_is_done() {
+    let bench = Bench::start();
+    let threads: Vec<_> = (0..4u64)
+        .map(|thread| {
+            let sender = bench.worker.sender();
+            std::thread::spawn(move || {
+                for n in 0..2000 {
+                    sender.send(Command::Close { end: EndId(thread * 10_000 + n) }).expect("room");
+                    if n % 7 == 0 {
+                        std::thread::yield_now();
+                    }
+                }
+            })
+        })
+        .collect();
+    for _ in 0..8000 {
+        bench.events.recv_timeout(LONG).expect("an answer to each");
+    }
+    for thread in threads {
+        thread.join().expect("no panic");
+    }
 }
 
 #[test]

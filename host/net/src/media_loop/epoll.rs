@@ -1,8 +1,10 @@
 //! The portable packet loop: epoll, one `recvfrom` per readiness, one `sendto` per packet.
 //!
 //! At fifty packets a second a socket almost never holds two, so a readiness is answered by one `recvfrom` and
-//! not by reading until the socket is empty; epoll is level-triggered and tells again what is left. The clock is
-//! read once per wake-up.
+//! not by reading until the socket is empty; epoll is level-triggered and tells again what is left. Reading until
+//! empty was measured to cost a tenth more per packet, edge-triggered or not. Sockets are not connected to their
+//! peers, which would save another tenth: a peer that moves could then not be heard. The clock is read once per
+//! wake-up.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};

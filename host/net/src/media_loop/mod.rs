@@ -36,7 +36,7 @@ pub struct MediaConfig {
 impl Default for MediaConfig {
     fn default() -> Self {
         // A second of video at 2 Mbit/s, or a second and a half of a stalled worker's audio, fits 256 KiB.
-        Self { name: "media-0".to_owned(), queue: 65_536, receive_buffer: 256 * 1024, seed: 0 }
+        Self { name: "media-0".to_owned(), queue: 16_384, receive_buffer: 256 * 1024, seed: 0 }
     }
 }
 

@@ -41,7 +41,9 @@ impl Wake {
     /// Called by the loop before it looks for reasons.
     pub(crate) fn acknowledge(&self) {
         let _ = rustix::io::read(&self.bell, &mut [0; 8]);
-        self.rung.store(false, Ordering::Release);
+        // A swap and not a store: whoever found the bell rung, and so did not write, left its reason before
+        // this point, and only an acquiring read of its mark makes that reason visible here.
+        self.rung.swap(false, Ordering::AcqRel);
     }
 }
 
