@@ -170,7 +170,6 @@ impl Branch {
 }
 
 /// What every branch of a call repeats of the caller's INVITE.
-#[expect(missing_debug_implementations, reason = "a bundle of borrows")]
 pub(crate) struct Offer<'a, 'm> {
     /// The call.
     pub call: Slot,

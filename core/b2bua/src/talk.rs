@@ -211,7 +211,7 @@ impl Call {
                 respond(&event, 491, &[], means);
                 return;
             }
-            InviteUsage::Asked { .. } => {
+            InviteUsage::Asked => {
                 respond(&event, 500, &[(Name::RetryAfter, b"3")], means);
                 return;
             }
@@ -224,7 +224,7 @@ impl Call {
             self.accept_reinvite(event.leg, event.server, &event, &body, means);
             return;
         }
-        leg.usage = InviteUsage::Asked { server: event.server };
+        leg.usage = InviteUsage::Asked;
         let Some((asking, other)) = self.pair(event.leg) else {
             self.reinvite_service(event, means);
             return;
@@ -351,7 +351,7 @@ impl Call {
     /// The peer of a leg took back its re-INVITE.
     pub(crate) fn cancel_reinvite(&mut self, number: u8, means: &mut Means<'_>) {
         let Some(leg) = self.leg_mut(number) else { return };
-        if !matches!(leg.usage, InviteUsage::Asked { .. }) {
+        if !matches!(leg.usage, InviteUsage::Asked) {
             return;
         }
         let Some(client) = self.forwards.iter().find(|f| f.leg == number).map(|f| f.client) else { return };

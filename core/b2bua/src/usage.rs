@@ -17,10 +17,7 @@ pub(crate) enum InviteUsage {
     #[default]
     Idle,
     /// An INVITE of theirs waits for our final answer.
-    Asked {
-        /// Its transaction.
-        server: Slot,
-    },
+    Asked,
     /// Our 2xx waits for its ACK, and is repeated until then (§13.3.1.4).
     Answering {
         /// The 2xx as sent.
@@ -72,7 +69,7 @@ impl InviteUsage {
                 Some(if again_at < until { *again_at } else { *until })
             }
             Self::Waiting { until } => Some(*until),
-            Self::Idle | Self::Asked { .. } | Self::Asking { .. } => None,
+            Self::Idle | Self::Asked | Self::Asking { .. } => None,
         }
     }
 

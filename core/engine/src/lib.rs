@@ -1,10 +1,31 @@
 //! One shard: everything between a datagram and what follows from it.
+//!
+//! [`Shard::handle`] and [`Shard::next_timeout`] are the entire interface between the core and the host: bytes and
+//! events in, plain data out, time as an argument. Nothing here waits, reads a clock or owns a socket.
 
 pub mod control;
-mod output;
+mod effects;
+mod figures;
+mod input;
+mod invite;
+mod office;
+mod outbox;
 mod owner;
+mod places;
+mod prove;
+mod receive;
+mod register;
+mod reply;
+mod shard;
+mod standing;
+mod streams;
+mod tap;
+mod wheel;
 
-pub use b2bua::{CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall};
-pub use output::{Located, Outbox, Output, Persist};
-pub use owner::{Question, ShardMessage, Told};
-pub use registrar::BindingRow;
+pub use b2bua::{CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall, PortPool};
+pub use input::Input;
+pub use outbox::{Located, Outbox, Output, Persist};
+pub use owner::{Owners, ShardMessage};
+pub use registrar::{BindingRow, Bounds};
+pub use shard::{Setup, Shard};
+pub use tap::Tap;

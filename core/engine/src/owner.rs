@@ -1,8 +1,26 @@
 //! Which shard owns a message, and what shards say to each other.
+//!
+//! Our own token names the shard; a REGISTER goes to the home of its user; everything else to a seeded hash of its
+//! Call-ID, so that retransmissions, CANCEL and ACK follow their INVITE.
 
-use registrar::{BindingRow, NonceUse};
+use core::hash::Hasher;
+
+use b2bua::{LEG_KIND, Question, Told};
+use routing::config::Connection;
+use sip_msg::token::Mint;
+use sip_msg::{Method, Scan, Uri};
 use sip_stack::Slot;
+use sip_stack::transaction::MAGIC;
 use sip_stack::transport::Flow;
+use siphasher::sip::SipHasher13;
+
+/// Finds owners.
+#[derive(Clone, Debug)]
+pub struct Owners {
+    mint: Mint,
+    seed: [u8; 16],
+    shards: u8,
+}
 
 /// What one shard tells another.
 #[derive(Clone, Debug)]
@@ -14,14 +32,14 @@ pub enum ShardMessage {
         /// The message.
         bytes: Box<[u8]>,
     },
-    /// A question for the home of something shared.
+    /// A question for the home of a connection.
     Ask {
         /// Who asks, for the answer.
         from: u8,
         /// The call that waits.
         call: Slot,
         /// The question.
-        question: Question,
+        question: Box<Question>,
     },
     /// The answer.
     Told {
@@ -30,7 +48,7 @@ pub enum ShardMessage {
         /// The answer.
         told: Told,
     },
-    /// A call gives back its slots at this home.
+    /// A call gives back its place at this home.
     Release {
         /// The connection.
         connection: Box<str>,
@@ -39,39 +57,50 @@ pub enum ShardMessage {
     },
 }
 
-/// A question for the home of a connection.
-#[derive(Clone, Debug)]
-pub enum Question {
-    /// May this call go on? Takes a place among the connection's calls.
-    Acquire {
-        /// The connection.
-        connection: Box<str>,
-        /// The most calls at once in both directions, from it, to it.
-        most: [Option<u32>; 3],
-        /// Whether the call comes from it.
-        from: bool,
-        /// The nonce that was used to prove the caller, to be used once only.
-        nonce: Option<NonceUse>,
-    },
-    /// Where is it registered? Takes a place, too.
-    Locate {
-        /// The connection.
-        connection: Box<str>,
-        /// The most calls at once in both directions, from it, to it.
-        most: [Option<u32>; 3],
-    },
-}
+impl Owners {
+    /// `seed` must be the same in all shards.
+    pub fn new(mint: Mint, seed: [u8; 16], shards: u8) -> Self {
+        Self { mint, seed, shards: shards.max(1) }
+    }
 
-/// What a home answers.
-#[derive(Clone, Debug)]
-pub enum Told {
-    /// A place was free and is taken.
-    Granted {
-        /// Where the connection is registered, when asked.
-        bindings: Vec<BindingRow>,
-    },
-    /// No place is free.
-    Full,
-    /// The nonce was used before.
-    Replayed,
+    /// How many shards there are.
+    pub fn shards(&self) -> u8 {
+        self.shards
+    }
+
+    /// The shard that a message belongs to.
+    pub fn of(&self, scan: &Scan<'_>) -> u8 {
+        let token = match scan.request {
+            None => scan.branch.strip_prefix(MAGIC).unwrap_or_default(),
+            Some(_) => scan.to_tag,
+        };
+        if let Some(key) = self.mint.open(token).filter(|key| key.shard < self.shards) {
+            return key.shard;
+        }
+        match scan.request {
+            Some(Method::Register) => self.home(Uri::parse(scan.to_uri).and_then(|uri| uri.user).unwrap_or_default()),
+            _ => self.home(scan.call_id),
+        }
+    }
+
+    /// The home of a connection: of its user, so that REGISTER finds it without looking anything up.
+    pub fn home_of(&self, connection: &Connection) -> u8 {
+        self.home(connection.user.as_deref().unwrap_or(connection.id.as_str()).as_bytes())
+    }
+
+    /// The leg of a call that a tag of ours names.
+    pub fn leg(&self, tag: &[u8]) -> Option<(u8, Slot, u8)> {
+        let key = self.mint.open(tag)?;
+        let leg = key.kind.checked_sub(LEG_KIND)?;
+        Some((key.shard, Slot { index: key.slot, generation: key.generation }, leg))
+    }
+
+    fn home(&self, name: &[u8]) -> u8 {
+        if self.shards == 1 {
+            return 0;
+        }
+        let mut hash = SipHasher13::new_with_key(&self.seed);
+        hash.write(name);
+        u8::try_from(hash.finish() % u64::from(self.shards)).unwrap_or(0)
+    }
 }

@@ -80,6 +80,12 @@ impl<T> Slots<T> {
         self.entries.get_mut(slot.index as usize).filter(|e| e.generation == slot.generation)?.value.as_mut()
     }
 
+    /// The key of whatever lives at this position.
+    pub fn slot_at(&self, index: u32) -> Option<Slot> {
+        let entry = self.entries.get(index as usize)?;
+        entry.value.as_ref().map(|_| Slot { index, generation: entry.generation })
+    }
+
     /// Every value, in slot order.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
         self.entries.iter().enumerate().filter_map(|(index, entry)| {

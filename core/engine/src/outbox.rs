@@ -1,6 +1,6 @@
 //! What follows from an input: everything a shard wants done, as plain data in the order it happened.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use b2bua::{CallRecord, OpenCall};
 use registrar::BindingRow;
@@ -99,9 +99,4 @@ pub struct Located {
     pub id: u64,
     /// Addresses, in order of preference; empty if there is none.
     pub addresses: Vec<IpAddr>,
-}
-
-/// The source of a packet in words, for records.
-pub fn source_text(transport: &str, source: SocketAddr) -> String {
-    format!("{transport}:{source}")
 }

@@ -1,0 +1,146 @@
+//! What calls want done besides messages and timers: questions to homes, media, records, announcements.
+
+use core::mem;
+
+use b2bua::{Call, Effect, EndedBy, Milestone, Question, Told};
+use routing::reason::Reason;
+use sip_stack::Slot;
+use timestamp::Timestamp;
+
+use crate::control::{CallView, Event, Happening};
+use crate::outbox::{Outbox, Output, Persist};
+use crate::owner::ShardMessage;
+use crate::shard::Shard;
+
+impl Shard {
+    /// Puts the effects of a call where they belong, and forgets the call when it is over.
+    pub(crate) fn carry_out(&mut self, slot: Slot, now: Timestamp, out: &mut Outbox) {
+        let mut effects = mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            self.carry_out_one(slot, effect, now, out);
+        }
+        // Whatever was pushed meanwhile belongs to nobody: effects come from calls only.
+        self.effects = effects;
+        if self.calls.get(slot).is_some_and(Call::is_over) {
+            self.calls.remove(slot);
+        }
+    }
+
+    fn carry_out_one(&mut self, slot: Slot, effect: Effect, now: Timestamp, out: &mut Outbox) {
+        match effect {
+            Effect::Media(command) => out.outputs.push(Output::Media(command)),
+            Effect::Ask(question) => {
+                let home = self.tables.connection(&question.connection).map_or(0, |c| self.owners.home_of(c));
+                self.tell(home, ShardMessage::Ask { from: self.index, call: slot, question }, out);
+            }
+            Effect::Release(connection) => {
+                let home = self.tables.connection(&connection).map_or(0, |c| self.owners.home_of(c));
+                let connection = connection.as_str().into();
+                self.tell(home, ShardMessage::Release { connection, holder: (self.index, slot) }, out);
+            }
+            Effect::Locate(host) => {
+                self.next_question += 1;
+                self.locating.insert(self.next_question, slot);
+                out.outputs.push(Output::Locate { id: self.next_question, host });
+            }
+            Effect::Announce(milestone) => self.announce_call(slot, milestone, now, out),
+            Effect::Open(marker) => out.outputs.push(Output::Persist(Persist::Open(marker))),
+            Effect::Record(record) => {
+                self.counts.ended(record.outcome);
+                out.outputs.push(Output::Persist(Persist::Record(record)));
+            }
+        }
+    }
+
+    /// Sends a message to a shard; one for ourselves waits its turn in the inbox.
+    pub(crate) fn tell(&mut self, shard: u8, message: ShardMessage, out: &mut Outbox) {
+        if shard == self.index {
+            self.inbox.push(message);
+        } else {
+            out.outputs.push(Output::ToShard { shard, message });
+        }
+    }
+
+    /// Another shard, or we ourselves, say something.
+    pub(crate) fn on_shard_message(&mut self, message: ShardMessage, now: Timestamp, out: &mut Outbox) {
+        match message {
+            ShardMessage::Forwarded { flow, bytes } => self.on_own_message(flow, &bytes, now, out),
+            ShardMessage::Ask { from, call, question } => {
+                let told = self.answer_question(&question, (from, call), now);
+                self.tell(from, ShardMessage::Told { call, told }, out);
+            }
+            ShardMessage::Told { call, told } => {
+                self.with_call(call, now, out, |call, means| call.on_told(told, means));
+            }
+            ShardMessage::Release { connection, holder } => self.places.release(&connection, holder),
+        }
+    }
+
+    fn answer_question(&mut self, question: &Question, holder: (u8, Slot), now: Timestamp) -> Told {
+        let connection = question.connection.as_str();
+        if let Some(used) = question.nonce {
+            let keep_until = now + self.nonces.life();
+            if !self.location.admit(connection, used, keep_until) {
+                return Told::Replayed;
+            }
+        }
+        if !self.places.take(question, holder) {
+            return Told::Full;
+        }
+        let rows = if question.locate { self.location.of(connection, now) } else { smallvec::SmallVec::new() };
+        Told::Granted(rows.into_iter().cloned().collect())
+    }
+
+    fn announce_call(&mut self, slot: Slot, milestone: Milestone, now: Timestamp, out: &mut Outbox) {
+        let Some(call) = self.calls.get(slot) else { return };
+        let view = call_view(call);
+        let account = view.account.clone();
+        let what = match milestone {
+            Milestone::Started => Happening::CallStarted(view),
+            Milestone::Ringing => Happening::CallRinging(view),
+            Milestone::Answered => Happening::CallAnswered(view),
+            Milestone::Ended => {
+                let (sip_code, reason_code) = call.verdict();
+                Happening::CallEnded { call: view, sip_code, reason_code: reason_code.into() }
+            }
+        };
+        out.outputs.push(Output::Announce(Event { at: now, account, what }));
+    }
+
+    /// A fault of ours: the call is ended as well as it can be, and if that fails, too, it is forgotten.
+    pub(crate) fn drop_call(&mut self, slot: Slot, now: Timestamp, out: &mut Outbox) {
+        let held: Vec<_> = self.calls.get(slot).map(|call| call.places().to_vec()).unwrap_or_default();
+        let (outputs, bytes) = (out.outputs.len(), out.bytes.len());
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            self.with_call(slot, now, out, |call, means| call.hang_up(Reason::Fault, EndedBy::System, means));
+        }));
+        if ended.is_err() {
+            out.outputs.truncate(outputs);
+            out.bytes.truncate(bytes);
+            self.effects.clear();
+            self.calls.remove(slot);
+            for connection in held {
+                self.places.release(connection.as_str(), (self.index, slot));
+            }
+        }
+    }
+}
+
+/// A call as people see it.
+pub(crate) fn call_view(call: &Call) -> CallView {
+    let (started_at, answered_at) = call.times();
+    let text = |connection: Option<&std::sync::Arc<routing::config::Connection>>| {
+        connection.map_or("", |c| c.id.as_str()).into()
+    };
+    CallView {
+        id: call.id.clone(),
+        account: call.account().map_or("", |a| a.as_str()).into(),
+        state: call.state(),
+        started_at,
+        answered_at,
+        from: call.from().into(),
+        dialled: call.dialled().into(),
+        connection_in: text(call.connection_in()),
+        connection_out: text(call.connection_out()),
+    }
+}

@@ -1,0 +1,310 @@
+//! An INVITE that begins a call: who calls, where it goes, and the call.
+
+use std::sync::Arc;
+
+use b2bua::{Begin, Call, CallOutcome, CallRecord, EndedBy, Presentation, candidates, proof_text};
+use registrar::NonceUse;
+use routing::config::{AccountId, Connection};
+use routing::decide::{Caller, Question, decide};
+use routing::decision::{Decision, Outcome, Proof};
+use routing::identify::{Facts, Identity, after_digest, identify};
+use routing::reason::Reason;
+use sip_msg::{Message, Name, NameAddr, Uri};
+use sip_stack::transport::{Flow, response_flow};
+use timestamp::Timestamp;
+
+use crate::control::Refusal;
+use crate::outbox::{Outbox, Output, Persist};
+use crate::prove::Proven;
+use crate::register::transport_of;
+use crate::shard::Shard;
+
+/// The parties of a request, unescaped.
+struct Parties {
+    from_user: String,
+    from_host: String,
+    called_user: String,
+    called_host: String,
+    display: String,
+}
+
+impl Shard {
+    pub(crate) fn on_invite(&mut self, request: &Message<'_>, flow: Flow, now: Timestamp, out: &mut Outbox) {
+        if let Some((code, fields)) = unacceptable(request) {
+            self.reply(request, &flow, code, b"", &fields, out);
+            return;
+        }
+        if request.max_forwards() == Some(0) {
+            self.refuse(request, &flow, Reason::TooManyHops, None, now, out);
+            return;
+        }
+        if self.draining {
+            let fields: &[(Name, &[u8])] = &[(Name::RetryAfter, b"5"), (Name::Warning, SHUTTING_DOWN)];
+            self.reply(request, &flow, 503, b"", fields, out);
+            return;
+        }
+        let Some(parties) = parties(request) else {
+            self.reply(request, &flow, 400, b"unreadable From or Request-URI", &[], out);
+            return;
+        };
+        let facts = Facts {
+            source: flow.remote.ip(),
+            transport: transport_of(flow.protocol),
+            from_user: &parties.from_user,
+            from_host: &parties.from_host,
+            called_user: &parties.called_user,
+            called_host: &parties.called_host,
+        };
+        match identify(&self.tables, &facts) {
+            Identity::Connection { connection, proof } => {
+                self.on_caller(request, flow, &parties, Caller::Connection(connection, proof), None, now, out);
+            }
+            Identity::Account(account) => {
+                self.on_caller(request, flow, &parties, Caller::Account(account), None, now, out);
+            }
+            Identity::Digest { connection, domain } => {
+                match self.prove(request, &domain.realm, Some(&connection), now) {
+                    Proven::Yes(used, _) => match after_digest(&connection, facts.source, facts.transport) {
+                        Ok(()) => {
+                            let caller = Caller::Connection(connection, Proof::Digest);
+                            self.on_caller(request, flow, &parties, caller, Some(used), now, out);
+                        }
+                        Err(reason) => self.refuse(request, &flow, reason, Some(&connection), now, out),
+                    },
+                    Proven::Missing => self.challenge(request, &flow, Some(&domain), false, now, out),
+                    Proven::Stale => self.challenge(request, &flow, Some(&domain), true, now, out),
+                    Proven::Wrong => {
+                        self.note_refusal(request, &flow, Reason::WrongPassword, Some(&connection), 407, now, out);
+                        self.challenge(request, &flow, Some(&domain), false, now, out);
+                    }
+                }
+            }
+            Identity::Nobody(domain) => {
+                let realm = domain.as_ref().map_or("trunkline", |d| d.realm.as_str());
+                if !matches!(self.prove(request, realm, None, now), Proven::Missing) {
+                    self.note_refusal(request, &flow, Reason::UnknownUser, None, 407, now, out);
+                }
+                self.challenge(request, &flow, domain.as_deref(), false, now, out);
+            }
+            Identity::Refused { connection, reason } => {
+                self.refuse(request, &flow, reason, connection.as_deref(), now, out);
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the facts of one request, used once")]
+    fn on_caller(
+        &mut self,
+        request: &Message<'_>,
+        flow: Flow,
+        parties: &Parties,
+        caller: Caller,
+        nonce: Option<NonceUse>,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        let question = Question {
+            called_user: &parties.called_user,
+            called_host: &parties.called_host,
+            presented: &parties.from_user,
+        };
+        let mut decision = decide(&self.tables, &caller, &question);
+        if self.came_back(request, &decision.called) {
+            decision.outcome = Outcome::Refuse(Reason::Loop);
+        }
+        if let Outcome::Refuse(reason) = decision.outcome {
+            self.refuse_decided(request, &flow, &decision, reason, now, out);
+            return;
+        }
+        let answers = request.via().map_or(flow, |via| response_flow(&via, &flow));
+        let server = self.transactions.open(request, answers);
+        let presentation = self.presentation(parties, &caller);
+        self.insert_call(now, out, |slot, means| {
+            Call::begin(Begin { slot, invite: request, flow, server, decision, presentation, nonce }, means)
+        });
+    }
+
+    /// What callees see of the caller: a user of ours at our domain, anybody else at our address.
+    fn presentation(&self, parties: &Parties, caller: &Caller) -> Presentation {
+        let user = b2bua::escape_user(&parties.from_user);
+        let domain = match caller {
+            Caller::Connection(connection, _) => connection.domain.as_ref().and_then(|id| self.tables.domain(id)),
+            Caller::Account(_) => None,
+        };
+        let host = domain.map(|d| d.host.clone()).unwrap_or_default();
+        Presentation { display: parties.display.clone(), user, host, assert: false }
+    }
+
+    /// A request with a From tag of ours is our own call come back; with the same number dialled it is a loop.
+    fn came_back(&self, request: &Message<'_>, called: &str) -> bool {
+        let tag = request.from().and_then(|from| from.tag()).unwrap_or_default();
+        let Some((shard, slot, _)) = self.owners.leg(tag) else { return false };
+        shard == self.index && self.calls.get(slot).is_some_and(|call| call.dialled() == called)
+    }
+
+    /// Refuses a request without a transaction.
+    pub(crate) fn refuse(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        reason: Reason,
+        connection: Option<&Connection>,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        self.note_refusal(request, flow, reason, connection, reason.sip_code(), now, out);
+        // Nobody was identified: no reason text is given away.
+        let told = connection.is_some() || matches!(reason, Reason::TooManyHops);
+        self.reply_reason(request, flow, reason, told, out);
+    }
+
+    fn refuse_decided(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        decision: &Decision,
+        reason: Reason,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        self.counts.refused(reason);
+        self.counts.ended(CallOutcome::Refused);
+        let record = self.refused_record(request, flow, decision, reason, now);
+        out.outputs.push(Output::Persist(Persist::Record(Box::new(record))));
+        if is_policy(reason) {
+            self.note_refusal(request, flow, reason, decision.caller.as_deref(), reason.sip_code(), now, out);
+        }
+        self.reply_reason(request, flow, reason, true, out);
+    }
+
+    fn reply_reason(&mut self, request: &Message<'_>, flow: &Flow, reason: Reason, told: bool, out: &mut Outbox) {
+        let value = format!("Q.850;cause={};text=\"{} {}\"", reason.q850(), reason.code(), reason.text());
+        let warning = format!("399 trunkline \"{} {}\"", reason.code(), reason.text());
+        let fields: &[(Name, &[u8])] = &[(Name::Reason, value.as_bytes()), (Name::Warning, warning.as_bytes())];
+        self.reply(request, flow, reason.sip_code(), b"", if told { fields } else { &[] }, out);
+    }
+
+    /// Puts a refusal into the refused inbox.
+    #[expect(clippy::too_many_arguments, reason = "the facts of one refusal, used once")]
+    pub(crate) fn note_refusal(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        reason: Reason,
+        connection: Option<&Connection>,
+        sip_code: u16,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        self.counts.refused(reason);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.get(..200).unwrap_or(bytes)).into();
+        out.outputs.push(Output::Persist(Persist::Refused(Box::new(Refusal {
+            at: now,
+            account: connection.map_or("", |c| c.account.as_str()).into(),
+            source: flow.remote,
+            transport: flow.protocol.name(),
+            method: request.method().as_str(),
+            from: text(request.from().map_or(b"".as_slice(), |from| from.uri)),
+            to: text(request.uri()),
+            user_agent: text(request.field(Name::UserAgent).unwrap_or_default()),
+            sip_code,
+            reason,
+            near_misses: Vec::new(),
+        }))));
+    }
+
+    fn refused_record(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        decision: &Decision,
+        reason: Reason,
+        now: Timestamp,
+    ) -> CallRecord {
+        let unique = self.random.next();
+        let text = |bytes: &[u8]| -> Box<str> { String::from_utf8_lossy(bytes).into() };
+        let connection: Box<str> = decision.caller.as_ref().map_or("", |c| c.id.as_str()).into();
+        let leg = b2bua::LegRecord {
+            role: "caller".into(),
+            sip_call_id: text(request.call_id()),
+            connection: connection.clone(),
+            remote: format!("{}:{}", flow.protocol.name(), flow.remote).into(),
+            user_agent: text(request.field(Name::UserAgent).unwrap_or_default()),
+            sip_code: reason.sip_code(),
+            ..b2bua::LegRecord::default()
+        };
+        CallRecord {
+            id: format!("call_{:011x}{unique:016x}", now.as_millis()).into(),
+            account: decision.account.as_ref().map_or("", AccountId::as_str).into(),
+            started_at: now,
+            ringing_at: None,
+            answered_at: None,
+            ended_at: now,
+            from: text(request.from().map_or(b"".as_slice(), |from| from.uri)),
+            from_display: text(request.from().map_or(b"".as_slice(), |from| from.display)),
+            dialled: decision.called.as_str().into(),
+            connection_in: connection,
+            connection_out: Box::default(),
+            outcome: CallOutcome::Refused,
+            sip_code: reason.sip_code(),
+            reason_code: reason.code().into(),
+            reason_text: reason.text().into(),
+            q850: reason.q850(),
+            ended_by: EndedBy::System,
+            config_rev: decision.revision,
+            proof: proof_text(decision.proof).into(),
+            candidates: candidates(decision),
+            legs: vec![leg],
+        }
+    }
+}
+
+/// What is wrong with an INVITE before anybody asks who sent it.
+fn unacceptable(request: &Message<'_>) -> Option<(u16, Vec<(Name, &'static [u8])>)> {
+    if request.field(Name::Contact).is_none() {
+        return Some((400, Vec::new()));
+    }
+    if request.body().is_empty() {
+        return None;
+    }
+    let sdp = request.content_type().is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/sdp"));
+    let plain = request.field(Name::ContentEncoding).is_none_or(|e| e.eq_ignore_ascii_case(b"identity"));
+    let fields: Vec<(Name, &'static [u8])> =
+        vec![(Name::Accept, b"application/sdp"), (Name::AcceptEncoding, b"identity")];
+    (!sdp || !plain).then_some((415, fields))
+}
+
+/// Refusals that an operator should see; a number that does not exist is no business of policy.
+fn is_policy(reason: Reason) -> bool {
+    !matches!(reason, Reason::NumberNotKnown | Reason::UserNotKnown | Reason::NotRegistered | Reason::NothingAttached)
+}
+
+fn parties(request: &Message<'_>) -> Option<Parties> {
+    let from: NameAddr<'_> = request.from()?;
+    let from_uri = Uri::parse(from.uri)?;
+    let called = Uri::parse(request.uri())?;
+    Some(Parties {
+        from_user: unescaped(&from_uri)?,
+        from_host: text(from_uri.host)?,
+        called_user: unescaped(&called)?,
+        called_host: text(called.host)?,
+        display: String::from_utf8_lossy(from.display).replace(['"', '\\', '\r', '\n'], ""),
+    })
+}
+
+fn unescaped(uri: &Uri<'_>) -> Option<String> {
+    let mut user = Vec::new();
+    uri.unescape_user(&mut user);
+    String::from_utf8(user).ok()
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    core::str::from_utf8(bytes).ok().map(str::to_owned)
+}
+
+/// Used by the explanation, too: the account a connection belongs to calls as that connection.
+pub(crate) fn given(connection: &Arc<Connection>) -> Caller {
+    Caller::Connection(Arc::clone(connection), Proof::Given)
+}
+
+const SHUTTING_DOWN: &[u8] = b"399 trunkline \"S-01 the server is shutting down\"";

@@ -1,0 +1,215 @@
+//! Questions and orders of the office: calls, status, explanations, counters, drain, configuration.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use b2bua::{EndedBy, candidates, proof_text};
+use routing::config::{Change, Connection, ConnectionId, Delta, Kind, Transport};
+use routing::decide::{Caller, Question, decide};
+use routing::decision::{Decision, Outcome};
+use routing::identify::{Facts, Identity, identify};
+use routing::reason::Reason;
+use sip_stack::Slot;
+use timestamp::Timestamp;
+
+use crate::control::{
+    Answer, Ask, CallView, DecisionView, ExplainQuery, ExplainView, RegistrationView, StatusView,
+};
+use crate::effects::call_view;
+use crate::invite::given;
+use crate::outbox::{Located, Outbox, Output};
+use crate::shard::Shard;
+
+impl Shard {
+    pub(crate) fn on_ask(&mut self, id: u64, ask: Ask, now: Timestamp, out: &mut Outbox) {
+        let answer = match ask {
+            Ask::Calls => Answer::Calls(self.call_views()),
+            Ask::Hangup { call } => self.hang_up(&call, now, out),
+            Ask::Status { connections } => {
+                Answer::Status(connections.iter().filter_map(|id| self.status(id, now)).collect())
+            }
+            Ask::Explain(query) => Answer::Explained(self.explain(&query)),
+            Ask::Figures => Answer::Figures(Box::new(self.figures())),
+            Ask::Drain => {
+                self.draining = true;
+                Answer::Done
+            }
+            Ask::EndAll => {
+                for slot in self.live_calls() {
+                    self.with_call(slot, now, out, |call, means| {
+                        call.hang_up(Reason::ShuttingDown, EndedBy::System, means);
+                    });
+                }
+                Answer::Done
+            }
+        };
+        out.outputs.push(Output::Answer { id, answer });
+    }
+
+    pub(crate) fn on_config(&mut self, id: u64, delta: &Arc<Delta>, now: Timestamp, out: &mut Outbox) {
+        self.tables.apply(delta);
+        for change in &delta.changes {
+            if let Change::ConnectionGone(gone) = change {
+                self.standing.forget(gone.as_str());
+                let mut removed = Vec::new();
+                self.location.unbind(gone.as_str(), &|_| true, &mut removed);
+                self.tell_gone(removed, now, out);
+            }
+        }
+        out.outputs.push(Output::Answer { id, answer: Answer::Done });
+    }
+
+    pub(crate) fn on_located(&mut self, located: &Located, now: Timestamp, out: &mut Outbox) {
+        if let Some(slot) = self.locating.remove(&located.id) {
+            self.with_call(slot, now, out, |call, means| call.on_located(&located.addresses, means));
+        }
+    }
+
+    pub(crate) fn on_media(&mut self, event: media::Event, now: Timestamp, out: &mut Outbox) {
+        let end = match event {
+            media::Event::Closed { end, .. }
+            | media::Event::Failed { end, .. }
+            | media::Event::FirstPacket { end, .. }
+            | media::Event::Inactive { end } => end,
+        };
+        let (index, low_generation, _) = b2bua::end_owner(end);
+        let slot = self.calls.slot_at(index).filter(|slot| slot.generation & 0xffff == u32::from(low_generation));
+        if let Some(slot) = slot {
+            self.with_call(slot, now, out, |call, means| call.on_media(event, means));
+        }
+    }
+
+    fn live_calls(&self) -> Vec<Slot> {
+        self.calls.iter().filter(|(_, call)| !call.has_ended()).map(|(slot, _)| slot).collect()
+    }
+
+    fn call_views(&self) -> Vec<CallView> {
+        self.calls.iter().filter(|(_, call)| !call.has_ended()).map(|(_, call)| call_view(call)).collect()
+    }
+
+    fn hang_up(&mut self, id: &str, now: Timestamp, out: &mut Outbox) -> Answer {
+        let found = self.calls.iter().find(|(_, call)| *call.id == *id && !call.has_ended()).map(|(slot, _)| slot);
+        let Some(slot) = found else { return Answer::NotFound };
+        self.with_call(slot, now, out, |call, means| {
+            call.hang_up(Reason::OperatorEnded, EndedBy::Operator, means);
+        });
+        Answer::Done
+    }
+
+    /// The state of a connection, from its home.
+    fn status(&self, id: &ConnectionId, now: Timestamp) -> Option<StatusView> {
+        let connection = self.tables.connection(id).filter(|c| self.owners.home_of(c) == self.index)?;
+        let rows = self.location.of(id.as_str(), now);
+        let last_response = self.standing.of(id.as_str()).cloned();
+        let state = match (connection.enabled, connection.kind, rows.is_empty(), &last_response) {
+            (false, ..) => "disabled",
+            (true, Kind::Device | Kind::RegisterIn, false, _) => "up",
+            (true, Kind::Device | Kind::RegisterIn, true, _) => "down",
+            (true, Kind::Trunk | Kind::RegisterOut, _, Some(last)) if last.code == 503 || last.code == 408 => "degraded",
+            (true, Kind::Trunk | Kind::RegisterOut, _, Some(_)) => "up",
+            (true, Kind::Virtual | Kind::Trunk | Kind::RegisterOut, ..) => "unknown",
+        };
+        Some(StatusView {
+            connection: id.clone(),
+            state,
+            since: rows.iter().map(|row| row.since).min(),
+            last_response,
+            registrations: rows
+                .iter()
+                .map(|row| RegistrationView {
+                    contact: row.contact.clone(),
+                    source: row.source,
+                    transport: row.transport.clone(),
+                    user_agent: row.user_agent.clone(),
+                    expires_at: row.expires_at,
+                    credential: row.credential.clone(),
+                })
+                .collect(),
+            active_calls: self.places.of(id.as_str()),
+        })
+    }
+
+    /// The same code that real calls use, asked with the facts that the question gives.
+    fn explain(&self, query: &ExplainQuery) -> ExplainView {
+        let (from_user, from_host) = self.party(&query.from);
+        let (called_user, called_host) = self.party(&query.to);
+        let facts = Facts {
+            source: query.source.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            transport: Transport::Udp,
+            from_user: &from_user,
+            from_host: &from_host,
+            called_user: &called_user,
+            called_host: &called_host,
+        };
+        let caller = match query.connection.as_ref().and_then(|id| self.tables.connection(id)) {
+            Some(connection) => Ok(given(connection)),
+            None => self.assumed(&facts),
+        };
+        match caller {
+            Ok(caller) => {
+                let question =
+                    Question { called_user: &called_user, called_host: &called_host, presented: &from_user };
+                let decision = decide(&self.tables, &caller, &question);
+                ExplainView { candidates: candidates(&decision), decision: decision_view(&decision) }
+            }
+            Err(reason) => ExplainView { decision: self.unproven(&called_user, reason), candidates: Vec::new() },
+        }
+    }
+
+    /// Who would be calling: a user named in From is taken at its word, since a question needs no password.
+    fn assumed(&self, facts: &Facts<'_>) -> Result<Caller, Option<Reason>> {
+        match identify(&self.tables, facts) {
+            Identity::Connection { connection, proof } => Ok(Caller::Connection(connection, proof)),
+            Identity::Digest { connection, .. } => Ok(given(&connection)),
+            Identity::Account(account) => Ok(Caller::Account(account)),
+            Identity::Nobody(_) => Err(None),
+            Identity::Refused { reason, .. } => Err(Some(reason)),
+        }
+    }
+
+    fn party(&self, text: &str) -> (String, String) {
+        let plain = text.strip_prefix("sips:").or_else(|| text.strip_prefix("sip:")).unwrap_or(text);
+        match plain.split_once('@') {
+            Some((user, host)) => (user.to_owned(), host.split([';', ':']).next().unwrap_or(host).to_owned()),
+            None => (plain.to_owned(), self.tables.home_domain().map(|d| d.host.clone()).unwrap_or_default()),
+        }
+    }
+
+    fn unproven(&self, called: &str, reason: Option<Reason>) -> DecisionView {
+        DecisionView {
+            action: if reason.is_some() { "refuse" } else { "challenge" },
+            config_rev: self.tables.revision(),
+            proof: "none",
+            caller: None,
+            called: called.into(),
+            targets: Vec::new(),
+            sip_code: Some(reason.map_or(407, Reason::sip_code)),
+            reason_code: reason.map(Reason::code),
+            text: reason.map_or("the caller must prove who it is", Reason::text).into(),
+        }
+    }
+}
+
+fn decision_view(decision: &Decision) -> DecisionView {
+    let name = |connection: &Arc<Connection>| connection.id.clone();
+    let (action, targets, reason, text) = match &decision.outcome {
+        Outcome::Ring(targets) => {
+            let ids = targets.iter().map(|t| name(&t.connection)).collect();
+            ("ring", ids, None, "these are rung, one after the other")
+        }
+        Outcome::Serve(_) => ("serve", Vec::new(), None, "answered by the server itself"),
+        Outcome::Challenge => ("challenge", Vec::new(), None, "the caller must prove who it is"),
+        Outcome::Refuse(reason) => ("refuse", Vec::new(), Some(*reason), reason.text()),
+    };
+    DecisionView {
+        action,
+        config_rev: decision.revision,
+        proof: proof_text(decision.proof),
+        caller: decision.caller.as_ref().map(name),
+        called: decision.called.as_str().into(),
+        targets,
+        sip_code: reason.map(Reason::sip_code),
+        reason_code: reason.map(Reason::code),
+        text: text.into(),
+    }
+}

@@ -1,0 +1,87 @@
+//! Places among the calls of a connection, kept at its home by call and not by number, so that nothing drifts.
+
+use b2bua::Question;
+use hashbrown::HashMap;
+use sip_stack::Slot;
+use smallvec::SmallVec;
+
+/// Who takes part in calls, by connection.
+#[derive(Debug, Default)]
+pub struct Places {
+    taken: HashMap<Box<str>, SmallVec<[Place; 2]>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    holder: Holder,
+    from: bool,
+}
+
+/// A call, with its shard.
+pub type Holder = (u8, Slot);
+
+impl Places {
+    /// Takes a place, if the limits allow one more.
+    pub fn take(&mut self, question: &Question, holder: Holder) -> bool {
+        let [both, from, to] = question.most;
+        let places = match self.taken.get_mut(question.connection.as_str()) {
+            Some(places) => places,
+            None => self.taken.entry(question.connection.as_str().into()).or_default(),
+        };
+        let count = |wanted: bool| u32::try_from(places.iter().filter(|p| p.from == wanted).count()).unwrap_or(u32::MAX);
+        let one_way = if question.from { from } else { to };
+        let full = both.is_some_and(|most| u32::try_from(places.len()).unwrap_or(u32::MAX) >= most)
+            || one_way.is_some_and(|most| count(question.from) >= most);
+        if !full {
+            places.push(Place { holder, from: question.from });
+        } else if places.is_empty() {
+            self.taken.remove(question.connection.as_str());
+        }
+        !full
+    }
+
+    /// Gives a place back.
+    pub fn release(&mut self, connection: &str, holder: Holder) {
+        let Some(places) = self.taken.get_mut(connection) else { return };
+        if let Some(index) = places.iter().position(|p| p.holder == holder) {
+            places.swap_remove(index);
+        }
+        if places.is_empty() {
+            self.taken.remove(connection);
+        }
+    }
+
+    /// How many calls a connection takes part in.
+    pub fn of(&self, connection: &str) -> u32 {
+        self.taken.get(connection).map_or(0, |places| u32::try_from(places.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Places taken in all.
+    pub fn total(&self) -> usize {
+        self.taken.values().map(|places| places.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_by_direction_and_in_all_and_every_place_comes_back() {
+        let mut places = Places::default();
+        let ask = |from, most| Question { connection: "con_1".into(), most, from, locate: false, nonce: None };
+        let call = |index| (0, Slot { index, generation: 1 });
+        let most = [Some(3), Some(1), None];
+        assert!(places.take(&ask(true, most), call(1)));
+        assert!(!places.take(&ask(true, most), call(2)), "one from it at most");
+        assert!(places.take(&ask(false, most), call(3)));
+        assert!(places.take(&ask(false, most), call(4)));
+        assert!(!places.take(&ask(false, most), call(5)), "three in all");
+        for index in [1, 3, 4, 4] {
+            places.release("con_1", call(index));
+        }
+        assert_eq!((places.of("con_1"), places.total()), (0, 0));
+        assert!(!places.take(&ask(true, [Some(0), None, None]), call(6)));
+        assert_eq!(places.total(), 0);
+    }
+}

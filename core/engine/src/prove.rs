@@ -1,0 +1,115 @@
+//! Checking digest credentials (RFC 7616, RFC 8760): unknown users and wrong passwords cost and look the same.
+
+use core::hash::Hasher;
+
+use registrar::NonceUse;
+use routing::config::{Connection, DigestAlgorithm, Domain};
+use sip_msg::digest::{Algorithm, verify};
+use sip_msg::{Credentials, Message, Name};
+use sip_stack::auth::Freshness;
+use sip_stack::transport::Flow;
+use siphasher::sip::SipHasher13;
+use timestamp::Timestamp;
+
+use crate::outbox::Outbox;
+use crate::shard::Shard;
+
+/// What credentials are worth.
+#[derive(Debug)]
+pub(crate) enum Proven {
+    /// Right; with the use of the nonce, and the label of the credential.
+    Yes(NonceUse, String),
+    /// Right, but the nonce is too old.
+    Stale,
+    /// Wrong, or for an unknown user.
+    Wrong,
+    /// There are none for this realm.
+    Missing,
+}
+
+impl Shard {
+    /// Checks the credentials that a request carries for a realm, against a connection if there is one.
+    pub(crate) fn prove(
+        &self,
+        request: &Message<'_>,
+        realm: &str,
+        connection: Option<&Connection>,
+        now: Timestamp,
+    ) -> Proven {
+        let carried = request.fields(Name::Authorization).chain(request.fields(Name::ProxyAuthorization));
+        let mut mine = carried
+            .filter_map(Credentials::parse)
+            .filter(|c| c.realm.is_some_and(|r| r == realm.as_bytes()) && c.nonce.is_some());
+        let Some(credentials) = mine.next() else { return Proven::Missing };
+        let algorithm = credentials.algorithm.map_or(Some(Algorithm::Md5), Algorithm::from_bytes);
+        let Some(algorithm) = algorithm else { return Proven::Missing };
+        let known = connection.and_then(|c| {
+            c.credentials.iter().find(|k| Some(k.user.as_bytes()) == credentials.username && k.realm == realm)
+        });
+        let ha1 = known.map_or(NOBODY, |k| match algorithm {
+            Algorithm::Md5 => k.ha1_md5.as_str(),
+            Algorithm::Sha256 => k.ha1_sha256.as_str(),
+        });
+        let right = verify(&credentials, algorithm, ha1.as_bytes(), method_token(request)) & known.is_some();
+        let nonce = credentials.nonce.unwrap_or_default();
+        let freshness = self.nonces.check(nonce, realm.as_bytes(), now);
+        let Some(label) = known.filter(|_| right).map(|k| k.label.clone()) else { return Proven::Wrong };
+        match freshness {
+            Freshness::Fresh => Proven::Yes(nonce_use(nonce, &credentials, request), label),
+            Freshness::Stale => Proven::Stale,
+            Freshness::Foreign => Proven::Stale,
+        }
+    }
+
+    /// Asks for credentials: 401 as a registrar, 407 for calls.
+    pub(crate) fn challenge(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        domain: Option<&Domain>,
+        stale: bool,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        let register = request.method() == sip_msg::Method::Register;
+        let (code, name) =
+            if register { (401, Name::WwwAuthenticate) } else { (407, Name::ProxyAuthenticate) };
+        let realm = domain.map_or("trunkline", |d| d.realm.as_str());
+        let offered = domain.map_or(&[DigestAlgorithm::Md5, DigestAlgorithm::Sha256][..], |d| &d.digest);
+        let algorithms: smallvec::SmallVec<[Algorithm; 2]> = offered
+            .iter()
+            .map(|a| match a {
+                DigestAlgorithm::Md5 => Algorithm::Md5,
+                DigestAlgorithm::Sha256 => Algorithm::Sha256,
+            })
+            .collect();
+        self.reply_with(request, flow, code, b"", out, |shard, writer| {
+            shard.nonces.write(writer, name, realm.as_bytes(), &algorithms, stale, now);
+        });
+    }
+}
+
+fn nonce_use(nonce: &[u8], credentials: &Credentials<'_>, request: &Message<'_>) -> NonceUse {
+    let hex = |text: &[u8]| {
+        core::str::from_utf8(text).ok().and_then(|t| u64::from_str_radix(t, 16).ok()).unwrap_or_default()
+    };
+    let mut hash = SipHasher13::new();
+    hash.write(request.call_id());
+    hash.write_u32(request.cseq().map_or(0, |(number, _)| number));
+    NonceUse {
+        made_at: u32::try_from(hex(nonce.get(..8).unwrap_or_default())).unwrap_or(0),
+        nonce: hex(nonce.get(8..24).unwrap_or_default()),
+        count: credentials.nc.map_or(0, |nc| u32::try_from(hex(nc)).unwrap_or(0)),
+        request: hash.finish(),
+    }
+}
+
+fn method_token<'a>(request: &Message<'a>) -> &'a [u8] {
+    match *request.start() {
+        sip_msg::StartLine::Request { token, .. } => token,
+        sip_msg::StartLine::Response { .. } => b"",
+    }
+}
+
+/// HA1 of nobody: the work for an unknown user is the same.
+const NOBODY: &str = "00000000000000000000000000000000";

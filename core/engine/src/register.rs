@@ -1,0 +1,195 @@
+//! REGISTER (RFC 3261 §10.3): who may bind what, and what becomes of it.
+
+use std::sync::Arc;
+
+use registrar::{BindingRow, Change, Rejection, write_contacts};
+use routing::config::{Connection, Domain, Kind, Transport};
+use routing::identify::after_digest;
+use routing::reason::Reason;
+use routing::tables::Host;
+use sip_msg::{Message, Name, Scheme, Uri};
+use sip_stack::transport::{Flow, Protocol};
+use timestamp::Timestamp;
+
+use crate::control::{Event, Happening};
+use crate::outbox::{Outbox, Output, Persist};
+use crate::prove::Proven;
+use crate::shard::Shard;
+
+impl Shard {
+    pub(crate) fn on_register(&mut self, request: &Message<'_>, flow: &Flow, now: Timestamp, out: &mut Outbox) {
+        let to = request.to().and_then(|to| Uri::parse(to.uri));
+        let Some(to) = to.filter(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips)) else {
+            self.reply(request, flow, 400, b"To is no SIP address", &[], out);
+            return;
+        };
+        let Some(domain) = self.registrar_domain(request, &to) else {
+            self.refuse(request, flow, Reason::DomainNotOurs, None, now, out);
+            return;
+        };
+        let mut user = Vec::new();
+        to.unescape_user(&mut user);
+        let connection = core::str::from_utf8(&user).ok().and_then(|user| self.tables.user(&domain.id, user)).cloned();
+        match self.prove(request, &domain.realm, connection.as_deref(), now) {
+            Proven::Missing => self.challenge(request, flow, Some(&domain), false, now, out),
+            Proven::Stale => self.challenge(request, flow, Some(&domain), true, now, out),
+            Proven::Wrong => {
+                let reason = if connection.is_some() { Reason::WrongPassword } else { Reason::UnknownUser };
+                self.note_refusal(request, flow, reason, connection.as_deref(), 401, now, out);
+                self.challenge(request, flow, Some(&domain), false, now, out);
+            }
+            Proven::Yes(used, label) => {
+                let Some(connection) = connection else { return };
+                let keep_until = now + self.nonces.life();
+                if !self.location.admit(connection.id.as_str(), used, keep_until) {
+                    self.note_refusal(request, flow, Reason::NonceReplayed, Some(&connection), 401, now, out);
+                    self.challenge(request, flow, Some(&domain), true, now, out);
+                    return;
+                }
+                self.register(request, flow, &connection, &label, now, out);
+            }
+        }
+    }
+
+    fn registrar_domain(&self, request: &Message<'_>, to: &Uri<'_>) -> Option<Arc<Domain>> {
+        let named = core::str::from_utf8(to.host).ok().and_then(|host| self.tables.host(host));
+        match (self.request_host(request)?, named) {
+            (Host::Domain(domain), _) => Some(domain),
+            (Host::Ours | Host::Trunk(_), Some(Host::Domain(domain))) => Some(domain),
+            (Host::Ours | Host::Trunk(_), _) => self.tables.home_domain().cloned(),
+        }
+    }
+
+    fn register(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        connection: &Arc<Connection>,
+        label: &str,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        let allowed = after_digest(connection, flow.remote.ip(), transport_of(flow.protocol)).and_then(|()| {
+            let registers = matches!(connection.kind, Kind::Device | Kind::RegisterIn);
+            if registers { Ok(()) } else { Err(Reason::NothingAttached) }
+        });
+        if let Err(reason) = allowed {
+            self.refuse(request, flow, reason, Some(connection), now, out);
+            return;
+        }
+        let bounds = self.bounds;
+        match self.location.register(connection.id.as_str(), request, flow, label, &bounds, now) {
+            Ok(changes) => {
+                self.confirm_registration(request, flow, connection, now, out);
+                for change in changes {
+                    self.keep_binding(change, connection, now, out);
+                }
+            }
+            Err(Rejection::Malformed(text)) => self.reply(request, flow, 400, text.as_bytes(), &[], out),
+            Err(Rejection::TooBrief(min)) => {
+                let min = min.to_string();
+                self.reply(request, flow, 423, b"", &[(Name::MinExpires, min.as_bytes())], out);
+            }
+            Err(Rejection::OutOfOrder) => self.reply(request, flow, 500, b"CSeq out of order", &[], out),
+            Err(Rejection::TooMany) => self.reply(request, flow, 403, b"Too many contacts", &[], out),
+        }
+    }
+
+    fn confirm_registration(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        connection: &Connection,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        let outbound = request.has_token(Name::Supported, b"outbound");
+        self.reply_with(request, flow, 200, b"", out, |shard, writer| {
+            let rows = shard.location.of(connection.id.as_str(), now);
+            write_contacts(&rows, now, writer);
+            if request.has_token(Name::Supported, b"path") {
+                writer.copy(request, Name::Path);
+            }
+            if outbound && rows.iter().any(|row| row.instance.contains('#')) {
+                writer.field(Name::Require, b"outbound");
+            }
+        });
+    }
+
+    /// What a change of bindings means to the disk and to listeners.
+    fn keep_binding(&mut self, change: Change, connection: &Connection, now: Timestamp, out: &mut Outbox) {
+        let account = connection.account.as_str().into();
+        match change {
+            Change::Added(row) => {
+                let what = added(&row);
+                out.outputs.push(Output::Persist(Persist::Binding(row)));
+                out.outputs.push(Output::Announce(Event { at: now, account, what }));
+            }
+            Change::Refreshed(Some(row)) => out.outputs.push(Output::Persist(Persist::Binding(row))),
+            Change::Refreshed(None) => {}
+            Change::Removed { connection, contact, expired } => {
+                let gone = Persist::BindingGone { connection: connection.clone(), contact: contact.clone() };
+                out.outputs.push(Output::Persist(gone));
+                let what = Happening::RegistrationRemoved { connection, contact, expired };
+                out.outputs.push(Output::Announce(Event { at: now, account, what }));
+            }
+        }
+    }
+
+    /// Bindings whose time is over.
+    pub(crate) fn expire_bindings(&mut self, now: Timestamp, out: &mut Outbox) {
+        let mut gone = Vec::new();
+        self.location.on_timer(now, &mut gone);
+        self.tell_gone(gone, now, out);
+    }
+
+    /// A stream is closed: contacts that lived by it cannot be reached any more (RFC 5626 §5.3).
+    pub(crate) fn unbind_stream(&mut self, flow: &Flow, now: Timestamp, out: &mut Outbox) {
+        let by_stream = |row: &BindingRow| row.stream == flow.stream && row.listener == flow.listener;
+        let connections: Vec<Box<str>> = self
+            .location
+            .all()
+            .into_iter()
+            .filter(|(_, rows)| rows.iter().any(|row| by_stream(row)))
+            .map(|(connection, _)| connection.into())
+            .collect();
+        let mut gone = Vec::new();
+        for connection in connections {
+            self.location.unbind(&connection, &by_stream, &mut gone);
+        }
+        self.tell_gone(gone, now, out);
+    }
+
+    pub(crate) fn tell_gone(&mut self, gone: Vec<Change>, now: Timestamp, out: &mut Outbox) {
+        for change in gone {
+            let Change::Removed { connection, .. } = &change else { continue };
+            match self.tables.connection_by_text(connection).cloned() {
+                Some(row) => self.keep_binding(change, &row, now, out),
+                None => {
+                    if let Change::Removed { connection, contact, .. } = change {
+                        out.outputs.push(Output::Persist(Persist::BindingGone { connection, contact }));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The configuration's word for a protocol.
+pub(crate) fn transport_of(protocol: Protocol) -> Transport {
+    match protocol {
+        Protocol::Udp => Transport::Udp,
+        Protocol::Tcp => Transport::Tcp,
+        Protocol::Tls => Transport::Tls,
+        Protocol::Ws => Transport::Ws,
+        Protocol::Wss => Transport::Wss,
+    }
+}
+
+fn added(row: &BindingRow) -> Happening {
+    Happening::RegistrationAdded {
+        connection: row.connection.clone(),
+        contact: row.contact.clone(),
+        source: row.source,
+    }
+}

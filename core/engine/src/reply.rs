@@ -1,0 +1,74 @@
+//! Answers that need no transaction (RFC 3261 §8.2.7): challenges, refusals, REGISTER and OPTIONS.
+//!
+//! The same request gets the same tag, since it is made from the request; nothing is remembered.
+
+use core::hash::Hasher;
+
+use sip_msg::build::{ViaStamp, Writer, answer};
+use sip_msg::{Message, Name};
+use sip_stack::transport::{Flow, response_flow, stamp};
+use siphasher::sip::SipHasher13;
+
+use crate::outbox::{Outbox, Output};
+use crate::shard::Shard;
+
+impl Shard {
+    /// Answers without a body.
+    pub(crate) fn reply(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        code: u16,
+        phrase: &[u8],
+        fields: &[(Name, &[u8])],
+        out: &mut Outbox,
+    ) {
+        self.reply_with(request, flow, code, phrase, out, |_, writer| {
+            for (name, value) in fields {
+                writer.field(*name, value);
+            }
+        });
+    }
+
+    /// Answers with whatever `fill` writes into the header.
+    pub(crate) fn reply_with(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        code: u16,
+        phrase: &[u8],
+        out: &mut Outbox,
+        fill: impl FnOnce(&mut Self, &mut Writer<'_>),
+    ) {
+        let Some(via) = request.via() else { return };
+        let start = out.bytes.len();
+        let tag = self.stateless_tag(request);
+        let mut writer = answer(&mut out.bytes, request, code, phrase, &tag, stamp(&via, flow.remote));
+        fill(self, &mut writer);
+        writer.end();
+        let end = out.bytes.len();
+        out.outputs.push(Output::Send { flow: response_flow(&via, flow), start, end });
+    }
+
+    /// Answers with a tag given, as the 200 to a CANCEL carries that of the INVITE.
+    pub(crate) fn reply_tagged(&mut self, request: &Message<'_>, flow: &Flow, code: u16, tag: &[u8], out: &mut Outbox) {
+        let Some(via) = request.via() else { return };
+        let start = out.bytes.len();
+        let stamp: ViaStamp = stamp(&via, flow.remote);
+        answer(&mut out.bytes, request, code, b"", tag, stamp).end();
+        let end = out.bytes.len();
+        out.outputs.push(Output::Send { flow: response_flow(&via, flow), start, end });
+    }
+
+    fn stateless_tag(&self, request: &Message<'_>) -> [u8; 16] {
+        let mut hash = SipHasher13::new_with_key(&self.tag_key);
+        hash.write(request.call_id());
+        hash.write(request.via().and_then(|via| via.branch()).unwrap_or_default());
+        hash.write_u32(request.cseq().map_or(0, |(number, _)| number));
+        let number = hash.finish();
+        core::array::from_fn(|i| {
+            let nibble = usize::try_from(number >> (4 * (15 - i)) & 0xf).unwrap_or(0);
+            b"0123456789abcdef"[nibble]
+        })
+    }
+}

@@ -1,0 +1,306 @@
+//! One shard: owns its calls, its transactions and the bindings at home here. Composition only: it takes inputs
+//! to the file that knows what to do and collects what follows.
+
+use core::time::Duration;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use b2bua::{Call, Effect, Means, PortPool, Random};
+use hashbrown::HashMap;
+use registrar::{Bounds, Location};
+use routing::tables::Tables;
+use sip_msg::token::Mint;
+use sip_stack::auth::Nonces;
+use sip_stack::timer::Timer;
+use sip_stack::transaction::{ClientEvent, Transactions};
+use sip_stack::transport::{AddressBook, Flow, Listeners};
+use sip_stack::{Out, Slot, Slots};
+use timestamp::Timestamp;
+
+use crate::figures::Counts;
+use crate::input::Input;
+use crate::outbox::{Outbox, Output};
+use crate::owner::{Owners, ShardMessage};
+use crate::places::Places;
+use crate::standing::Standing;
+use crate::streams::Streams;
+use crate::tap::Tap;
+use crate::wheel::Wheel;
+
+/// What a shard is made with.
+#[expect(missing_debug_implementations, reason = "holds secrets and an address book")]
+pub struct Setup {
+    /// Its number.
+    pub index: u8,
+    /// How many there are.
+    pub shards: u8,
+    /// Random bytes of the installation, the same for all its shards and kept across restarts: tags, branches and
+    /// nonces are made from it.
+    pub secret: [u8; 16],
+    /// Random bytes of this shard and this start.
+    pub seed: [u8; 16],
+    /// Base domain of generated hosts.
+    pub base_domain: String,
+    /// Addresses that are ours besides loopback.
+    pub own_addresses: Vec<IpAddr>,
+    /// Bound SIP sockets.
+    pub listeners: Listeners,
+    /// Our addresses as peers see them.
+    pub book: Box<dyn AddressBook>,
+    /// First and last media port of this shard.
+    pub media_ports: (u16, u16),
+    /// Limits of registrations.
+    pub bounds: Bounds,
+    /// How long a nonce may be used.
+    pub nonce_life: Duration,
+}
+
+/// One shard.
+#[expect(missing_debug_implementations, reason = "holds secrets and an address book")]
+pub struct Shard {
+    pub(crate) index: u8,
+    pub(crate) owners: Owners,
+    pub(crate) mint: Mint,
+    pub(crate) tag_key: [u8; 16],
+    pub(crate) nonces: Nonces,
+    pub(crate) random: Random,
+    pub(crate) tables: Tables,
+    pub(crate) transactions: Transactions,
+    pub(crate) calls: Slots<Call>,
+    pub(crate) location: Location,
+    pub(crate) bounds: Bounds,
+    pub(crate) places: Places,
+    pub(crate) ports: PortPool,
+    pub(crate) listeners: Listeners,
+    pub(crate) book: Box<dyn AddressBook>,
+    pub(crate) wheel: Wheel,
+    pub(crate) streams: Streams,
+    pub(crate) standing: Standing,
+    pub(crate) counts: Counts,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) locating: HashMap<u64, Slot>,
+    pub(crate) next_question: u64,
+    pub(crate) draining: bool,
+    pub(crate) current: Option<Slot>,
+    pub(crate) tap: Option<Box<dyn Tap>>,
+    /// Messages for ourselves, handled before the next input.
+    pub(crate) inbox: Vec<ShardMessage>,
+}
+
+/// Collects messages and timers of the machines below.
+pub(crate) struct Sink<'s> {
+    pub(crate) outbox: &'s mut Outbox,
+    pub(crate) wheel: &'s mut Wheel,
+}
+
+impl Out for Sink<'_> {
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.outbox.bytes
+    }
+
+    fn send(&mut self, flow: Flow, start: usize) {
+        let end = self.outbox.bytes.len();
+        self.outbox.outputs.push(Output::Send { flow, start, end });
+    }
+
+    fn arm(&mut self, at: Timestamp, timer: Timer) {
+        self.wheel.set(at, timer);
+    }
+}
+
+impl Shard {
+    /// An empty shard: no configuration, no bindings.
+    pub fn new(setup: Setup, now: Timestamp) -> Self {
+        let mint = Mint::new(setup.secret);
+        let derived = |label: u8| setup.secret.map(|byte| byte ^ label.wrapping_mul(0x5b));
+        Self {
+            index: setup.index,
+            owners: Owners::new(mint.clone(), derived(1), setup.shards),
+            nonces: Nonces::new(derived(2), setup.nonce_life),
+            random: Random::new(setup.seed),
+            tables: Tables::new(&setup.base_domain, setup.own_addresses),
+            transactions: Transactions::new(mint.clone(), setup.seed, setup.index),
+            mint,
+            tag_key: derived(3),
+            calls: Slots::default(),
+            location: Location::default(),
+            bounds: setup.bounds,
+            places: Places::default(),
+            ports: PortPool::new(setup.media_ports.0, setup.media_ports.1),
+            listeners: setup.listeners,
+            book: setup.book,
+            wheel: Wheel::new(now),
+            streams: Streams::default(),
+            standing: Standing::default(),
+            counts: Counts::default(),
+            effects: Vec::new(),
+            locating: HashMap::new(),
+            next_question: 0,
+            draining: false,
+            current: None,
+            tap: None,
+            inbox: Vec::new(),
+        }
+    }
+
+    /// Puts a tap on everything that comes in and goes out.
+    pub fn set_tap(&mut self, tap: Box<dyn Tap>) {
+        self.tap = Some(tap);
+    }
+
+    /// Handles one event. A panic ends the call it happened in, is counted, and leaves nothing half-sent.
+    pub fn handle(&mut self, input: Input<'_>, now: Timestamp, out: &mut Outbox) {
+        self.guarded(now, out, |shard, out| shard.take(input, now, out));
+    }
+
+    /// Time passed: fires what is due.
+    pub fn handle_timeout(&mut self, now: Timestamp, out: &mut Outbox) {
+        while let Some(timer) = self.wheel.pop(now) {
+            self.guarded(now, out, |shard, out| shard.on_timer(timer, now, out));
+        }
+        if self.location.next_timeout().is_some_and(|at| at <= now) {
+            self.guarded(now, out, |shard, out| shard.expire_bindings(now, out));
+        }
+    }
+
+    /// When [`Shard::handle_timeout`] wants to be called.
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        [self.wheel.next_timeout(), self.location.next_timeout()].into_iter().flatten().min()
+    }
+
+    /// Calls in progress.
+    pub fn call_count(&self) -> usize {
+        self.calls.len()
+    }
+
+    fn take(&mut self, input: Input<'_>, now: Timestamp, out: &mut Outbox) {
+        match input {
+            Input::Datagram { flow, bytes } => self.on_message(flow, bytes, now, out),
+            Input::StreamBytes { flow, bytes } => self.on_stream_bytes(flow, bytes, now, out),
+            Input::StreamClosed { flow } => self.on_stream_closed(&flow, now, out),
+            Input::Located(located) => self.on_located(&located, now, out),
+            Input::Media(event) => self.on_media(event, now, out),
+            Input::Control { id, ask } => self.on_ask(id, ask, now, out),
+            Input::Config { id, delta } => self.on_config(id, &delta, now, out),
+            Input::FromShard(message) => self.on_shard_message(message, now, out),
+            Input::Restore(rows) => rows.into_iter().for_each(|row| self.location.restore(row)),
+        }
+    }
+
+    fn guarded(&mut self, now: Timestamp, out: &mut Outbox, act: impl FnOnce(&mut Self, &mut Outbox)) {
+        let (outputs, bytes) = (out.outputs.len(), out.bytes.len());
+        self.current = None;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            act(self, out);
+            self.settle(now, out);
+        }));
+        if outcome.is_err() {
+            out.outputs.truncate(outputs);
+            out.bytes.truncate(bytes);
+            self.counts.incidents += 1;
+            self.effects.clear();
+            self.inbox.clear();
+            if let Some(slot) = self.current.take() {
+                self.drop_call(slot, now, out);
+            }
+        }
+        self.count_sent(now, out, outputs);
+    }
+
+    fn on_timer(&mut self, timer: Timer, now: Timestamp, out: &mut Outbox) {
+        if let Timer::User(slot, number) = timer {
+            self.with_call(slot, now, out, |call, means| call.on_timer(number, means));
+            return;
+        }
+        let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
+        if let Some(event) = self.transactions.on_timer(timer, now, &mut sink) {
+            self.on_client_event(event, None, now, out);
+        }
+    }
+
+    pub(crate) fn on_client_event(
+        &mut self,
+        event: ClientEvent,
+        response: Option<&sip_msg::Message<'_>>,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        match (event, response) {
+            (ClientEvent::Response { transaction, user, purpose }, Some(response)) => {
+                self.remember_response(user, purpose, response, now);
+                self.with_call(user, now, out, |call, means| call.on_response(transaction, purpose, response, means));
+            }
+            (ClientEvent::Timeout { transaction, user, purpose }, _) => {
+                self.with_call(user, now, out, |call, means| call.on_timeout(transaction, purpose, means));
+            }
+            (ClientEvent::Response { .. }, None) => {}
+        }
+    }
+
+    /// Lets a call act, and puts its effects where they belong.
+    pub(crate) fn with_call(
+        &mut self,
+        slot: Slot,
+        now: Timestamp,
+        out: &mut Outbox,
+        act: impl FnOnce(&mut Call, &mut Means<'_>),
+    ) {
+        let before = self.current.replace(slot);
+        let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
+        let mut means = Means {
+            now,
+            transactions: &mut self.transactions,
+            out: &mut sink,
+            effects: &mut self.effects,
+            listeners: &self.listeners,
+            book: self.book.as_mut(),
+            mint: &self.mint,
+            shard: self.index,
+            random: &mut self.random,
+            ports: &mut self.ports,
+            tables: &self.tables,
+        };
+        if let Some(call) = self.calls.get_mut(slot) {
+            act(call, &mut means);
+        }
+        self.carry_out(slot, now, out);
+        self.current = before;
+    }
+
+    /// Begins a call in a slot of its own.
+    pub(crate) fn insert_call(
+        &mut self,
+        now: Timestamp,
+        out: &mut Outbox,
+        begin: impl FnOnce(Slot, &mut Means<'_>) -> Call,
+    ) {
+        let slot = self.calls.next_slot();
+        let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
+        let mut means = Means {
+            now,
+            transactions: &mut self.transactions,
+            out: &mut sink,
+            effects: &mut self.effects,
+            listeners: &self.listeners,
+            book: self.book.as_mut(),
+            mint: &self.mint,
+            shard: self.index,
+            random: &mut self.random,
+            ports: &mut self.ports,
+            tables: &self.tables,
+        };
+        let call = begin(slot, &mut means);
+        let inserted = self.calls.insert(call);
+        debug_assert_eq!(inserted, slot);
+        self.carry_out(slot, now, out);
+    }
+
+    /// Messages to ourselves are handled like those of other shards, before the next input.
+    fn settle(&mut self, now: Timestamp, out: &mut Outbox) {
+        while !self.inbox.is_empty() {
+            for message in core::mem::take(&mut self.inbox) {
+                self.on_shard_message(message, now, out);
+            }
+        }
+    }
+}

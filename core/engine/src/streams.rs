@@ -1,0 +1,81 @@
+//! Finding messages in streams (RFC 3261 §18.3) and answering keepalives (RFC 5626 §3.5.1).
+
+use hashbrown::HashMap;
+use sip_msg::frame::{Framed, next};
+use sip_stack::transport::Flow;
+use timestamp::Timestamp;
+
+use crate::outbox::{Outbox, Output};
+use crate::shard::Shard;
+
+/// Bytes of messages that are not complete yet, by stream.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    partial: HashMap<(u16, u32), Vec<u8>>,
+}
+
+impl Shard {
+    pub(crate) fn on_stream_bytes(&mut self, flow: Flow, bytes: &[u8], now: Timestamp, out: &mut Outbox) {
+        let key = (flow.listener, flow.stream);
+        let mut held = self.streams.partial.remove(&key).unwrap_or_default();
+        held.extend_from_slice(bytes);
+        let mut at = 0;
+        loop {
+            let rest = held.get(at..).unwrap_or_default();
+            match next(rest, LONGEST_MESSAGE) {
+                Framed::Message { len } => {
+                    let message = rest.get(..len).unwrap_or_default();
+                    self.on_message(flow, message, now, out);
+                    at += len;
+                }
+                Framed::KeepAlivePing { len } => {
+                    let start = out.bytes.len();
+                    out.bytes.extend_from_slice(b"\r\n");
+                    out.outputs.push(Output::Send { flow, start, end: start + 2 });
+                    at += len;
+                }
+                Framed::KeepAlivePong { len } => at += len,
+                Framed::Incomplete => break,
+                Framed::TooLarge | Framed::Broken => {
+                    self.refuse_broken(flow, rest, now, out);
+                    self.counts.malformed += 1;
+                    out.outputs.push(Output::Disconnect { flow });
+                    return;
+                }
+            }
+        }
+        if at < held.len() {
+            held.drain(..at);
+            self.streams.partial.insert(key, held);
+        }
+    }
+
+    /// Framing is lost: if the head can be read, its sender is told before the stream is closed.
+    fn refuse_broken(&mut self, flow: Flow, bytes: &[u8], now: Timestamp, out: &mut Outbox) {
+        let Some(end) = memchr_head(bytes) else { return };
+        if let Ok(message) = sip_msg::Message::parse(bytes.get(..end).unwrap_or_default()) {
+            if message.is_request() && message.method() != sip_msg::Method::Ack {
+                let text = message.defect().map_or("unusable Content-Length", |d| d.text);
+                self.reply(&message, &flow, 400, text.as_bytes(), &[], out);
+            }
+        }
+        let _ = now;
+    }
+
+    pub(crate) fn on_stream_closed(&mut self, flow: &Flow, now: Timestamp, out: &mut Outbox) {
+        self.streams.partial.remove(&(flow.listener, flow.stream));
+        for event in self.transactions.on_transport_error(flow) {
+            self.on_client_event(event, None, now, out);
+        }
+        if flow.stream != 0 {
+            self.unbind_stream(flow, now, out);
+        }
+    }
+}
+
+fn memchr_head(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4)
+}
+
+/// Longest message taken from a stream.
+const LONGEST_MESSAGE: usize = 65_535;

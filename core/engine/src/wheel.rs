@@ -1,0 +1,147 @@
+//! A hierarchical timer wheel: setting a timer costs a push, and thousands cost no more than one.
+//!
+//! Milliseconds, 64 slots a level, five levels: a timer further away than twelve days fires early and is set
+//! again by its owner. Timers are never removed; who gets one that no longer fits ignores it.
+
+use sip_stack::timer::Timer;
+use timestamp::Timestamp;
+
+/// The wheel.
+#[derive(Debug)]
+pub struct Wheel {
+    elapsed: u64,
+    levels: [Level; LEVELS],
+    due: Vec<Timer>,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Level {
+    occupied: u64,
+    slots: [Vec<(u64, Timer)>; SLOTS],
+}
+
+impl Wheel {
+    /// An empty wheel.
+    pub fn new(now: Timestamp) -> Self {
+        let level = || Level { occupied: 0, slots: core::array::from_fn(|_| Vec::new()) };
+        Self { elapsed: now.as_millis(), levels: core::array::from_fn(|_| level()), due: Vec::new(), len: 0 }
+    }
+
+    /// How many timers are set.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Sets a timer; it never fires before `at`.
+    pub fn set(&mut self, at: Timestamp, timer: Timer) {
+        self.len += 1;
+        self.place(at.as_micros().div_ceil(1000), timer);
+    }
+
+    /// When the next timer may fire.
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        if !self.due.is_empty() {
+            return Some(Timestamp::from_micros(self.elapsed * 1000));
+        }
+        self.next_slot().map(|(_, _, at)| Timestamp::from_micros(at * 1000))
+    }
+
+    /// The next timer that is due, if any.
+    pub fn pop(&mut self, now: Timestamp) -> Option<Timer> {
+        let now = now.as_millis();
+        loop {
+            if let Some(timer) = self.due.pop() {
+                self.len -= 1;
+                return Some(timer);
+            }
+            let Some((level, slot, at)) = self.next_slot().filter(|(_, _, at)| *at <= now) else {
+                self.elapsed = self.elapsed.max(now);
+                return None;
+            };
+            self.elapsed = self.elapsed.max(at);
+            self.levels[level].occupied &= !(1 << slot);
+            let mut entries = core::mem::take(&mut self.levels[level].slots[slot]);
+            for (at, timer) in entries.drain(..) {
+                self.place(at, timer);
+            }
+            // Give the emptied list its memory back for the next turn of the wheel.
+            if self.levels[level].slots[slot].is_empty() {
+                self.levels[level].slots[slot] = entries;
+            }
+        }
+    }
+
+    fn place(&mut self, at: u64, timer: Timer) {
+        if at <= self.elapsed {
+            self.due.push(timer);
+            return;
+        }
+        let at = at.min(self.elapsed + FURTHEST);
+        let differing = 63 - (at ^ self.elapsed).leading_zeros();
+        let level = usize::try_from(differing / BITS).unwrap_or(LEVELS - 1).min(LEVELS - 1);
+        let slot = slot_of(at, level);
+        self.levels[level].occupied |= 1 << slot;
+        self.levels[level].slots[slot].push((at, timer));
+    }
+
+    /// The slot that comes next, on the lowest level that has one, and when it begins.
+    fn next_slot(&self) -> Option<(usize, usize, u64)> {
+        self.levels.iter().enumerate().find_map(|(level, entries)| {
+            if entries.occupied == 0 {
+                return None;
+            }
+            let current = slot_of(self.elapsed, level);
+            let ahead = entries.occupied.rotate_right(u32::try_from(current).ok()?).trailing_zeros();
+            let slot = (current + usize::try_from(ahead).ok()?) % SLOTS;
+            let width = BITS * u32::try_from(level).ok()?;
+            let turn = self.elapsed >> (width + BITS) << (width + BITS);
+            let mut at = turn + (u64::try_from(slot).ok()? << width);
+            if at < self.elapsed && slot < current {
+                at += 1 << (width + BITS);
+            }
+            Some((level, slot, at.max(self.elapsed)))
+        })
+    }
+}
+
+fn slot_of(at: u64, level: usize) -> usize {
+    usize::try_from(at >> (BITS as usize * level) & (SLOTS as u64 - 1)).unwrap_or(0)
+}
+
+const BITS: u32 = 6;
+const SLOTS: usize = 1 << BITS;
+const LEVELS: usize = 5;
+const FURTHEST: u64 = (1 << (BITS * 5)) - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sip_stack::Slot;
+
+    #[test]
+    fn every_timer_fires_once_not_early_and_at_most_a_millisecond_late() {
+        let start = Timestamp::from_micros(1_800_000_000_123_456);
+        let mut wheel = Wheel::new(start);
+        let mut expected = Vec::new();
+        let mut random = b2bua::Random::new([3; 16]);
+        for index in 0..20_000u32 {
+            let spread = [5_000_000, 60_000_000, 4_000_000_000][index as usize % 3];
+            let at = Timestamp::from_micros(start.as_micros() + random.below(spread));
+            wheel.set(at, Timer::Server(Slot { index, generation: 0 }));
+            expected.push(at);
+        }
+        let mut fired = vec![false; expected.len()];
+        while let Some(next) = wheel.next_timeout() {
+            while let Some(timer) = wheel.pop(next) {
+                let Timer::Server(slot) = timer else { panic!("another timer") };
+                let at = expected[slot.index as usize];
+                assert!(next >= at, "early");
+                assert!(next.since(at).as_micros() <= 1000, "late by {:?}", next.since(at));
+                assert!(!std::mem::replace(&mut fired[slot.index as usize], true));
+            }
+        }
+        assert!(fired.iter().all(|f| *f));
+        assert_eq!(wheel.len(), 0);
+    }
+}
