@@ -1,0 +1,89 @@
+//! Reading requests: JSON bodies, query parameters and path parameters, with every mistake as a problem.
+
+use axum::body::to_bytes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::header::{CONTENT_TYPE, IF_MATCH};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::problem::{Code, Problem};
+
+/// A body that is a JSON object.
+#[derive(Debug)]
+pub(crate) struct Document(pub(crate) Map<String, Value>);
+
+/// Query parameters; unknown ones are a mistake.
+#[derive(Debug)]
+pub(crate) struct Asked<T>(pub(crate) T);
+
+/// The version of a resource that a change is meant for.
+#[derive(Debug)]
+pub(crate) struct Expected(Option<String>);
+
+impl<S: Send + Sync> FromRequest<S> for Document {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let most = largest(request.uri().path());
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("application/json");
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        // What curl sends with -d is taken for JSON: nothing else is accepted here.
+        if !kind.ends_with("json") && kind != "application/x-www-form-urlencoded" {
+            let message = format!("{kind} is not accepted; send application/json");
+            return Err(Problem::new(Code::UnsupportedMediaType, message));
+        }
+        let bytes = to_bytes(request.into_body(), most)
+            .await
+            .map_err(|_| Problem::new(Code::BodyTooLarge, format!("at most {most} octets")))?;
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(map)) => Ok(Self(map)),
+            Ok(_) => Err(Problem::at(Code::InvalidType, "", "the body must be an object")),
+            Err(error) => Err(Problem::new(Code::InvalidJson, error.to_string())),
+        }
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(query)) => Ok(Self(query)),
+            Err(QueryRejection::FailedToDeserializeQueryString(error)) => {
+                Err(Problem::new(Code::InvalidParameter, error.body_text()))
+            }
+            Err(error) => Err(Problem::new(Code::InvalidParameter, error.body_text())),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Expected {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match parts.headers.get(IF_MATCH).map(|value| value.to_str()) {
+            None => Ok(Self(None)),
+            Some(Ok(text)) => Ok(Self(Some(text.to_owned()))),
+            Some(Err(_)) => Err(Problem::new(Code::InvalidHeader, "If-Match is not text")),
+        }
+    }
+}
+
+impl Expected {
+    /// Refuses unless the resource is still what the caller read.
+    pub(crate) fn check(&self, tag: &str) -> Result<(), Problem> {
+        let Some(expected) = &self.0 else { return Ok(()) };
+        if expected.split(',').any(|one| one.trim() == "*" || one.trim() == tag) {
+            return Ok(());
+        }
+        let message = format!("it is now {tag}; read it again and repeat the change");
+        Err(Problem::new(Code::PreconditionFailed, message))
+    }
+}
+
+/// Octets a body may have.
+pub(crate) fn largest(path: &str) -> usize {
+    if path.ends_with("/batch") { 16 << 20 } else { 1 << 20 }
+}

@@ -1,0 +1,119 @@
+//! Events as they are streamed (SSE): numbered, kept for a while, so that a client that comes back misses none.
+//!
+//! Ids grow with time, also across restarts: a client of the process before gets everything the ring still holds.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use engine::control::{Event, Happening};
+use serde_json::{Value, json};
+use store::rfc3339;
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use crate::status::Call;
+
+/// One event as it is streamed.
+#[derive(Debug)]
+pub(crate) struct Streamed {
+    pub(crate) id: u64,
+    pub(crate) kind: &'static str,
+    pub(crate) account: Box<str>,
+    pub(crate) json: String,
+}
+
+/// The last events.
+pub(crate) struct Ring {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    kept: Mutex<Kept>,
+    live: broadcast::Sender<Arc<Streamed>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    events: VecDeque<Arc<Streamed>>,
+    last: u64,
+    /// Whether an event has been dropped from the ring.
+    dropped: u64,
+}
+
+/// Where a client begins.
+pub(crate) struct Joined {
+    /// What it missed.
+    pub(crate) missed: Vec<Arc<Streamed>>,
+    /// Whether some of that is gone.
+    pub(crate) gap: bool,
+    /// What comes.
+    pub(crate) live: broadcast::Receiver<Arc<Streamed>>,
+}
+
+impl Ring {
+    /// A ring filled from the shards' announcements, as long as there are any.
+    pub(crate) fn fed_by(mut source: broadcast::Receiver<Arc<Event>>) -> Self {
+        let (live, _) = broadcast::channel(LIVE);
+        let shared = Arc::new(Shared { kept: Mutex::default(), live });
+        let ring = Arc::clone(&shared);
+        tokio::spawn(async move {
+            loop {
+                match source.recv().await {
+                    Ok(event) => ring.push(&event),
+                    Err(RecvError::Lagged(events)) => tracing::warn!(events, "events came faster than they are read"),
+                    Err(RecvError::Closed) => return,
+                }
+            }
+        });
+        Self { shared }
+    }
+
+    /// Joins, after the event `last` if given.
+    pub(crate) fn join(&self, last: Option<u64>) -> Joined {
+        let kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = self.shared.live.subscribe();
+        let Some(last) = last else { return Joined { missed: Vec::new(), gap: false, live } };
+        let missed = kept.events.iter().filter(|event| event.id > last).cloned().collect();
+        Joined { missed, gap: last < kept.dropped, live }
+    }
+}
+
+impl Shared {
+    fn push(&self, event: &Event) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = event.at.as_micros().max(kept.last + 1);
+        kept.last = id;
+        let (kind, document) = document(event, id);
+        let streamed = Arc::new(Streamed { id, kind, account: event.account.clone(), json: document.to_string() });
+        kept.events.push_back(Arc::clone(&streamed));
+        if kept.events.len() > KEPT {
+            kept.dropped = kept.events.pop_front().map_or(0, |event| event.id);
+        }
+        // Nobody listening is fine.
+        let _ = self.live.send(streamed);
+    }
+}
+
+fn document(event: &Event, id: u64) -> (&'static str, Value) {
+    let (kind, what) = match &event.what {
+        Happening::CallStarted(call) => ("call.started", json!(Call::from(call))),
+        Happening::CallRinging(call) => ("call.ringing", json!(Call::from(call))),
+        Happening::CallAnswered(call) => ("call.answered", json!(Call::from(call))),
+        Happening::CallEnded { call, sip_code, reason_code } => {
+            let mut what = json!(Call::from(call));
+            what["sip_code"] = json!(sip_code);
+            what["reason_code"] = json!(reason_code);
+            ("call.ended", what)
+        }
+        Happening::RegistrationAdded { connection, contact, source } => {
+            ("registration.added", json!({"connection": connection, "contact": contact, "source": source}))
+        }
+        Happening::RegistrationRemoved { connection, contact, expired } => {
+            ("registration.removed", json!({"connection": connection, "contact": contact, "expired": expired}))
+        }
+    };
+    let at = rfc3339(event.at);
+    (kind, json!({"id": id.to_string(), "type": kind, "at": at, "account": event.account, "data": what}))
+}
+
+const KEPT: usize = 10_000;
+const LIVE: usize = 4_096;

@@ -1,0 +1,164 @@
+//! REST with its OpenAPI document, events, metrics and the set-up page.
+//!
+//! The API reads a mirror of the configuration ([`Rows`]), writes through the store, and reaches the call path only
+//! through [`Shards`]: questions, committed changes, announcements. It opens no socket; the server serves
+//! [`router`] on its listeners and [`local_router`] on the socket in the data folder.
+
+#![expect(unused_qualifications, reason = "utoipa's macros write whole paths under our spans")]
+
+mod body;
+mod collection;
+mod edge;
+mod events;
+mod idempotency;
+mod merge;
+mod metrics;
+mod openapi;
+mod problem;
+mod resource;
+mod routes;
+mod rows;
+mod shape;
+mod status;
+mod validate;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use axum::Extension;
+use engine::control::{Answer, Ask, Event};
+use futures_util::future::BoxFuture;
+use routing::config::Delta;
+use store::{Loaded, Store};
+use timestamp::Timestamp;
+use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
+
+pub use edge::{Caller, Scope, Trusted};
+pub use merge::Difference;
+pub use problem::{Code, FieldError, Problem};
+pub use rows::Rows;
+
+/// The call path, as the API reaches it.
+pub trait Shards: Send + Sync + 'static {
+    /// Asks every shard; one answer each. Shards that do not answer in time are left out.
+    fn ask(&self, ask: Ask) -> BoxFuture<'static, Vec<Answer>>;
+    /// Resolves when every shard has the change in force.
+    fn apply(&self, delta: Arc<Delta>) -> BoxFuture<'static, ()>;
+    /// What shards announce from now on.
+    fn events(&self) -> broadcast::Receiver<Arc<Event>>;
+    /// Whether everything needed for calls is there.
+    fn readiness(&self) -> Readiness;
+}
+
+/// Whether calls can be taken, part by part.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness {
+    /// Listeners, tables, media ports.
+    pub parts: Vec<Part>,
+    /// Whether the server is on its way out.
+    pub draining: bool,
+}
+
+/// One thing that has to be there.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// `sip udp 0.0.0.0:5060`, `tables`, …
+    pub name: String,
+    /// Whether it is.
+    pub ok: bool,
+    /// In words.
+    pub detail: String,
+}
+
+/// What the server knows of itself.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Version of the program.
+    pub version: &'static str,
+    /// Name of this node.
+    pub node: String,
+    /// The data folder.
+    pub data: PathBuf,
+    /// Base of generated host names.
+    pub base_domain: String,
+    /// Where SIP is listened for.
+    pub sip: Vec<SipAddress>,
+    /// First and last media port.
+    pub media_ports: (u16, u16),
+    /// Address given for media, if one was configured.
+    pub media: Option<IpAddr>,
+    /// Address shown to peers outside.
+    pub public_ip: Option<IpAddr>,
+    /// `http://127.0.0.1:8080`, …
+    pub http: Vec<String>,
+    /// When the process began to serve.
+    pub started_at: Timestamp,
+}
+
+/// One SIP listener.
+#[derive(Clone, Debug)]
+pub struct SipAddress {
+    /// `udp`, `tcp`, `tls`.
+    pub transport: &'static str,
+    /// Address bound to.
+    pub ip: IpAddr,
+    /// Port bound to.
+    pub port: u16,
+}
+
+/// Everything the handlers share.
+pub struct Api {
+    pub(crate) store: Store,
+    pub(crate) shards: Arc<dyn Shards>,
+    pub(crate) about: About,
+    pub(crate) events: events::Ring,
+    pub(crate) in_progress: idempotency::InProgress,
+    rows: RwLock<Rows>,
+    turn: Arc<Mutex<()>>,
+}
+
+impl Api {
+    /// The API over a store, what was loaded from it, and the call path. Must be called on a tokio runtime.
+    pub fn new(store: Store, loaded: Loaded, shards: Arc<dyn Shards>, about: About) -> Arc<Self> {
+        let events = events::Ring::fed_by(shards.events());
+        Arc::new(Self {
+            store,
+            shards,
+            about,
+            events,
+            in_progress: idempotency::InProgress::default(),
+            rows: RwLock::new(Rows::new(loaded)),
+            turn: Arc::default(),
+        })
+    }
+
+    pub(crate) fn rows(&self) -> RwLockReadGuard<'_, Rows> {
+        self.rows.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn rows_mut(&self) -> RwLockWriteGuard<'_, Rows> {
+        self.rows.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One writer at a time: held from reading what is in force until the change is.
+    pub(crate) async fn turn(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.turn).lock_owned().await
+    }
+}
+
+impl core::fmt::Debug for Api {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Api").field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
+/// Everything served over HTTP. Serve it with connect info, so that `/metrics` knows loopback.
+pub fn router(api: Arc<Api>) -> axum::Router {
+    routes::router(api)
+}
+
+/// The same for whoever owns the data folder: no key is asked for.
+pub fn local_router(api: Arc<Api>) -> axum::Router {
+    router(api).layer(Extension(Trusted))
+}

@@ -1,0 +1,94 @@
+//! `/calls`: calls in progress.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use engine::control::{Answer, Ask, CallView};
+use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::collections::list_query;
+use super::past;
+use crate::body::Asked;
+use crate::edge::{Caller, Scope};
+use crate::problem::{Code, Problem};
+use crate::status::{self, Call};
+use crate::{Api, openapi};
+
+list_query! {
+    /// Which calls.
+    LiveCalls {
+        /// Of this account: id or name.
+        account: String,
+        /// From or to this connection.
+        connection: String,
+        /// In this state.
+        state: String,
+    }
+}
+
+/// Calls in progress, newest first.
+#[utoipa::path(get, path = "/calls", tag = "calls", params(LiveCalls),
+    responses((status = 200, description = "One page: data, has_more, next", body = Vec<Call>), openapi::Reading))]
+async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(query): Asked<LiveCalls>,
+) -> Result<Json<Value>, Problem> {
+    caller.may(Scope::ConnectionsRead)?;
+    let cut = crate::collection::Cut { limit: query.limit, after: query.after, before: query.before };
+    let limit = cut.rows()?;
+    let account = past::account(&api, &caller, query.account.as_deref())?;
+    let wanted = |call: &CallView| {
+        account.as_ref().is_none_or(|a| *call.account == **a)
+            && query.connection.as_deref().is_none_or(|c| *call.connection_in == *c || *call.connection_out == *c)
+            && query.state.as_deref().is_none_or(|s| call.state == s)
+            && cut.after.as_deref().is_none_or(|a| *call.id < *a)
+            && cut.before.as_deref().is_none_or(|b| *call.id > *b)
+    };
+    let mut found: Vec<_> = status::calls(&api).await.iter().filter(|c| wanted(c)).map(Call::from).collect();
+    if cut.after.is_none() && cut.before.is_some() {
+        found.drain(..found.len().saturating_sub(limit));
+    }
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| has_more).map(|call| call.id.clone());
+    Ok(Json(json!({"data": found, "has_more": has_more, "next": next})))
+}
+
+/// One call in progress.
+#[utoipa::path(get, path = "/calls/{id}", tag = "calls", params(("id" = String, Path, description = "Id of the call")),
+    responses((status = 200, description = "The call", body = Call), openapi::Reading))]
+async fn get(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Call>, Problem> {
+    caller.may(Scope::ConnectionsRead)?;
+    Ok(Json(Call::from(&find(&api, &caller, &id).await?)))
+}
+
+/// Ends a call.
+#[utoipa::path(post, path = "/calls/{id}/hangup", tag = "calls", params(("id" = String, Path, description = "Id of the call")),
+    responses((status = 204, description = "It is being ended"), openapi::Writing))]
+async fn hangup(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    caller.may(Scope::CallsControl)?;
+    let call = find(&api, &caller, &id).await?.id;
+    let answers = api.shards.ask(Ask::Hangup { call }).await;
+    if answers.iter().any(|answer| matches!(answer, Answer::Done)) {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    if answers.is_empty() {
+        return Err(Problem::new(Code::ShardSilent, "no shard answered in time"));
+    }
+    Err(Problem::not_found("call in progress", &id))
+}
+
+async fn find(api: &Api, caller: &Caller, id: &str) -> Result<CallView, Problem> {
+    let mut calls = status::calls(api).await.into_iter();
+    let found = calls.find(|call| *call.id == *id && past::sees(caller, Some(&call.account)));
+    found.ok_or_else(|| Problem::not_found("call in progress", id))
+}
+
+pub(super) fn router() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(hangup))
+}

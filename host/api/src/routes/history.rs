@@ -1,0 +1,134 @@
+//! `/history`: calls that are over.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde_json::Value;
+use store::{HistoryQuery, HistoryRow, Page};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::collections::list_query;
+use super::past;
+use crate::body::Asked;
+use crate::edge::{Caller, Scope};
+use crate::problem::Problem;
+use crate::{Api, openapi};
+
+list_query! {
+    /// Which calls.
+    Calls {
+        /// Of this account: id or name.
+        account: String,
+        /// From or to this connection.
+        connection: String,
+        /// Whose caller contains this text.
+        from: String,
+        /// Whose dialled number or user contains this text.
+        to: String,
+        /// With this reason code.
+        reason: String,
+        /// `answered`, `busy`, `cancelled`, `failed`, `no_answer` or `refused`.
+        outcome: String,
+        /// Started not before.
+        since: String,
+        /// Started before.
+        until: String,
+    }
+}
+
+/// One call that is over.
+#[derive(Debug, ToSchema)]
+#[schema(as = HistoryEntry)]
+#[expect(dead_code, reason = "the schema of what the store writes")]
+struct Entry {
+    /// Identifier, `call_…`.
+    id: String,
+    /// Owner.
+    account: String,
+    /// When the INVITE came.
+    started_at: String,
+    /// When it first rang.
+    ringing_at: Option<String>,
+    /// When it was answered.
+    answered_at: Option<String>,
+    /// When it ended.
+    ended_at: String,
+    /// Who called.
+    from: String,
+    /// Display name of the caller.
+    from_display: String,
+    /// What was dialled.
+    dialled: String,
+    /// Connection that called.
+    connection_in: Option<String>,
+    /// Connection that was rung last or answered.
+    connection_out: Option<String>,
+    /// Result in one word.
+    #[schema(example = "answered")]
+    outcome: String,
+    /// Final SIP code sent to the caller.
+    sip_code: u16,
+    /// Reason code; see `/reasons`.
+    reason_code: Option<String>,
+    /// The reason in words.
+    reason_text: String,
+    /// Q.850 cause.
+    q850: Option<u16>,
+    /// `callee`, `caller`, `operator`, `restart` or `system`.
+    ended_by: String,
+    /// From the INVITE to the first ring, in milliseconds.
+    pdd_ms: Option<u64>,
+    /// From the first ring to the answer or the end, in milliseconds.
+    ring_ms: Option<u64>,
+    /// From the INVITE to the answer, in milliseconds.
+    setup_ms: Option<u64>,
+    /// From the answer to the end, in seconds.
+    talk_s: Option<f64>,
+    /// Configuration revision the decision was made under.
+    config_rev: u64,
+    /// How the caller was identified.
+    proof: String,
+    /// Connections considered, in order.
+    candidates: Vec<Value>,
+    /// The caller's leg, then the callees', with their media counters.
+    legs: Vec<Value>,
+}
+
+/// Calls that are over, newest first.
+#[utoipa::path(get, path = "/history", tag = "history", params(Calls),
+    responses((status = 200, description = "One page: data, has_more, next", body = Vec<Entry>), openapi::Reading))]
+async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(query): Asked<Calls>,
+) -> Result<Json<Page<HistoryRow>>, Problem> {
+    caller.may(Scope::HistoryRead)?;
+    let query = HistoryQuery {
+        page: past::page(query.limit, query.after, query.before)?,
+        account: past::account(&api, &caller, query.account.as_deref())?,
+        connection: query.connection,
+        from: query.from,
+        to: query.to,
+        reason: query.reason,
+        outcome: query.outcome,
+        since: past::time("since", query.since.as_deref())?,
+        until: past::time("until", query.until.as_deref())?,
+    };
+    Ok(Json(api.store.history(&query).await?))
+}
+
+/// One call that is over.
+#[utoipa::path(get, path = "/history/{id}", tag = "history", params(("id" = String, Path, description = "Id of the call")),
+    responses((status = 200, description = "The call", body = Entry), openapi::Reading))]
+async fn get(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Result<Json<HistoryRow>, Problem> {
+    caller.may(Scope::HistoryRead)?;
+    let found = api.store.history_get(&id).await?.filter(|row| past::sees(&caller, Some(&row.account)));
+    found.map(Json).ok_or_else(|| Problem::not_found("call", &id))
+}
+
+pub(super) fn router() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))
+}

@@ -1,0 +1,85 @@
+//! Every path, with its handler and its place in the OpenAPI document; one file per resource.
+
+mod accounts;
+mod audit;
+mod calls;
+mod collections;
+mod connections;
+mod domains;
+mod events;
+mod explain;
+mod health;
+mod history;
+mod keys;
+mod media_resources;
+mod numbers;
+mod page;
+mod past;
+mod reasons;
+mod refused;
+mod setup;
+mod system;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Api;
+use crate::openapi::Frame;
+use crate::problem::{Code, Problem};
+use crate::{edge, idempotency};
+
+/// Everything served over HTTP.
+pub(crate) fn router(api: Arc<Api>) -> Router {
+    let (routes, mut document) = documented().split_for_parts();
+    document.info.version = api.about.version.to_owned();
+    let document: Arc<str> = serde_json::to_string(&document).expect("the document is JSON").into();
+    routes
+        .merge(page::router())
+        .merge(reasons::document_router(document))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(nothing)
+        .layer(from_fn_with_state(Arc::clone(&api), idempotency::replay))
+        .layer(from_fn(edge::number))
+        .with_state(api)
+}
+
+/// The documented part.
+fn documented() -> OpenApiRouter<Arc<Api>> {
+    let v1 = OpenApiRouter::new()
+        .merge(accounts::router())
+        .merge(audit::router())
+        .merge(calls::router())
+        .merge(connections::router())
+        .merge(domains::router())
+        .merge(events::router())
+        .merge(explain::router())
+        .merge(history::router())
+        .merge(keys::router())
+        .merge(media_resources::router())
+        .merge(numbers::router())
+        .merge(reasons::router())
+        .merge(refused::router())
+        .merge(setup::router())
+        .merge(system::router());
+    OpenApiRouter::with_openapi(Frame::openapi())
+        .nest("/api/v1", v1)
+        .merge(media_resources::root_router())
+        .merge(health::router())
+}
+
+async fn nothing(uri: Uri) -> impl IntoResponse {
+    Problem::new(Code::NotFound, format!("there is nothing at {}", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> impl IntoResponse {
+    Problem::new(Code::MethodNotAllowed, format!("{} does not take {method}", uri.path()))
+}
+
+/// 200 with nothing in it but the word.
+const OK: (StatusCode, &str) = (StatusCode::OK, "ok\n");

@@ -1,0 +1,194 @@
+//! `/system`: what runs, where it listens, and limits of the whole installation.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use routing::config::Change;
+use serde::Serialize;
+use serde_json::Value;
+use store::{now, rfc3339};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::collections::Rehearsal;
+use crate::body::{Asked, Document, Expected};
+use crate::collection::commit;
+use crate::edge::{Caller, Scope};
+use crate::merge::{merge, without_nulls};
+use crate::problem::{Code, Problem};
+use crate::validate::limits;
+use crate::{Api, openapi};
+
+/// What runs.
+#[derive(Debug, Serialize, ToSchema)]
+struct SystemInfo {
+    /// Version of the program.
+    version: &'static str,
+    /// Name of this node.
+    node: String,
+    /// The data folder.
+    data: String,
+    /// Base of generated host names.
+    base_domain: String,
+    /// When it began to serve.
+    started_at: String,
+    /// Seconds since then.
+    uptime_s: u64,
+    /// Configuration revision in force.
+    config_rev: u64,
+    /// How many accounts, domains, connections and numbers there are.
+    rows: Rows,
+}
+
+/// How many rows there are.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RowCounts)]
+struct Rows {
+    /// Accounts.
+    accounts: usize,
+    /// Domains.
+    domains: usize,
+    /// Connections.
+    connections: usize,
+    /// Numbers.
+    numbers: usize,
+}
+
+/// Where it listens.
+#[derive(Debug, Serialize, ToSchema)]
+struct Addresses {
+    /// SIP listeners.
+    sip: Vec<Listener>,
+    /// Media ports.
+    media: MediaRange,
+    /// Address shown to peers outside.
+    public_ip: Option<String>,
+    /// HTTP addresses.
+    http: Vec<String>,
+    /// Registrar host of a fresh installation.
+    registrar: String,
+}
+
+/// One SIP listener.
+#[derive(Debug, Serialize, ToSchema)]
+struct Listener {
+    /// `udp`, `tcp`, `tls`.
+    transport: &'static str,
+    /// Address bound to.
+    ip: String,
+    /// Port bound to.
+    port: u16,
+}
+
+/// Where media flows.
+#[derive(Debug, Serialize, ToSchema)]
+struct MediaRange {
+    /// Address, if one was configured.
+    ip: Option<String>,
+    /// First port.
+    first_port: u16,
+    /// Last port.
+    last_port: u16,
+}
+
+/// What runs.
+#[utoipa::path(get, path = "/system/info", tag = "system",
+    responses((status = 200, description = "What runs", body = SystemInfo), openapi::Reading))]
+async fn info(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<SystemInfo>, Problem> {
+    caller.may(Scope::ConnectionsRead)?;
+    let about = &api.about;
+    let rows = api.rows();
+    Ok(Json(SystemInfo {
+        version: about.version,
+        node: about.node.clone(),
+        data: about.data.display().to_string(),
+        base_domain: about.base_domain.clone(),
+        started_at: rfc3339(about.started_at),
+        uptime_s: now().since(about.started_at).as_secs(),
+        config_rev: rows.revision,
+        rows: Rows {
+            accounts: rows.accounts.len(),
+            domains: rows.domains.len(),
+            connections: rows.connections.len(),
+            numbers: rows.numbers.len(),
+        },
+    }))
+}
+
+/// Where it listens.
+#[utoipa::path(get, path = "/system/addresses", tag = "system",
+    responses((status = 200, description = "Where it listens", body = Addresses), openapi::Reading))]
+async fn addresses(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Addresses>, Problem> {
+    caller.may(Scope::ConnectionsRead)?;
+    let about = &api.about;
+    let listener = |sip: &crate::SipAddress| Listener {
+        transport: sip.transport,
+        ip: sip.ip.to_string(),
+        port: sip.port,
+    };
+    Ok(Json(Addresses {
+        sip: about.sip.iter().map(listener).collect(),
+        media: MediaRange {
+            ip: about.media.map(|ip| ip.to_string()),
+            first_port: about.media_ports.0,
+            last_port: about.media_ports.1,
+        },
+        public_ip: about.public_ip.map(|ip| ip.to_string()),
+        http: about.http.clone(),
+        registrar: format!("sip.{}", about.base_domain),
+    }))
+}
+
+/// Limits of the whole installation.
+#[utoipa::path(get, path = "/system/limits", tag = "system",
+    responses((status = 200, description = "The limits", body = openapi::Limits), openapi::Reading))]
+async fn get_limits(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, Problem> {
+    caller.may(Scope::ConnectionsRead)?;
+    let rows = api.rows();
+    tagged(&serde_json::to_value(&*rows.limits.row).unwrap_or_default(), rows.limits.revision)
+}
+
+/// Changes limits of the whole installation by a merge patch: null is unlimited.
+#[utoipa::path(patch, path = "/system/limits", tag = "system", request_body = openapi::Limits,
+    params(Rehearsal, ("If-Match" = Option<String>, Header, description = "ETag they must still have")),
+    responses((status = 200, description = "The limits", body = openapi::Limits), openapi::Writing))]
+async fn patch_limits(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(query): Asked<Rehearsal>,
+    expected: Expected,
+    Document(body): Document,
+) -> Result<Response, Problem> {
+    caller.must_run_the_installation()?;
+    let turn = api.turn().await;
+    let (drafted, before) = {
+        let rows = api.rows();
+        expected.check(&format!("\"{}\"", rows.limits.revision))?;
+        let Ok(Value::Object(mut document)) = serde_json::to_value(&*rows.limits.row) else {
+            return Err(Problem::new(Code::Fault, "limits are no object"));
+        };
+        merge(&mut document, body);
+        without_nulls(&mut document);
+        (limits::draft(&document)?, rows.limits.revision)
+    };
+    let document = serde_json::to_value(&drafted).unwrap_or_default();
+    if query.dry_run {
+        return tagged(&document, before);
+    }
+    let revision = commit(&api, turn, &caller, vec![Change::Limits(Arc::new(drafted))]).await?;
+    tagged(&document, revision)
+}
+
+fn tagged(document: &Value, revision: u64) -> Result<Response, Problem> {
+    let tag = HeaderValue::from_str(&format!("\"{revision}\""));
+    let tag = tag.map_err(|error| Problem::new(Code::Fault, error.to_string()))?;
+    Ok(([(header::ETAG, tag)], Json(document)).into_response())
+}
+
+pub(super) fn router() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(info)).routes(routes!(addresses)).routes(routes!(get_limits, patch_limits))
+}

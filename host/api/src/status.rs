@@ -1,0 +1,194 @@
+//! What is known of connections and calls right now, as the API shows it.
+//!
+//! Shards tell their parts; a connection's status is the sum of them.
+
+use std::collections::HashMap;
+
+use engine::control::{Answer, Ask, CallView, StatusView};
+use routing::config::{Connection, ConnectionId};
+use serde::Serialize;
+use serde_json::json;
+use store::rfc3339;
+use utoipa::ToSchema;
+
+use crate::Api;
+use crate::collection::Shown;
+
+/// What is known of a connection right now.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct ConnectionStatus {
+    /// `up`, `down`, `degraded`, `unknown` (nothing to judge by yet) or `disabled`.
+    #[schema(example = "up")]
+    pub(crate) state: &'static str,
+    /// Since when.
+    pub(crate) since: Option<String>,
+    /// The peer's last final answer.
+    pub(crate) last_response: Option<PeerResponse>,
+    /// When we try next.
+    pub(crate) next_attempt_at: Option<String>,
+    /// Contacts registered.
+    pub(crate) registrations: Vec<Registration>,
+    /// Calls it takes part in.
+    pub(crate) active_calls: u32,
+    /// Limits that are set, and how much of them is used.
+    pub(crate) limits: LimitsUsed,
+}
+
+/// A peer's final answer.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct PeerResponse {
+    /// SIP code.
+    pub(crate) code: u16,
+    /// Reason phrase.
+    pub(crate) reason: String,
+    /// When.
+    pub(crate) at: String,
+}
+
+/// A registered contact.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Registration {
+    /// Contact URI.
+    pub(crate) contact: String,
+    /// Where it registered from.
+    pub(crate) source: String,
+    /// `udp`, `tcp`, …
+    pub(crate) transport: String,
+    /// What the device calls itself.
+    pub(crate) user_agent: String,
+    /// When it lapses.
+    pub(crate) expires_at: String,
+    /// Label of the credential used.
+    pub(crate) credential: String,
+}
+
+/// How much of the limits is used.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub(crate) struct LimitsUsed {
+    /// Calls at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) concurrent: Option<Used>,
+}
+
+/// How much of one limit is used.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Used {
+    /// In use.
+    pub(crate) used: u32,
+    /// Allowed.
+    pub(crate) max: u32,
+}
+
+/// A call in progress.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Call {
+    /// `call_…`.
+    pub(crate) id: String,
+    /// Owner.
+    pub(crate) account: String,
+    /// `trying`, `ringing`, `early`, `established`, `held` or `ending`.
+    #[schema(example = "established")]
+    pub(crate) state: &'static str,
+    /// When it began.
+    pub(crate) started_at: String,
+    /// When it was answered.
+    pub(crate) answered_at: Option<String>,
+    /// Who calls.
+    pub(crate) from: String,
+    /// What was dialled.
+    pub(crate) dialled: String,
+    /// Connection that calls.
+    pub(crate) connection_in: Option<String>,
+    /// Connection that rings or answered.
+    pub(crate) connection_out: Option<String>,
+}
+
+impl From<&CallView> for Call {
+    fn from(view: &CallView) -> Self {
+        let given = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
+        Self {
+            id: view.id.to_string(),
+            account: view.account.to_string(),
+            state: view.state,
+            started_at: rfc3339(view.started_at),
+            answered_at: view.answered_at.map(rfc3339),
+            from: view.from.to_string(),
+            dialled: view.dialled.to_string(),
+            connection_in: given(&view.connection_in),
+            connection_out: given(&view.connection_out),
+        }
+    }
+}
+
+impl ConnectionStatus {
+    fn of(row: &Connection, parts: &[StatusView]) -> Self {
+        let judged = parts.iter().min_by_key(|part| rank(part.state));
+        let active_calls = parts.iter().map(|part| part.active_calls).sum();
+        let last = parts.iter().filter_map(|part| part.last_response.as_ref()).max_by_key(|last| last.at);
+        let registrations = parts.iter().flat_map(|part| &part.registrations);
+        Self {
+            state: if row.enabled { judged.map_or("unknown", |part| part.state) } else { "disabled" },
+            since: judged.and_then(|part| part.since).map(rfc3339),
+            last_response: last.map(|l| PeerResponse { code: l.code, reason: l.reason.to_string(), at: rfc3339(l.at) }),
+            next_attempt_at: None,
+            registrations: registrations
+                .map(|r| Registration {
+                    contact: r.contact.to_string(),
+                    source: r.source.to_string(),
+                    transport: r.transport.to_string(),
+                    user_agent: r.user_agent.to_string(),
+                    expires_at: rfc3339(r.expires_at),
+                    credential: r.credential.to_string(),
+                })
+                .collect(),
+            active_calls,
+            limits: LimitsUsed { concurrent: row.limits.concurrent.map(|max| Used { used: active_calls, max }) },
+        }
+    }
+}
+
+/// The best word that any shard has for a connection.
+fn rank(state: &str) -> u8 {
+    match state {
+        "up" => 0,
+        "degraded" => 1,
+        "down" => 2,
+        _ => 3,
+    }
+}
+
+/// Status of these connections, in their order.
+pub(crate) async fn of(api: &Api, rows: &[&Connection]) -> Vec<ConnectionStatus> {
+    let connections = rows.iter().map(|row| row.id.clone()).collect();
+    let mut parts: HashMap<ConnectionId, Vec<StatusView>> = HashMap::new();
+    for answer in api.shards.ask(Ask::Status { connections }).await {
+        let Answer::Status(views) = answer else { continue };
+        for view in views {
+            parts.entry(view.connection.clone()).or_default().push(view);
+        }
+    }
+    rows.iter().map(|row| ConnectionStatus::of(row, parts.get(&row.id).map_or(&[][..], Vec::as_slice))).collect()
+}
+
+/// Puts `status` into documents of connections.
+pub(crate) async fn add(api: &Api, shown: &mut [Shown<Connection>]) {
+    if shown.is_empty() {
+        return;
+    }
+    let rows: Vec<_> = shown.iter().map(|s| &*s.row).collect();
+    let found = of(api, &rows).await;
+    for (shown, status) in shown.iter_mut().zip(found) {
+        shown.document.insert("status".to_owned(), json!(status));
+    }
+}
+
+/// Calls in progress in every shard, newest first.
+pub(crate) async fn calls(api: &Api) -> Vec<CallView> {
+    let answers = api.shards.ask(Ask::Calls).await;
+    let mut calls: Vec<_> = answers
+        .into_iter()
+        .flat_map(|answer| if let Answer::Calls(calls) = answer { calls } else { Vec::new() })
+        .collect();
+    calls.sort_by(|a, b| b.id.cmp(&a.id));
+    calls
+}

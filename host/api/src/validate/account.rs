@@ -1,0 +1,168 @@
+//! An account from its document.
+
+use routing::config::{Account, AccountId};
+use serde_json::{Map, Value, json};
+use store::new_id;
+
+use super::limits::{LIMITS, is_country};
+use super::{Desk, Drafted, name, needed, normalise_sources, sources, typed, verdict};
+use crate::problem::{Code, FieldError, Problem};
+use crate::rows::Rows;
+use crate::shape::{self, Field, Shape};
+
+/// Every field of an account.
+pub(crate) const FIELDS: &[Field] = &[
+    Field::read_only("id", ID, "identifier, acc_…"),
+    Field::open("name", Shape::Text(1, 63), "unique name, a DNS label"),
+    Field::open("country", Shape::Text(2, 2), "ISO 3166 code; decides national number formats and the country rule"),
+    Field::open("timezone", Shape::Text(1, 64), "IANA time zone"),
+    Field::open("language", Shape::Text(2, 35), "BCP 47 language"),
+    Field::open(
+        "allowed_sources",
+        Shape::List(&Shape::Network, 1_000),
+        "networks whose calls to the account's users and numbers need no registration",
+    ),
+    Field::open("limits", Shape::Object(LIMITS), "limits over all its connections"),
+    Field::open("quota", Shape::Object(QUOTA), "how much it may configure"),
+    Field::open("transcoding", Shape::Boolean, "whether its media may be transcoded [true]"),
+    Field::open("emergency", Shape::Object(EMERGENCY), "emergency numbers and the way out for them"),
+    Field::open("retention", Shape::Object(RETENTION), "how long records are kept"),
+    Field::read_only("warnings", Shape::List(&Shape::Text(0, 1_000), 100), "what is allowed but deserves a look"),
+];
+
+const ID: Shape = Shape::Text(1, 253);
+
+const QUOTA: &[Field] = &[
+    Field::open("connections", Shape::Integer(0, 100_000_000), "connections at most"),
+    Field::open("numbers", Shape::Integer(0, 100_000_000), "numbers at most"),
+];
+
+const EMERGENCY: &[Field] = &[
+    Field::open("numbers", Shape::List(&Shape::Text(2, 8), 50), "emergency numbers [112, 911 and the country's]"),
+    Field::open("connection", ID, "the connection such calls leave by"),
+    Field::open("caller_id", Shape::Text(1, 128), "the caller id they carry"),
+];
+
+const RETENTION: &[Field] = &[
+    Field::open("history_days", Shape::Integer(1, 36_500), "call history [365]"),
+    Field::open("refused_days", Shape::Integer(1, 36_500), "refusals [30]"),
+    Field::open("trace_hours", Shape::Integer(1, 8_760), "message traces [24]"),
+];
+
+/// An account as the document says, checked against everything in force.
+pub(crate) fn draft(
+    desk: &mut Desk<'_>,
+    mut document: Map<String, Value>,
+    existing: Option<&Account>,
+) -> Result<Drafted<Account>, Problem> {
+    let mut errors = Vec::new();
+    shape::check(&document, FIELDS, u8::MAX, "", &mut errors);
+    needed(&document, &["name"], &mut errors);
+    verdict(errors)?;
+    normalise_sources(&mut document);
+    let id = existing.map_or_else(|| AccountId::from(new_id("acc").as_str()), |a| a.id.clone());
+    document.insert("id".to_owned(), json!(id));
+    let mut row: Account = typed(document)?;
+    let mut errors = Vec::new();
+    names(desk, &mut row, &mut errors);
+    emergency(desk, &mut row, existing, &mut errors);
+    super::limits::check(&mut row.limits, "/limits", &mut errors);
+    if sources::too_wide(&row.allowed_sources) {
+        let message = "together larger than a /8 of IPv4 or a /16 of IPv6, and the address alone is the proof";
+        errors.push(
+            FieldError::new(Code::SourceAllowAll, "/allowed_sources", message).hint("List the networks you mean."),
+        );
+    }
+    let raised = existing.is_some_and(|a| a.quota != row.quota || a.limits != row.limits);
+    if raised && !desk.caller.is_instance_admin() {
+        let field = if existing.is_some_and(|a| a.quota != row.quota) { "/quota" } else { "/limits" };
+        let message = "only a key of scope admin that belongs to no account may change this";
+        errors.push(FieldError::new(Code::ScopeMissing, field, message));
+    }
+    verdict(errors)?;
+    let mut warnings = Vec::new();
+    if row.country.is_none() {
+        warnings.push(
+            "without a country, national numbers are not understood and no country rule protects calls that leave"
+                .to_owned(),
+        );
+    }
+    desk.pending.account_names.insert(row.name.clone());
+    Ok(Drafted { row, warnings })
+}
+
+fn names(desk: &Desk<'_>, row: &mut Account, errors: &mut Vec<FieldError>) {
+    if !name::is_label(&row.name) {
+        let message = format!("{} is no DNS label: lower-case letters, digits and hyphens", row.name);
+        errors.push(FieldError::new(Code::InvalidValue, "/name", message).hint(name::slug(&row.name)));
+    }
+    let held = desk.rows.account(&row.name).is_some_and(|a| a.id != row.id);
+    if held || desk.pending.account_names.contains(&row.name) {
+        errors.push(FieldError::new(Code::AccountNameTaken, "/name", format!("the name {} is taken", row.name)));
+    }
+    if let Some(country) = &mut row.country {
+        country.make_ascii_uppercase();
+        if !is_country(country) {
+            errors.push(FieldError::new(Code::InvalidValue, "/country", "a country code of two letters"));
+        }
+    }
+}
+
+fn emergency(desk: &Desk<'_>, row: &mut Account, existing: Option<&Account>, errors: &mut Vec<FieldError>) {
+    // The list follows the country until somebody writes one of their own.
+    let before = existing.map_or_else(|| emergency_numbers(None), |a| emergency_numbers(a.country.as_deref()));
+    if row.emergency.numbers == before {
+        row.emergency.numbers = emergency_numbers(row.country.as_deref());
+    }
+    for (index, number) in row.emergency.numbers.iter().enumerate() {
+        if !number.bytes().all(|b| b.is_ascii_digit()) {
+            let pointer = format!("/emergency/numbers/{index}");
+            errors.push(FieldError::new(Code::InvalidNumber, pointer, "digits only"));
+        }
+    }
+    if let Some(id) = &row.emergency.connection {
+        desk.connection(id.as_str(), &row.id, "/emergency/connection", errors);
+    }
+}
+
+/// 112, 911 and what else is dialled for help in a country.
+pub(crate) fn emergency_numbers(country: Option<&str>) -> Vec<String> {
+    let own: &[&str] = match country.map(str::to_ascii_uppercase).as_deref() {
+        Some("AT") => &["122", "133", "144"],
+        Some("AU") => &["000"],
+        Some("BR") => &["190", "192", "193"],
+        Some("CH" | "LI") => &["117", "118", "144"],
+        Some("CN") => &["110", "119", "120"],
+        Some("DE") => &["110"],
+        Some("FR") => &["15", "17", "18"],
+        Some("GB" | "IE" | "HK" | "SG" | "MY" | "KE") => &["999"],
+        Some("IL") => &["100", "101", "102"],
+        Some("IN") => &["100", "101", "102"],
+        Some("IT") => &["113", "115", "118"],
+        Some("JP") => &["110", "119"],
+        Some("KR") => &["119"],
+        Some("NO") => &["110", "113"],
+        Some("NZ") => &["111"],
+        Some("PL") => &["997", "998", "999"],
+        Some("ZA") => &["10111", "10177"],
+        _ => &[],
+    };
+    ["112", "911"].iter().chain(own).map(|n| (*n).to_owned()).collect()
+}
+
+/// The account as it is shown and patched.
+pub(crate) fn document(row: &Account) -> Map<String, Value> {
+    match serde_json::to_value(row) {
+        Ok(Value::Object(map)) => map,
+        _ => Map::new(),
+    }
+}
+
+/// What belongs to an account.
+pub(crate) fn referrers(rows: &Rows, row: &Account) -> Vec<String> {
+    let domains = rows.domains.all().filter(|k| k.row.account == row.id).map(|k| format!("domain {}", k.row.id));
+    let connections =
+        rows.connections.all().filter(|k| k.row.account == row.id).map(|k| format!("connection {}", k.row.id));
+    let numbers = rows.numbers.all().filter(|k| k.row.account == row.id).map(|k| format!("number {}", k.row.id));
+    connections.chain(numbers).chain(domains).take(10).collect()
+}

@@ -1,0 +1,81 @@
+//! Passwords of a connection: kept as HA1 (RFC 7616 §3.4.2), and in clear only where we must send them ourselves.
+
+use routing::config::{Connection, Credential, Domain, Kind, OutwardSecret};
+use sip_msg::digest::{Algorithm, ha1};
+
+use crate::problem::{Code, Problem};
+use crate::validate::{Desk, Secret};
+
+/// Gives `row` its credentials: new ones, those it had, or none.
+pub(super) fn settle(
+    desk: &Desk<'_>,
+    row: &mut Connection,
+    domain: Option<&Domain>,
+    secret: &Secret,
+    existing: Option<&Connection>,
+) -> Result<(), Problem> {
+    let realm = match row.kind {
+        Kind::Device | Kind::Virtual => domain.map(|d| d.realm.as_str()),
+        // A trunk is challenged in its account's first registrar domain, else in the installation's.
+        Kind::RegisterIn | Kind::RegisterOut | Kind::Trunk => {
+            let home = || desk.rows.domain(&format!("sip.{}", desk.base_domain));
+            desk.rows.first_registrar(&row.account).or_else(home).map(|d| d.realm.as_str())
+        }
+    };
+    let user = row.auth_user.clone().or_else(|| row.user.clone());
+    let kept = existing.map_or(&[][..], |c| &c.credentials).first();
+    match (secret, kept) {
+        (Secret::Clear, _) | (Secret::Keep, None) => Ok(()),
+        (Secret::Set(password), _) => {
+            let Some(user) = user else {
+                return Err(Problem::at(Code::FieldMissing, "/user", "a password needs a user"));
+            };
+            put(row, &user, realm.unwrap_or(desk.base_domain), password);
+            Ok(())
+        }
+        (Secret::Keep, Some(credential)) => {
+            let outward = existing.and_then(|c| c.outward.as_ref());
+            match user {
+                None => Ok(()),
+                Some(user) if credential.user == user && Some(credential.realm.as_str()) == realm => {
+                    row.credentials = vec![credential.clone()];
+                    row.outward = outward.cloned();
+                    Ok(())
+                }
+                Some(user) => {
+                    let Some(outward) = outward else { return Err(needed(row, existing, credential, &user)) };
+                    put(row, &user, realm.unwrap_or(desk.base_domain), &outward.password.clone());
+                    Ok(())
+                }
+            }
+        }
+    }
+}
+
+fn put(row: &mut Connection, user: &str, realm: &str, password: &str) {
+    let digest = |algorithm| {
+        let hex = ha1(algorithm, user.as_bytes(), realm.as_bytes(), password.as_bytes());
+        String::from_utf8_lossy(hex.as_ref()).into_owned()
+    };
+    row.credentials = vec![Credential {
+        label: String::new(),
+        user: user.to_owned(),
+        realm: realm.to_owned(),
+        ha1_md5: digest(Algorithm::Md5),
+        ha1_sha256: digest(Algorithm::Sha256),
+    }];
+    if matches!(row.kind, Kind::Trunk | Kind::RegisterOut) {
+        row.outward = Some(OutwardSecret { user: user.to_owned(), password: password.to_owned() });
+    }
+}
+
+/// The stored hash binds user and realm: when either changes, only the password itself helps.
+fn needed(row: &Connection, existing: Option<&Connection>, credential: &Credential, user: &str) -> Problem {
+    let field = match existing {
+        _ if credential.user == user => "domain",
+        Some(before) if before.auth_user != row.auth_user => "auth_user",
+        _ => "user",
+    };
+    let message = format!("a change of {field} needs the password again, which is stored as a hash over user and realm");
+    Problem::at(Code::PasswordNeeded, format!("/{field}"), message).hint("Send password along with the change.")
+}

@@ -1,0 +1,140 @@
+//! A domain from its document: a host that is free, a realm that never changes.
+
+use routing::config::{AccountId, Domain, DomainId, DomainRole};
+use serde_json::{Map, Value, json};
+use store::new_id;
+
+use super::{Desk, Drafted, name, needed, typed, verdict};
+use crate::problem::{Code, FieldError, Problem};
+use crate::shape::{self, Field, Shape};
+
+/// Every field of a domain.
+pub(crate) const FIELDS: &[Field] = &[
+    Field::read_only("id", HOST, "identifier, dom_…"),
+    Field::open("host", HOST, "host name, unique in the installation [{application}.{account}.BASE]"),
+    Field::fixed("account", HOST, "owner: an id or a name"),
+    Field::open("role", Shape::Choice(&["registrar", "trunk", "shared"]), "what it is for [registrar]"),
+    Field::open("application", Shape::Text(1, 63), "names the generated host when host is left out"),
+    Field::fixed("realm", Shape::Text(1, 253), "digest realm; fixed, so that a new host keeps passwords [host]"),
+    Field::open(
+        "digest",
+        Shape::Choice(&["md5", "sha256", "md5,sha256", "sha256,md5"]),
+        "algorithms in the order they are offered [md5,sha256]",
+    ),
+    Field::open("aliases", Shape::List(&HOST, 100), "further hosts that mean the same domain"),
+    Field::open("default_flow", HOST, "call flow for calls that match nothing else"),
+    Field::open("voice_url", Shape::Text(1, 2_000), "address asked what to do with a call"),
+    Field::read_only("warnings", Shape::List(&Shape::Text(0, 1_000), 100), "what is allowed but deserves a look"),
+];
+
+const HOST: Shape = Shape::Text(1, 253);
+
+/// A domain as the document says, checked against everything in force.
+pub(crate) fn draft(
+    desk: &mut Desk<'_>,
+    mut document: Map<String, Value>,
+    existing: Option<&Domain>,
+) -> Result<Drafted<Domain>, Problem> {
+    if let Some(Value::Array(words)) = document.get("digest")
+        && let Some(words) = words.iter().map(Value::as_str).collect::<Option<Vec<_>>>()
+    {
+        let joined = words.join(",");
+        document.insert("digest".to_owned(), json!(joined));
+    }
+    let mut errors = Vec::new();
+    shape::check(&document, FIELDS, u8::MAX, "", &mut errors);
+    for name in ["default_flow", "voice_url"] {
+        if document.contains_key(name) {
+            errors.push(super::no_flows(format!("/{name}")));
+        }
+    }
+    if document.get("application").is_none() {
+        needed(&document, &["host"], &mut errors);
+    }
+    verdict(errors)?;
+    let account = desk.owner(&document)?;
+    if existing.is_some_and(|d| d.account != account.id) {
+        return Err(Problem::at(Code::ReadOnly, "/account", "a domain stays with its account"));
+    }
+    if let Some(application) = document.get("application").and_then(Value::as_str)
+        && !document.contains_key("host")
+    {
+        let host = format!("{application}.{}.{}", account.name, desk.base_domain);
+        document.insert("host".to_owned(), json!(host));
+    }
+    if let Some(digest) = document.get("digest").and_then(Value::as_str) {
+        let words: Vec<_> = digest.split(',').collect();
+        document.insert("digest".to_owned(), json!(words));
+    }
+    let id = existing.map_or_else(|| DomainId::from(new_id("dom").as_str()), |d| d.id.clone());
+    document.insert("id".to_owned(), json!(id));
+    document.insert("account".to_owned(), json!(account.id));
+    if !document.contains_key("realm") {
+        let realm = document.get("host").and_then(Value::as_str).map(str::to_ascii_lowercase);
+        document.insert("realm".to_owned(), json!(existing.map(|d| d.realm.clone()).or(realm)));
+    }
+    let mut row: Domain = typed(document)?;
+    if existing.is_some_and(|d| d.realm != row.realm) {
+        return Err(Problem::at(Code::ReadOnly, "/realm", "the realm is fixed at creation, because passwords depend on it"));
+    }
+    let mut errors = Vec::new();
+    hosts(desk, &mut row, &mut errors);
+    if row.role == DomainRole::Trunk && desk.rows.has_users(&row.id) {
+        let message = "users live in this domain, so it stays a place to register";
+        errors.push(FieldError::new(Code::InvalidValue, "/role", message));
+    }
+    verdict(errors)?;
+    desk.pending.hosts.insert(row.host.clone());
+    desk.pending.hosts.extend(row.aliases.iter().cloned());
+    Ok(Drafted { row, warnings: Vec::new() })
+}
+
+fn hosts(desk: &Desk<'_>, row: &mut Domain, errors: &mut Vec<FieldError>) {
+    let id = row.id.clone();
+    let names = core::iter::once(("/host".to_owned(), &mut row.host))
+        .chain(row.aliases.iter_mut().enumerate().map(|(i, alias)| (format!("/aliases/{i}"), alias)));
+    for (pointer, text) in names {
+        let Some(host) = name::host(text) else {
+            errors.push(FieldError::new(Code::InvalidValue, pointer, format!("{text} is no host name")));
+            continue;
+        };
+        let held = desk.rows.domain(&host).is_some_and(|d| d.id != id) || desk.pending.hosts.contains(&host);
+        if held {
+            errors.push(FieldError::new(Code::HostTaken, pointer, format!("{host} belongs to another domain")));
+        } else if host.strip_suffix(desk.base_domain).is_some_and(|h| h.ends_with(".trunk.")) {
+            let message = format!("hosts under trunk.{} belong to trunks", desk.base_domain);
+            errors.push(FieldError::new(Code::InvalidValue, pointer, message));
+        }
+        *text = host;
+    }
+}
+
+/// The domain as it is shown and patched.
+pub(crate) fn document(row: &Domain) -> Map<String, Value> {
+    let Ok(Value::Object(mut map)) = serde_json::to_value(row) else { return Map::new() };
+    if let Some(Value::Array(words)) = map.get("digest") {
+        let words: Vec<_> = words.iter().filter_map(Value::as_str).collect();
+        let joined = words.join(",");
+        map.insert("digest".to_owned(), json!(joined));
+    }
+    map
+}
+
+/// What refers to a domain.
+pub(crate) fn referrers(rows: &crate::rows::Rows, row: &Domain) -> Vec<String> {
+    let lives = |c: &routing::config::Connection| c.domain.as_ref() == Some(&row.id);
+    let mut found: Vec<_> =
+        rows.connections.all().filter(|k| lives(&k.row)).map(|k| format!("connection {}", k.row.id)).take(10).collect();
+    if found.is_empty() && only_registrar(rows, &row.account, &row.id) {
+        found.extend(rows.connections.all().find(|k| k.row.account == row.account).map(|k| {
+            format!("connection {}: its password was made for the realm of this domain", k.row.id)
+        }));
+    }
+    found
+}
+
+/// Whether the domain is the account's last, while credentials of trunks depend on it.
+fn only_registrar(rows: &crate::rows::Rows, account: &AccountId, id: &DomainId) -> bool {
+    rows.first_registrar(account).is_some_and(|d| d.id == *id)
+        && rows.connections.all().any(|k| k.row.account == *account && !k.row.credentials.is_empty())
+}

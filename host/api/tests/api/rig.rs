@@ -1,0 +1,190 @@
+//! The rig: a router, a store, and shards that remember what they were told.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use api::{About, Api, Part, Readiness, Shards, SipAddress};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response, StatusCode};
+use engine::control::{Answer, Ask, CallView, Event, ExplainView, DecisionView, Figures, StatusView};
+use futures_util::future::{BoxFuture, FutureExt};
+use routing::config::Delta;
+use serde_json::Value;
+use store::{Actor, NewKey, Store, new_id, now};
+use tokio::sync::broadcast;
+use tower::ServiceExt;
+
+pub(crate) struct Rig {
+    pub(crate) router: Router,
+    pub(crate) store: Store,
+    pub(crate) shards: Arc<Rote>,
+    /// A key of scope admin.
+    pub(crate) key: String,
+    folder: PathBuf,
+}
+
+/// Shards that answer by rote.
+pub(crate) struct Rote {
+    pub(crate) applied: Mutex<Vec<Arc<Delta>>>,
+    pub(crate) calls: Mutex<Vec<CallView>>,
+    pub(crate) hung_up: Mutex<Vec<String>>,
+    pub(crate) events: broadcast::Sender<Arc<Event>>,
+    pub(crate) draining: AtomicBool,
+}
+
+impl Shards for Rote {
+    fn ask(&self, ask: Ask) -> BoxFuture<'static, Vec<Answer>> {
+        let answer = match ask {
+            Ask::Calls => Answer::Calls(self.calls.lock().unwrap().clone()),
+            Ask::Hangup { call } => {
+                self.hung_up.lock().unwrap().push(call.to_string());
+                Answer::Done
+            }
+            Ask::Status { connections } => Answer::Status(
+                connections
+                    .into_iter()
+                    .map(|connection| StatusView {
+                        connection,
+                        state: "unknown",
+                        since: None,
+                        last_response: None,
+                        registrations: Vec::new(),
+                        active_calls: 3,
+                    })
+                    .collect(),
+            ),
+            Ask::Explain(query) => Answer::Explained(ExplainView {
+                decision: DecisionView {
+                    action: "refuse",
+                    config_rev: 1,
+                    proof: "digest",
+                    caller: query.connection,
+                    called: query.to.into(),
+                    targets: Vec::new(),
+                    sip_code: Some(404),
+                    reason_code: Some("R-04"),
+                    text: "no way out for this number".into(),
+                },
+                candidates: Vec::new(),
+            }),
+            Ask::Figures => Answer::Figures(Box::new(Figures {
+                calls_active: 2,
+                calls: vec![("answered", 7)],
+                messages_in: vec![("INVITE", 9), ("2xx", 4)],
+                ..Figures::default()
+            })),
+            Ask::Drain | Ask::EndAll => Answer::Done,
+        };
+        async move { vec![answer] }.boxed()
+    }
+
+    fn apply(&self, delta: Arc<Delta>) -> BoxFuture<'static, ()> {
+        self.applied.lock().unwrap().push(delta);
+        async {}.boxed()
+    }
+
+    fn events(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.events.subscribe()
+    }
+
+    fn readiness(&self) -> Readiness {
+        let part = Part { name: "sip udp 127.0.0.1:5060".to_owned(), ok: true, detail: "bound".to_owned() };
+        Readiness { parts: vec![part], draining: self.draining.load(Ordering::Relaxed) }
+    }
+}
+
+impl Rig {
+    pub(crate) async fn new() -> Self {
+        let folder = std::env::temp_dir().join(new_id("api_test"));
+        let store = Store::open(&folder).await.unwrap();
+        let shards = Arc::new(Rote {
+            applied: Mutex::default(),
+            calls: Mutex::default(),
+            hung_up: Mutex::default(),
+            events: broadcast::channel(64).0,
+            draining: AtomicBool::new(false),
+        });
+        let about = About {
+            version: "0.1.0",
+            node: "node-1".to_owned(),
+            data: folder.clone(),
+            base_domain: "localhost".to_owned(),
+            sip: vec![SipAddress { transport: "udp", ip: [127, 0, 0, 1].into(), port: 5060 }],
+            media_ports: (20_000, 29_999),
+            media: None,
+            public_ip: None,
+            http: vec!["http://127.0.0.1:8080".to_owned()],
+            started_at: now(),
+        };
+        let loaded = store.load().await.unwrap();
+        let api = Api::new(store.clone(), loaded, Arc::<Rote>::clone(&shards), about);
+        let mut rig = Self { router: api::router(api), store, shards, key: String::new(), folder };
+        rig.key = rig.key_with(None, &["admin"]).await;
+        rig
+    }
+
+    /// A key with these scopes, of this account.
+    pub(crate) async fn key_with(&self, account: Option<&str>, scopes: &[&str]) -> String {
+        let new = NewKey {
+            name: "test".to_owned(),
+            account: account.map(Into::into),
+            scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),
+            expires_at: None,
+        };
+        self.store.create_key(&Actor::system(), new).await.unwrap().1
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Sends as admin; status and body.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+        let key = self.key.clone();
+        self.ask_as(&key, method, path, body).await
+    }
+
+    pub(crate) async fn ask_as(&self, key: &str, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"))
+            .header("authorization", format!("Bearer {key}"))
+            .header("content-type", "application/json")
+            .body(body)
+            .unwrap();
+        read(self.send(request).await).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.ask("GET", path, Value::Null).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {body}");
+        body
+    }
+
+    /// Creates as admin; the resource.
+    pub(crate) async fn create(&self, path: &str, body: Value) -> Value {
+        let (status, reply) = self.ask("POST", path, body).await;
+        assert_eq!(status, StatusCode::CREATED, "{reply}");
+        reply
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+pub(crate) async fn read(response: Response<Body>) -> (StatusCode, Value) {
+    let status = response.status();
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+/// The id in a reply.
+pub(crate) fn id(of: &Value) -> String {
+    of["id"].as_str().unwrap().to_owned()
+}
