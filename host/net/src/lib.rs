@@ -3,3 +3,5 @@
 pub mod call_test;
 pub mod clock;
 pub mod media_loop;
+pub mod shard_loop;
+mod wake;

@@ -6,7 +6,6 @@
 
 mod epoll;
 mod socket;
-mod wake;
 
 use std::io;
 use std::sync::Arc;
@@ -17,8 +16,8 @@ use media::{Command, Event, Plane};
 use timestamp::Timestamp;
 
 use self::epoll::EpollLoop;
-use self::wake::Wake;
 use crate::clock::Clock;
+use crate::wake::Wake;
 
 /// What a worker is started with.
 #[derive(Clone, Debug)]

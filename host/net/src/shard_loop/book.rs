@@ -1,0 +1,77 @@
+//! Our addresses as peers see them: the public one outside the local networks, else what the route says.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use ipnet::IpNet;
+use sip_stack::transport::AddressBook;
+
+use super::ShardSetup;
+
+/// Asks the routing table once per peer.
+pub(super) struct RouteBook {
+    public: Option<IpAddr>,
+    local: Vec<IpNet>,
+    media: Option<IpAddr>,
+    routes: HashMap<IpAddr, IpAddr>,
+}
+
+impl RouteBook {
+    pub(super) fn new(setup: &ShardSetup) -> Self {
+        Self {
+            public: setup.public_ip,
+            local: setup.local_nets.clone(),
+            media: setup.media,
+            routes: HashMap::new(),
+        }
+    }
+
+    fn public_for(&self, remote: IpAddr) -> Option<IpAddr> {
+        let public = self.public.filter(|public| public.is_ipv4() == remote.is_ipv4())?;
+        let inside = remote.is_loopback() || self.local.iter().any(|net| net.contains(&remote));
+        (!inside).then_some(public)
+    }
+
+    fn route_to(&mut self, remote: IpAddr) -> IpAddr {
+        if let Some(&known) = self.routes.get(&remote) {
+            return known;
+        }
+        let found = route_source(remote).unwrap_or(remote);
+        if self.routes.len() >= REMEMBERED {
+            self.routes.clear();
+        }
+        self.routes.insert(remote, found);
+        found
+    }
+}
+
+impl AddressBook for RouteBook {
+    fn shown_to(&mut self, remote: IpAddr) -> IpAddr {
+        self.public_for(remote).unwrap_or_else(|| self.route_to(remote))
+    }
+
+    fn media_for(&mut self, remote: IpAddr) -> (IpAddr, IpAddr) {
+        let chosen = self.media.filter(|media| media.is_ipv4() == remote.is_ipv4());
+        let shown = self.public_for(remote).or(chosen).unwrap_or_else(|| self.route_to(remote));
+        (chosen.unwrap_or_else(|| unspecified(remote)), shown)
+    }
+}
+
+/// The addresses of our interfaces, and the public one.
+pub(super) fn own_addresses(public: Option<IpAddr>) -> Vec<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    interfaces.into_iter().map(|interface| interface.ip()).chain(public).collect()
+}
+
+/// The address that a packet to `remote` would carry: connecting a datagram socket sends nothing.
+fn route_source(remote: IpAddr) -> Option<IpAddr> {
+    let socket = UdpSocket::bind(SocketAddr::new(unspecified(remote), 0)).ok()?;
+    socket.connect(SocketAddr::new(remote, 5060)).ok()?;
+    socket.local_addr().ok().map(|address| address.ip())
+}
+
+fn unspecified(like: IpAddr) -> IpAddr {
+    if like.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) }
+}
+
+const REMEMBERED: usize = 100_000;

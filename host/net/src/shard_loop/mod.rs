@@ -1,0 +1,210 @@
+//! The threads that drive shards: sockets in, [`engine::Shard`] in the middle, sockets and queues out.
+//!
+//! One OS thread a shard, each with UDP sockets of its own; streams live with the first one. The office reaches a
+//! shard through a bounded queue of plain values. A shard thread never waits for anything but its sockets.
+
+mod book;
+mod listen;
+mod mail;
+mod resolve;
+mod run;
+mod streams;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+use engine::control::{Answer, Ask, Event};
+use engine::{BindingRow, Bounds, Persist};
+use ipnet::IpNet;
+use routing::config::Delta;
+use sip_stack::transport::{Listener, Listeners, Protocol};
+
+use crate::clock::Clock;
+use crate::media_loop::{MediaConfig, MediaWorker};
+
+pub use listen::ListenFault;
+use mail::{Mail, MailBox, Post};
+use run::ShardThread;
+
+/// A SIP socket to bind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenerSpec {
+    /// UDP or TCP.
+    pub protocol: Protocol,
+    /// Where; port 0 takes any free one.
+    pub address: SocketAddr,
+}
+
+/// Takes what shards want kept or told; called on shard threads, must not wait.
+pub trait Office: Send + Sync {
+    /// Something for the disk.
+    fn persist(&self, persist: Persist);
+
+    /// Something happened.
+    fn announce(&self, event: Event);
+}
+
+/// What the shards are started with.
+#[expect(missing_debug_implementations, reason = "holds a secret and a trait object")]
+pub struct ShardSetup {
+    /// The clock of the process.
+    pub clock: Clock,
+    /// SIP sockets.
+    pub listeners: Vec<ListenerSpec>,
+    /// How many shards.
+    pub shards: u8,
+    /// Media workers of each shard.
+    pub media_workers: usize,
+    /// Secret of the installation, kept across restarts.
+    pub secret: [u8; 16],
+    /// Base domain of generated hosts.
+    pub base_domain: String,
+    /// Address shown outside the local networks.
+    pub public_ip: Option<IpAddr>,
+    /// Networks that see our own addresses.
+    pub local_nets: Vec<IpNet>,
+    /// Address for media; the route decides when absent.
+    pub media: Option<IpAddr>,
+    /// First and last media port.
+    pub media_ports: (u16, u16),
+    /// The configuration at start.
+    pub rows: Arc<Delta>,
+    /// Bindings that a former process left.
+    pub bindings: Vec<BindingRow>,
+    /// Where records and events go.
+    pub office: Arc<dyn Office>,
+}
+
+/// Running shards.
+#[derive(Debug)]
+pub struct ShardLoop {
+    handles: Vec<ShardHandle>,
+    threads: Vec<JoinHandle<()>>,
+    media: Vec<MediaWorker>,
+    bound: Vec<ListenerSpec>,
+}
+
+/// Reaches one shard.
+#[derive(Clone, Debug)]
+pub struct ShardHandle {
+    post: Post,
+}
+
+impl ShardHandle {
+    /// Asks; `reply` is called on the shard's thread, and not at all if the shard has stopped.
+    pub fn ask(&self, ask: Ask, reply: impl FnOnce(Answer) + Send + 'static) {
+        self.post.send(Mail::Ask(ask, Box::new(reply)));
+    }
+
+    /// Puts a change of configuration in force; `done` is called once it is.
+    pub fn apply(&self, delta: Arc<Delta>, done: impl FnOnce() + Send + 'static) {
+        self.post.send(Mail::Apply(delta, Box::new(move |_| done())));
+    }
+}
+
+impl ShardLoop {
+    /// Binds every socket and starts the threads; ready when this returns.
+    pub fn start(setup: ShardSetup) -> Result<Self, ListenFault> {
+        let shards = setup.shards.max(1);
+        let sockets = listen::bind_all(&setup.listeners, shards)?;
+        let bound: Vec<ListenerSpec> = sockets.bound.clone();
+        let table = Listeners(
+            bound.iter().map(|spec| Listener { protocol: spec.protocol, bound: spec.address }).collect(),
+        );
+        let boxes: Vec<MailBox> =
+            (0..shards).map(|_| MailBox::new()).collect::<Result<_, _>>().map_err(ListenFault::Os)?;
+        let posts: Vec<Post> = boxes.iter().map(MailBox::post).collect();
+        let own_addresses = book::own_addresses(setup.public_ip);
+        let mut media = Vec::new();
+        let mut threads = Vec::new();
+        for (index, (mailbox, sockets)) in boxes.into_iter().zip(sockets.per_shard).enumerate() {
+            let number = u8::try_from(index).unwrap_or(0);
+            let workers = start_media(&setup, index, &posts[index]).map_err(ListenFault::Os)?;
+            let senders = workers.iter().map(MediaWorker::sender).collect();
+            media.extend(workers);
+            let shard = engine::Setup {
+                index: number,
+                shards,
+                secret: setup.secret,
+                seed: seed(),
+                base_domain: setup.base_domain.clone(),
+                own_addresses: own_addresses.clone(),
+                listeners: table.clone(),
+                book: Box::new(book::RouteBook::new(&setup)),
+                media_ports: slice(setup.media_ports, index, usize::from(shards)),
+                bounds: Bounds::default(),
+                nonce_life: NONCE_LIFE,
+            };
+            let thread = ShardThread::new(
+                shard,
+                setup.clock,
+                sockets,
+                mailbox,
+                posts.clone(),
+                senders,
+                Arc::clone(&setup.office),
+            );
+            let mut thread = thread.map_err(ListenFault::Os)?;
+            thread.restore(&setup.rows, &setup.bindings);
+            let run = Builder::new().name(format!("shard-{index}")).spawn(move || thread.run());
+            threads.push(run.map_err(ListenFault::Os)?);
+        }
+        let handles = posts.into_iter().map(|post| ShardHandle { post }).collect();
+        Ok(Self { handles, threads, media, bound })
+    }
+
+    /// One handle a shard.
+    pub fn handles(&self) -> &[ShardHandle] {
+        &self.handles
+    }
+
+    /// Where SIP is heard, with the ports that were really bound.
+    pub fn bound(&self) -> &[ListenerSpec] {
+        &self.bound
+    }
+
+    /// Ends the threads; what they were told before is done first.
+    pub fn stop(self) {
+        for handle in &self.handles {
+            handle.post.send(Mail::Stop);
+        }
+        for thread in self.threads {
+            // A shard that panicked has said so already.
+            let _ = thread.join();
+        }
+        self.media.into_iter().for_each(MediaWorker::stop);
+    }
+}
+
+fn start_media(setup: &ShardSetup, shard: usize, post: &Post) -> std::io::Result<Vec<MediaWorker>> {
+    (0..setup.media_workers.max(1))
+        .map(|worker| {
+            let post = post.clone();
+            let random = seed();
+            let config = MediaConfig {
+                name: format!("media-{shard}-{worker}"),
+                seed: u64::from_le_bytes(random[..8].try_into().expect("eight bytes")),
+                ..MediaConfig::default()
+            };
+            MediaWorker::start(config, setup.clock, move |event| post.send(Mail::Media(event)))
+        })
+        .collect()
+}
+
+/// The part of the media ports that belongs to one shard.
+fn slice((first, last): (u16, u16), index: usize, shards: usize) -> (u16, u16) {
+    let pairs = (usize::from(last.saturating_sub(first)) + 1) / 2 / shards;
+    let start = usize::from(first) + index * pairs * 2;
+    let end = start + pairs * 2 - 1;
+    (u16::try_from(start).unwrap_or(u16::MAX), u16::try_from(end).unwrap_or(u16::MAX))
+}
+
+fn seed() -> [u8; 16] {
+    let mut seed = [0; 16];
+    getrandom::fill(&mut seed).expect("the system has random bytes");
+    seed
+}
+
+/// How long a nonce may be used: longer than a registration lasts by default, shorter than an afternoon.
+const NONCE_LIFE: std::time::Duration = std::time::Duration::from_secs(600);

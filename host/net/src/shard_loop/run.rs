@@ -1,0 +1,324 @@
+//! The loop of one shard's thread.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{BindingRow, Input, Located, Outbox, Output, Setup, Shard};
+use routing::config::Delta;
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::fd::OwnedFd;
+use sip_stack::transport::{Flow, Protocol};
+use timestamp::Timestamp;
+
+use super::Office;
+use super::listen::Bindable;
+use super::mail::{Mail, MailBox, Post, Reply};
+use super::resolve::Resolver;
+use super::streams::{Reading, Streams};
+use crate::clock::Clock;
+use crate::media_loop::{MediaSender, Undelivered};
+
+/// A shard and its sockets.
+pub(super) struct ShardThread {
+    shard: Shard,
+    index: u8,
+    clock: Clock,
+    poll: OwnedFd,
+    udp: Vec<Option<UdpSocket>>,
+    tcp: Vec<Option<TcpListener>>,
+    streams: Streams,
+    mailbox: MailBox,
+    posts: Vec<Post>,
+    media: Vec<MediaSender>,
+    /// Media commands that did not fit into a queue; first in line for the next flush.
+    delayed: Vec<(usize, media::Command)>,
+    office: Arc<dyn Office>,
+    resolver: Resolver,
+    replies: HashMap<u64, Reply>,
+    next_reply: u64,
+    outbox: Outbox,
+    now: Timestamp,
+    swept: Timestamp,
+    stopping: bool,
+}
+
+impl ShardThread {
+    pub(super) fn new(
+        setup: Setup,
+        clock: Clock,
+        sockets: Vec<Option<Bindable>>,
+        mailbox: MailBox,
+        posts: Vec<Post>,
+        media: Vec<MediaSender>,
+        office: Arc<dyn Office>,
+    ) -> io::Result<Self> {
+        let poll = epoll::create(CreateFlags::CLOEXEC)?;
+        epoll::add(&poll, mailbox.wake.as_fd(), EventData::new_u64(BELL), EventFlags::IN)?;
+        let (mut udp, mut tcp) = (Vec::new(), Vec::new());
+        for (index, socket) in sockets.into_iter().enumerate() {
+            let key = EventData::new_u64(index as u64);
+            let (datagrams, listener) = match socket {
+                Some(Bindable::Udp(socket)) => {
+                    epoll::add(&poll, socket.as_fd(), key, EventFlags::IN)?;
+                    (Some(socket), None)
+                }
+                Some(Bindable::Tcp(listener)) => {
+                    epoll::add(&poll, listener.as_fd(), key, EventFlags::IN)?;
+                    (None, Some(listener))
+                }
+                None => (None, None),
+            };
+            udp.push(datagrams);
+            tcp.push(listener);
+        }
+        let now = clock.now();
+        let resolver = Resolver::start(&mailbox.post())?;
+        Ok(Self {
+            index: setup.index,
+            shard: Shard::new(setup, now),
+            clock,
+            poll,
+            udp,
+            tcp,
+            streams: Streams::new(),
+            mailbox,
+            posts,
+            media,
+            delayed: Vec::new(),
+            office,
+            resolver,
+            replies: HashMap::new(),
+            next_reply: 0,
+            outbox: Outbox::default(),
+            now,
+            swept: now,
+            stopping: false,
+        })
+    }
+
+    /// Configuration and bindings, before the first packet is looked at.
+    pub(super) fn restore(&mut self, rows: &Arc<Delta>, bindings: &[BindingRow]) {
+        self.shard.handle(Input::Config { id: 0, delta: Arc::clone(rows) }, self.now, &mut self.outbox);
+        self.shard.handle(Input::Restore(bindings.to_vec()), self.now, &mut self.outbox);
+        self.outbox.clear();
+    }
+
+    pub(super) fn run(mut self) {
+        let mut ready = Vec::with_capacity(BATCH);
+        let mut buffer = vec![0; LARGEST];
+        while !self.stopping {
+            ready.clear();
+            let patience = self.patience();
+            // An interrupted wait finds nothing ready, which is harmless.
+            let _ = epoll::wait(&self.poll, spare_capacity(&mut ready), Some(&patience));
+            self.now = self.clock.now();
+            for event in &ready {
+                let (key, flags) = (event.data.u64(), event.flags);
+                match key {
+                    BELL => self.read_mail(),
+                    key if key & STREAM != 0 => {
+                        self.serve_stream((key & 0xffff_ffff) as u32, flags, &mut buffer)
+                    }
+                    key => self.serve_listener(key as usize, &mut buffer),
+                }
+            }
+            self.shard.handle_timeout(self.now, &mut self.outbox);
+            self.flush();
+            self.sweep();
+        }
+    }
+
+    fn patience(&self) -> Timespec {
+        let until = self.shard.next_timeout().map_or(LONGEST_SLEEP, |at| at.since(self.clock.now()));
+        let until = until.min(if self.delayed.is_empty() { LONGEST_SLEEP } else { Duration::from_millis(1) });
+        // epoll counts in milliseconds: rounding up keeps timers from spinning.
+        let millis = i64::try_from(until.as_micros().div_ceil(1000)).unwrap_or(1000);
+        Timespec { tv_sec: millis / 1000, tv_nsec: millis % 1000 * 1_000_000 }
+    }
+
+    fn serve_listener(&mut self, index: usize, buffer: &mut [u8]) {
+        let number = u16::try_from(index).unwrap_or(u16::MAX);
+        if let Some(Some(listener)) = self.tcp.get(index) {
+            self.streams.accept(listener, number, &self.poll, self.now);
+            return;
+        }
+        for _ in 0..BATCH {
+            let Some(Some(socket)) = self.udp.get(index) else { return };
+            let Ok((len, remote)) = socket.recv_from(buffer) else { break };
+            let flow = Flow { protocol: Protocol::Udp, listener: number, stream: 0, remote };
+            let bytes = buffer.get(..len).unwrap_or_default();
+            self.shard.handle(Input::Datagram { flow, bytes }, self.now, &mut self.outbox);
+        }
+        self.flush();
+    }
+
+    fn serve_stream(&mut self, number: u32, flags: EventFlags, buffer: &mut [u8]) {
+        if flags.contains(EventFlags::OUT) {
+            if let Some(flow) = self.streams.flush(number, &self.poll) {
+                self.lost(flow);
+            }
+        }
+        if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
+            match self.streams.read(number, buffer, self.now) {
+                Reading::Bytes(flow, len) => {
+                    let bytes = buffer.get(..len).unwrap_or_default();
+                    self.shard.handle(Input::StreamBytes { flow, bytes }, self.now, &mut self.outbox);
+                }
+                Reading::Closed(flow) => self.lost(flow),
+                Reading::Empty => {}
+            }
+        }
+        self.flush();
+    }
+
+    fn lost(&mut self, flow: Flow) {
+        self.shard.handle(Input::StreamClosed { flow }, self.now, &mut self.outbox);
+    }
+
+    fn read_mail(&mut self) {
+        self.mailbox.wake.acknowledge();
+        while let Ok(mail) = self.mailbox.mail.try_recv() {
+            let input = match mail {
+                Mail::Ask(ask, reply) => Input::Control { id: self.expect(reply), ask },
+                Mail::Apply(delta, reply) => Input::Config { id: self.expect(reply), delta },
+                Mail::Media(event) => Input::Media(event),
+                Mail::Located(id, addresses) => Input::Located(Located { id, addresses }),
+                Mail::FromShard(message) => Input::FromShard(message),
+                Mail::Send(flow, bytes) => {
+                    self.send_stream(&flow, &bytes);
+                    continue;
+                }
+                Mail::Stop => {
+                    self.stopping = true;
+                    continue;
+                }
+            };
+            self.shard.handle(input, self.now, &mut self.outbox);
+            self.flush();
+        }
+    }
+
+    fn expect(&mut self, reply: Reply) -> u64 {
+        self.next_reply += 1;
+        self.replies.insert(self.next_reply, reply);
+        self.next_reply
+    }
+
+    /// Does what the shard asked for.
+    fn flush(&mut self) {
+        for (worker, command) in core::mem::take(&mut self.delayed) {
+            self.command(worker, command);
+        }
+        // Sending may close a stream, and hearing of that may ask for more.
+        while !self.outbox.outputs.is_empty() {
+            let mut outbox = core::mem::take(&mut self.outbox);
+            for output in outbox.outputs.drain(..) {
+                self.perform(output, &outbox.bytes);
+            }
+            outbox.bytes.clear();
+            if self.outbox.outputs.is_empty() {
+                self.outbox = outbox;
+            }
+        }
+    }
+
+    fn perform(&mut self, output: Output, bytes: &[u8]) {
+        match output {
+            Output::Send { flow, start, end } => {
+                let message = bytes.get(start..end).unwrap_or_default();
+                match flow.protocol {
+                    Protocol::Udp => self.send_datagram(&flow, message),
+                    Protocol::Tcp | Protocol::Tls | Protocol::Ws | Protocol::Wss => {
+                        self.send_stream(&flow, message)
+                    }
+                }
+            }
+            Output::Locate { id, host } => self.resolver.resolve(id, host),
+            Output::Media(command) => self.command(self.worker_of(&command), command),
+            Output::Persist(persist) => self.office.persist(persist),
+            Output::Announce(event) => self.office.announce(event),
+            Output::Answer { id, answer } => {
+                if let Some(reply) = self.replies.remove(&id) {
+                    reply(answer);
+                }
+            }
+            Output::ToShard { shard, message } => {
+                if let Some(post) = self.posts.get(usize::from(shard)) {
+                    post.send(Mail::FromShard(message));
+                }
+            }
+            Output::Disconnect { flow } => {
+                if self.index == 0 {
+                    self.streams.close(flow.stream);
+                }
+            }
+        }
+    }
+
+    fn send_datagram(&mut self, flow: &Flow, message: &[u8]) {
+        let socket = self.udp.get(usize::from(flow.listener)).and_then(Option::as_ref);
+        if let Some(socket) = socket {
+            // A datagram that the system does not take is lost like one that the network drops: timers repair it.
+            let _ = socket.send_to(message, flow.remote);
+        }
+    }
+
+    fn send_stream(&mut self, flow: &Flow, message: &[u8]) {
+        if self.index != 0 {
+            if let Some(post) = self.posts.first() {
+                post.send(Mail::Send(*flow, message.into()));
+            }
+            return;
+        }
+        if let Err(lost) = self.streams.send(flow, message, &self.poll, self.now) {
+            self.lost(lost);
+        }
+    }
+
+    /// All ends of a call live with one worker.
+    fn worker_of(&self, command: &media::Command) -> usize {
+        let end = match command {
+            media::Command::Open { end, .. }
+            | media::Command::Remote { end, .. }
+            | media::Command::Serve { end, .. }
+            | media::Command::Close { end } => end,
+            media::Command::Join { a, .. } => a,
+        };
+        (end.0 >> 32) as usize % self.media.len().max(1)
+    }
+
+    fn command(&mut self, worker: usize, command: media::Command) {
+        let Some(sender) = self.media.get(worker) else { return };
+        if let Err(Undelivered::Full(command)) = sender.send(command) {
+            self.delayed.push((worker, command));
+        }
+    }
+
+    fn sweep(&mut self) {
+        if self.now.since(self.swept) < SWEEP {
+            return;
+        }
+        self.swept = self.now;
+        for flow in self.streams.sweep(self.now) {
+            self.lost(flow);
+        }
+        self.flush();
+    }
+}
+
+/// Key of the bell in the poll.
+const BELL: u64 = u64::MAX;
+/// Bit that marks a stream's key.
+pub(super) const STREAM: u64 = 1 << 32;
+/// Events and datagrams taken at a time.
+const BATCH: usize = 64;
+/// Largest datagram.
+const LARGEST: usize = 65_536;
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+const SWEEP: Duration = Duration::from_secs(5);
