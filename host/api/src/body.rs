@@ -27,7 +27,8 @@ impl<S: Send + Sync> FromRequest<S> for Document {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let most = largest(request.uri().path());
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("application/json");
+        let kind =
+            request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("application/json");
         let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         // What curl sends with -d is taken for JSON: nothing else is accepted here.
         if !kind.ends_with("json") && kind != "application/x-www-form-urlencoded" {

@@ -268,7 +268,11 @@ async fn draft_all<R: Resource>(
     tokio::task::spawn_blocking(work).await.map_err(|error| Problem::new(Code::Fault, error.to_string()))
 }
 
-fn fresh<R: Resource>(desk: &mut Desk<'_>, mut body: Map<String, Value>, secret: &Secret) -> Result<Drafted<R>, Problem> {
+fn fresh<R: Resource>(
+    desk: &mut Desk<'_>,
+    mut body: Map<String, Value>,
+    secret: &Secret,
+) -> Result<Drafted<R>, Problem> {
     only_writable(R::FIELDS, &mut body, None)?;
     without_nulls(&mut body);
     R::draft(desk, body, secret, None)
@@ -326,7 +330,8 @@ async fn reply<R: Resource>(
     if status != StatusCode::OK || !warnings.is_empty() {
         document.insert("warnings".to_owned(), json!(warnings));
     }
-    let tag = HeaderValue::from_str(&tag(revision)).map_err(|error| Problem::new(Code::Fault, error.to_string()))?;
+    let tag = HeaderValue::from_str(&tag(revision))
+        .map_err(|error| Problem::new(Code::Fault, error.to_string()))?;
     Ok((status, [(header::ETAG, tag)], Json(Value::Object(document))).into_response())
 }
 
@@ -339,7 +344,8 @@ fn rehearsed<R: Resource>(api: &Api, before: Option<&R>, after: Drafted<R>) -> R
     let base = &api.about.base_domain;
     let document = after.row.document(base);
     let changes = differences(&before.map(|row| row.document(base)).unwrap_or_default(), &document);
-    Json(json!({"dry_run": true, "resource": document, "changes": changes, "warnings": after.warnings})).into_response()
+    Json(json!({"dry_run": true, "resource": document, "changes": changes, "warnings": after.warnings}))
+        .into_response()
 }
 
 fn tag(revision: u64) -> String {

@@ -153,7 +153,8 @@ impl Caller {
             return Err(Problem::new(Code::KeyMissing, "send Authorization: Bearer KEY"));
         };
         let bearer = value.to_str().ok().and_then(|text| text.split_once(' '));
-        let key = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
+        let key =
+            bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, key)| key.trim());
         let found = match key {
             Some(key) => api.store.find_key(key).await?,
             None => None,

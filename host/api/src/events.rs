@@ -59,7 +59,9 @@ impl Ring {
             loop {
                 match source.recv().await {
                     Ok(event) => ring.push(&event),
-                    Err(RecvError::Lagged(events)) => tracing::warn!(events, "events came faster than they are read"),
+                    Err(RecvError::Lagged(events)) => {
+                        tracing::warn!(events, "events came faster than they are read")
+                    }
                     Err(RecvError::Closed) => return,
                 }
             }
@@ -83,7 +85,8 @@ impl Shared {
         let id = event.at.as_micros().max(kept.last + 1);
         kept.last = id;
         let (kind, document) = document(event, id);
-        let streamed = Arc::new(Streamed { id, kind, account: event.account.clone(), json: document.to_string() });
+        let streamed =
+            Arc::new(Streamed { id, kind, account: event.account.clone(), json: document.to_string() });
         kept.events.push_back(Arc::clone(&streamed));
         if kept.events.len() > KEPT {
             kept.dropped = kept.events.pop_front().map_or(0, |event| event.id);
@@ -107,9 +110,10 @@ fn document(event: &Event, id: u64) -> (&'static str, Value) {
         Happening::RegistrationAdded { connection, contact, source } => {
             ("registration.added", json!({"connection": connection, "contact": contact, "source": source}))
         }
-        Happening::RegistrationRemoved { connection, contact, expired } => {
-            ("registration.removed", json!({"connection": connection, "contact": contact, "expired": expired}))
-        }
+        Happening::RegistrationRemoved { connection, contact, expired } => (
+            "registration.removed",
+            json!({"connection": connection, "contact": contact, "expired": expired}),
+        ),
     };
     let at = rfc3339(event.at);
     (kind, json!({"id": id.to_string(), "type": kind, "at": at, "account": event.account, "data": what}))

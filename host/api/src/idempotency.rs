@@ -31,12 +31,16 @@ struct Turn<'a> {
 
 /// Answers a repeated POST as before.
 pub(crate) async fn replay(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
-    let Some(value) = request.headers().get(IDEMPOTENCY_KEY).filter(|_| request.method() == Method::POST) else {
+    let Some(value) = request.headers().get(IDEMPOTENCY_KEY).filter(|_| request.method() == Method::POST)
+    else {
         return next.run(request).await;
     };
     let key = match value.to_str() {
         Ok(text) if (1..=255).contains(&text.len()) => text.to_owned(),
-        _ => return Problem::new(Code::InvalidHeader, "Idempotency-Key has 1 to 255 characters").into_response(),
+        _ => {
+            return Problem::new(Code::InvalidHeader, "Idempotency-Key has 1 to 255 characters")
+                .into_response();
+        }
     };
     match once(&api, key, request, next).await {
         Ok(response) => response,
@@ -59,7 +63,8 @@ async fn once(api: &Api, key: String, request: Request, next: Next) -> Result<Re
     }
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
     let (head, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX).await.map_err(|error| Problem::new(Code::Fault, error.to_string()))?;
+    let body =
+        to_bytes(body, usize::MAX).await.map_err(|error| Problem::new(Code::Fault, error.to_string()))?;
     let kept = head.status.is_success() || matches!(head.status.as_u16(), 404 | 409 | 422);
     if kept {
         let reply = Reply { body_hash, status: head.status.as_u16(), response: body.to_vec() };

@@ -91,7 +91,11 @@ fn counters(figures: &[Figures], page: &mut Page) {
     page.sample("trunkline_registrations_active", &[("kind", "device")], sum(|f| f.bindings));
     page.family("trunkline_sip_transactions_active", "gauge", "Transactions in progress.");
     page.sample("trunkline_sip_transactions_active", &[], sum(|f| f.transactions));
-    page.family("trunkline_incidents_total", "counter", "Faults of ours that ended a call; please report them.");
+    page.family(
+        "trunkline_incidents_total",
+        "counter",
+        "Faults of ours that ended a call; please report them.",
+    );
     page.sample("trunkline_incidents_total", &[], sum(|f| f.incidents));
     page.family("trunkline_media_ports", "gauge", "Media ports.");
     page.sample("trunkline_media_ports", &[("state", "used")], sum(|f| f.media_ports_used));

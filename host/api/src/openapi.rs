@@ -59,6 +59,18 @@ pub(crate) struct DryRun {
     warnings: Vec<String>,
 }
 
+/// One page of a list.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the schema; lists are cut elsewhere")]
+pub(crate) struct Listed<T> {
+    /// Newest first.
+    data: Vec<T>,
+    /// Whether there is more.
+    has_more: bool,
+    /// Cursor for `after`.
+    next: Option<String>,
+}
+
 /// What came of each item of a batch.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BatchResults {
@@ -148,8 +160,14 @@ fn sent(fields: &[Field], required: &[&str]) -> Schema {
 
 fn page(of: &str) -> Schema {
     ObjectBuilder::new()
-        .property("data", ArrayBuilder::new().items(Ref::from_schema_name(of)).description(Some("newest first")))
-        .property("has_more", ObjectBuilder::new().schema_type(Type::Boolean).description(Some("whether there is more")))
+        .property(
+            "data",
+            ArrayBuilder::new().items(Ref::from_schema_name(of)).description(Some("newest first")),
+        )
+        .property(
+            "has_more",
+            ObjectBuilder::new().schema_type(Type::Boolean).description(Some("whether there is more")),
+        )
         .property(
             "next",
             ObjectBuilder::new()

@@ -12,7 +12,7 @@ use crate::edge;
 macro_rules! codes {
     ($($variant:ident $code:literal $status:literal $title:literal;)+) => {
         /// What went wrong, as programs see it.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
         pub enum Code {
             $(#[doc = $title] #[serde(rename = $code)] $variant,)+
         }
@@ -79,6 +79,20 @@ codes! {
     StorageFailed "storage_failed" 500 "The change could not be stored";
     ShardSilent "shard_silent" 503 "The call engine does not answer";
 }
+
+impl utoipa::PartialSchema for Code {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        let meanings: Vec<_> =
+            Self::ALL.iter().map(|c| format!("- `{}`: {}", c.as_str(), c.title())).collect();
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some(format!("The stable name of what went wrong.\n\n{}", meanings.join("\n"))))
+            .enum_values(Some(Self::ALL.iter().map(|c| c.as_str())))
+            .into()
+    }
+}
+
+impl ToSchema for Code {}
 
 /// An error on its way to the client.
 #[derive(Clone, Debug)]

@@ -141,7 +141,7 @@ impl Resource for Connection {
 
     fn referrers(&self, rows: &Rows) -> Vec<String> {
         let this = |target: &Target| matches!(target, Target::Connection(id) if *id == self.id);
-        let uses = |c: &Connection| {
+        let uses = |c: &Self| {
             c.id != self.id
                 && (c.default_target.as_ref().is_some_and(this)
                     || c.dialled.failover.as_ref().is_some_and(this)
@@ -152,8 +152,11 @@ impl Resource for Connection {
             .all()
             .filter(|k| k.row.via.as_ref() == Some(&self.id) || this(&k.row.target))
             .map(|k| format!("number {} ({})", k.row.e164, k.row.id));
-        let connections =
-            rows.connections.all().filter(|k| uses(&k.row)).map(|k| format!("connection {} ({})", k.row.name, k.row.id));
+        let connections = rows
+            .connections
+            .all()
+            .filter(|k| uses(&k.row))
+            .map(|k| format!("connection {} ({})", k.row.name, k.row.id));
         let accounts = rows
             .accounts
             .all()

@@ -4,10 +4,10 @@
 //! value makes sense beside others is decided in [`crate::validate`].
 
 use serde_json::{Map, Value};
+use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, Schema, SchemaType, Type,
 };
-use utoipa::openapi::RefOr;
 
 use crate::problem::{Code, FieldError};
 
@@ -55,7 +55,7 @@ pub(crate) enum Shape {
     Target,
     Object(&'static [Field]),
     /// Elements, and how many at most.
-    List(&'static Shape, usize),
+    List(&'static Self, usize),
     /// Made by the server; shown only.
     Free,
 }
@@ -88,7 +88,13 @@ impl Field {
 }
 
 /// Checks an object against its fields; `kind` is the bit of the connection's kind.
-pub(crate) fn check(map: &Map<String, Value>, fields: &[Field], kind: u8, at: &str, errors: &mut Vec<FieldError>) {
+pub(crate) fn check(
+    map: &Map<String, Value>,
+    fields: &[Field],
+    kind: u8,
+    at: &str,
+    errors: &mut Vec<FieldError>,
+) {
     for (name, value) in map {
         let pointer = pointer(at, name);
         match fields.iter().find(|f| f.name == name) {
@@ -122,9 +128,8 @@ fn check_value(value: &Value, shape: Shape, at: &str, errors: &mut Vec<FieldErro
         (Shape::Text(min, max), Value::String(text)) => wrong_text(text, min, max, false),
         (Shape::Prose(max), Value::String(text)) => wrong_text(text, 0, max, true),
         (Shape::Integer(min, max), Value::Number(number)) => wrong_integer(number, min, max),
-        (Shape::Choice(words), Value::String(text)) => {
-            (!words.contains(&text.as_str())).then(|| (Code::InvalidValue, format!("one of {}", words.join(", "))))
-        }
+        (Shape::Choice(words), Value::String(text)) => (!words.contains(&text.as_str()))
+            .then(|| (Code::InvalidValue, format!("one of {}", words.join(", ")))),
         (Shape::NumberFormat, Value::String(text)) => (!is_number_format(text))
             .then(|| (Code::InvalidValue, "one of auto, e164_plus, e164, national:CC, raw".to_owned())),
         (Shape::Network, Value::String(text)) => crate::validate::sources::parse(text)
@@ -185,7 +190,8 @@ fn wrong_target(map: &Map<String, Value>) -> Option<(Code, String)> {
 
 fn is_number_format(text: &str) -> bool {
     let national = |country: &str| country.len() == 2 && country.bytes().all(|b| b.is_ascii_alphabetic());
-    matches!(text, "auto" | "e164_plus" | "e164" | "raw") || text.strip_prefix("national:").is_some_and(national)
+    matches!(text, "auto" | "e164_plus" | "e164" | "raw")
+        || text.strip_prefix("national:").is_some_and(national)
 }
 
 fn noun(value: &Value) -> &'static str {
@@ -244,7 +250,9 @@ impl Shape {
             }
             Self::Network => text().examples(["192.0.2.0/24"]).into(),
             Self::Address => text().examples(["192.0.2.1"]).into(),
-            Self::Free => ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(about)).into(),
+            Self::Free => {
+                ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(about)).into()
+            }
             Self::Target => ObjectBuilder::new()
                 .description(Some(about))
                 .property("connection", described("id of a connection"))

@@ -129,7 +129,11 @@ impl ConnectionStatus {
         Self {
             state: if row.enabled { judged.map_or("unknown", |part| part.state) } else { "disabled" },
             since: judged.and_then(|part| part.since).map(rfc3339),
-            last_response: last.map(|l| PeerResponse { code: l.code, reason: l.reason.to_string(), at: rfc3339(l.at) }),
+            last_response: last.map(|l| PeerResponse {
+                code: l.code,
+                reason: l.reason.to_string(),
+                at: rfc3339(l.at),
+            }),
             next_attempt_at: None,
             registrations: registrations
                 .map(|r| Registration {
@@ -142,7 +146,9 @@ impl ConnectionStatus {
                 })
                 .collect(),
             active_calls,
-            limits: LimitsUsed { concurrent: row.limits.concurrent.map(|max| Used { used: active_calls, max }) },
+            limits: LimitsUsed {
+                concurrent: row.limits.concurrent.map(|max| Used { used: active_calls, max }),
+            },
         }
     }
 }
@@ -167,7 +173,9 @@ pub(crate) async fn of(api: &Api, rows: &[&Connection]) -> Vec<ConnectionStatus>
             parts.entry(view.connection.clone()).or_default().push(view);
         }
     }
-    rows.iter().map(|row| ConnectionStatus::of(row, parts.get(&row.id).map_or(&[][..], Vec::as_slice))).collect()
+    rows.iter()
+        .map(|row| ConnectionStatus::of(row, parts.get(&row.id).map_or(&[][..], Vec::as_slice)))
+        .collect()
 }
 
 /// Puts `status` into documents of connections.

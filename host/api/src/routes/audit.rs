@@ -65,8 +65,8 @@ struct Entry {
 }
 
 /// Changes, newest first.
-#[utoipa::path(get, path = "/audit", tag = "audit", params(Changes),
-    responses((status = 200, description = "One page: data, has_more, next", body = Vec<Entry>), openapi::Reading))]
+#[utoipa::path(get, path = "/audit", tag = "audit", operation_id = "list_audit", params(Changes),
+    responses((status = 200, description = "One page", body = openapi::Listed<Entry>), openapi::Reading))]
 async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,

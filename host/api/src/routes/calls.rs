@@ -31,8 +31,8 @@ list_query! {
 }
 
 /// Calls in progress, newest first.
-#[utoipa::path(get, path = "/calls", tag = "calls", params(LiveCalls),
-    responses((status = 200, description = "One page: data, has_more, next", body = Vec<Call>), openapi::Reading))]
+#[utoipa::path(get, path = "/calls", tag = "calls", operation_id = "list_calls", params(LiveCalls),
+    responses((status = 200, description = "One page", body = openapi::Listed<Call>), openapi::Reading))]
 async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -44,7 +44,10 @@ async fn list(
     let account = past::account(&api, &caller, query.account.as_deref())?;
     let wanted = |call: &CallView| {
         account.as_ref().is_none_or(|a| *call.account == **a)
-            && query.connection.as_deref().is_none_or(|c| *call.connection_in == *c || *call.connection_out == *c)
+            && query
+                .connection
+                .as_deref()
+                .is_none_or(|c| *call.connection_in == *c || *call.connection_out == *c)
             && query.state.as_deref().is_none_or(|s| call.state == s)
             && cut.after.as_deref().is_none_or(|a| *call.id < *a)
             && cut.before.as_deref().is_none_or(|b| *call.id > *b)
@@ -60,17 +63,25 @@ async fn list(
 }
 
 /// One call in progress.
-#[utoipa::path(get, path = "/calls/{id}", tag = "calls", params(("id" = String, Path, description = "Id of the call")),
+#[utoipa::path(get, path = "/calls/{id}", tag = "calls", operation_id = "get_call", params(("id" = String, Path, description = "Id of the call")),
     responses((status = 200, description = "The call", body = Call), openapi::Reading))]
-async fn get(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Call>, Problem> {
+async fn get(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Call>, Problem> {
     caller.may(Scope::ConnectionsRead)?;
     Ok(Json(Call::from(&find(&api, &caller, &id).await?)))
 }
 
 /// Ends a call.
-#[utoipa::path(post, path = "/calls/{id}/hangup", tag = "calls", params(("id" = String, Path, description = "Id of the call")),
+#[utoipa::path(post, path = "/calls/{id}/hangup", tag = "calls", operation_id = "hang_up_call", params(("id" = String, Path, description = "Id of the call")),
     responses((status = 204, description = "It is being ended"), openapi::Writing))]
-async fn hangup(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+async fn hangup(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
     caller.may(Scope::CallsControl)?;
     let call = find(&api, &caller, &id).await?.id;
     let answers = api.shards.ask(Ask::Hangup { call }).await;

@@ -51,7 +51,10 @@ fn wanted(rows: &crate::Rows, row: &Connection, query: &Connections) -> bool {
         && query.name.as_ref().is_none_or(|n| row.name == *n)
         && query.tag.as_ref().is_none_or(|t| row.tags.contains(t))
         && query.account.as_ref().is_none_or(|a| rows.account(a).is_some_and(|a| a.id == row.account))
-        && query.domain.as_ref().is_none_or(|d| rows.domain(d).is_some_and(|d| row.domain.as_ref() == Some(&d.id)))
+        && query
+            .domain
+            .as_ref()
+            .is_none_or(|d| rows.domain(d).is_some_and(|d| row.domain.as_ref() == Some(&d.id)))
 }
 
 const fn kind_name(kind: Kind) -> &'static str {
@@ -65,7 +68,7 @@ const fn kind_name(kind: Kind) -> &'static str {
 }
 
 /// What is known of it right now.
-#[utoipa::path(get, path = "/connections/{id}/status", tag = "connections",
+#[utoipa::path(get, path = "/connections/{id}/status", tag = "connections", operation_id = "get_connection_status",
     params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "Its status", body = ConnectionStatus), openapi::Reading))]
 async fn connection_status(
@@ -107,8 +110,8 @@ struct WayOut {
 }
 
 /// Every way out, in the order calls try them.
-#[utoipa::path(get, path = "/routes", tag = "routes",
-    responses((status = 200, description = "Ways out: data, by order, then age", body = Vec<WayOut>), openapi::Reading))]
+#[utoipa::path(get, path = "/routes", tag = "routes", operation_id = "list_routes",
+    responses((status = 200, description = "Ways out, by order, then age", body = openapi::Listed<WayOut>), openapi::Reading))]
 async fn ways_out(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Value>, Problem> {
     caller.may(Scope::ConnectionsRead)?;
     let rows = api.rows();

@@ -53,7 +53,8 @@ async fn stream_events(
         Some(Ok(id)) => Some(id),
         Some(Err(_)) => return Err(Problem::new(Code::InvalidHeader, "Last-Event-ID is the id of an event")),
     };
-    let types: Option<Vec<String>> = query.types.map(|t| t.split(',').map(|one| one.trim().to_owned()).collect());
+    let types: Option<Vec<String>> =
+        query.types.map(|t| t.split(',').map(|one| one.trim().to_owned()).collect());
     let wanted = move |event: &Streamed| {
         past::sees(&caller, Some(&event.account))
             && types.as_ref().is_none_or(|types| types.iter().any(|one| one == event.kind))

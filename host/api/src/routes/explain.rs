@@ -124,11 +124,14 @@ async fn explain(
         source: text("source").and_then(|t| t.parse::<IpAddr>().ok()),
     };
     let answers = api.shards.ask(Ask::Explain(query)).await;
-    let view = answers.into_iter().find_map(|answer| if let Answer::Explained(view) = answer { Some(view) } else { None });
+    let view = answers
+        .into_iter()
+        .find_map(|answer| if let Answer::Explained(view) = answer { Some(view) } else { None });
     let view = view.ok_or_else(|| Problem::new(Code::ShardSilent, "no shard answered in time"))?;
-    let about_others = view.decision.caller.as_ref().is_some_and(|id| {
-        api.rows().connections.get(id.as_str()).is_some_and(|c| !caller.sees(&c.account))
-    });
+    let about_others =
+        view.decision.caller.as_ref().is_some_and(|id| {
+            api.rows().connections.get(id.as_str()).is_some_and(|c| !caller.sees(&c.account))
+        });
     if about_others {
         return Err(Problem::at(Code::UnknownReference, "/from", "the caller belongs to another account"));
     }

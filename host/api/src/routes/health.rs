@@ -51,19 +51,21 @@ async fn healthz() -> impl IntoResponse {
 async fn readyz(State(api): State<Arc<Api>>) -> (StatusCode, Json<Ready>) {
     let found = api.shards.readiness();
     let ready = !found.draining && found.parts.iter().all(|part| part.ok);
-    let parts = found.parts.into_iter().map(|p| ReadyPart { name: p.name, ok: p.ok, detail: p.detail }).collect();
+    let parts =
+        found.parts.into_iter().map(|p| ReadyPart { name: p.name, ok: p.ok, detail: p.detail }).collect();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Ready { ready, draining: found.draining, parts }))
 }
 
 /// Metrics for Prometheus. From loopback no key is needed.
-#[utoipa::path(get, path = "/metrics", tag = "health", security((), ("key" = [])),
+#[utoipa::path(get, path = "/metrics", tag = "health", operation_id = "get_metrics", security((), ("key" = [])),
     responses((status = 200, description = "Text format 0.0.4", body = String), openapi::Reading))]
 async fn prometheus(State(api): State<Arc<Api>>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     // A proxy on this machine speaks for others.
-    let proxied = ["forwarded", "x-forwarded-for", "x-real-ip"].iter().any(|name| parts.headers.contains_key(*name));
+    let proxied =
+        ["forwarded", "x-forwarded-for", "x-real-ip"].iter().any(|name| parts.headers.contains_key(*name));
     if !peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback()) || proxied {
         Caller::of(&parts, &api).await?.may(Scope::MetricsRead)?;
     }

@@ -98,8 +98,8 @@ struct Entry {
 }
 
 /// Calls that are over, newest first.
-#[utoipa::path(get, path = "/history", tag = "history", params(Calls),
-    responses((status = 200, description = "One page: data, has_more, next", body = Vec<Entry>), openapi::Reading))]
+#[utoipa::path(get, path = "/history", tag = "history", operation_id = "list_history", params(Calls),
+    responses((status = 200, description = "One page", body = openapi::Listed<Entry>), openapi::Reading))]
 async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -121,9 +121,13 @@ async fn list(
 }
 
 /// One call that is over.
-#[utoipa::path(get, path = "/history/{id}", tag = "history", params(("id" = String, Path, description = "Id of the call")),
+#[utoipa::path(get, path = "/history/{id}", tag = "history", operation_id = "get_history", params(("id" = String, Path, description = "Id of the call")),
     responses((status = 200, description = "The call", body = Entry), openapi::Reading))]
-async fn get(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Result<Json<HistoryRow>, Problem> {
+async fn get(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<HistoryRow>, Problem> {
     caller.may(Scope::HistoryRead)?;
     let found = api.store.history_get(&id).await?.filter(|row| past::sees(&caller, Some(&row.account)));
     found.map(Json).ok_or_else(|| Problem::not_found("call", &id))

@@ -86,9 +86,13 @@ const SCOPES: &[&str] = &[
 ];
 
 /// Keys, newest first.
-#[utoipa::path(get, path = "/keys", tag = "keys", params(Keys),
-    responses((status = 200, description = "One page: data, has_more, next", body = Vec<Key>), openapi::Reading))]
-async fn list(State(api): State<Arc<Api>>, caller: Caller, Asked(query): Asked<Keys>) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/keys", tag = "keys", operation_id = "list_keys", params(Keys),
+    responses((status = 200, description = "One page", body = openapi::Listed<Key>), openapi::Reading))]
+async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(query): Asked<Keys>,
+) -> Result<Json<Value>, Problem> {
     caller.may(Scope::Admin)?;
     let cut = crate::collection::Cut { limit: query.limit, after: query.after, before: query.before };
     let limit = cut.rows()?;
@@ -104,20 +108,26 @@ async fn list(State(api): State<Arc<Api>>, caller: Caller, Asked(query): Asked<K
     let has_more = keys.len() > limit;
     keys.truncate(limit);
     let next = keys.last().filter(|_| has_more).map(|key| key.id.clone());
-    Ok(Json(json!({"data": keys.into_iter().map(Key::from).collect::<Vec<_>>(), "has_more": has_more, "next": next})))
+    Ok(Json(
+        json!({"data": keys.into_iter().map(Key::from).collect::<Vec<_>>(), "has_more": has_more, "next": next}),
+    ))
 }
 
 /// One key.
-#[utoipa::path(get, path = "/keys/{id}", tag = "keys", params(("id" = String, Path, description = "Its id")),
+#[utoipa::path(get, path = "/keys/{id}", tag = "keys", operation_id = "get_key", params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "The key, without its secret", body = Key), openapi::Reading))]
-async fn get(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Key>, Problem> {
+async fn get(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Key>, Problem> {
     caller.may(Scope::Admin)?;
     let found = seen(&api, &caller).await?.into_iter().find(|key| key.id == id);
     found.map(|key| Json(Key::from(key))).ok_or_else(|| Problem::not_found("key", &id))
 }
 
 /// Makes a key. The reply shows it once.
-#[utoipa::path(post, path = "/keys", tag = "keys", request_body = KeyRequest,
+#[utoipa::path(post, path = "/keys", tag = "keys", operation_id = "create_key", request_body = KeyRequest,
     responses((status = 201, description = "The key, in clear", body = FreshKey), openapi::Writing))]
 async fn create(
     State(api): State<Arc<Api>>,
@@ -132,9 +142,13 @@ async fn create(
 }
 
 /// Deletes a key, which stops working at once.
-#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id" = String, Path, description = "Its id")),
+#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", operation_id = "delete_key", params(("id" = String, Path, description = "Its id")),
     responses((status = 204, description = "Gone"), openapi::Writing))]
-async fn delete(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+async fn delete(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
     caller.may(Scope::Admin)?;
     let known = seen(&api, &caller).await?.iter().any(|key| key.id == id);
     if known && api.store.delete_key(&caller.actor, &id).await? {
@@ -162,7 +176,11 @@ fn draft(api: &Api, caller: &Caller, body: &serde_json::Map<String, Value>) -> R
     }
     let expires_at = text("expires_at").map(|at| from_rfc3339(at).filter(|at| *at > now()));
     if expires_at == Some(None) {
-        errors.push(FieldError::new(Code::InvalidValue, "/expires_at", "a time to come, like 2030-01-31T12:00:00Z"));
+        errors.push(FieldError::new(
+            Code::InvalidValue,
+            "/expires_at",
+            "a time to come, like 2030-01-31T12:00:00Z",
+        ));
     }
     let scopes: Vec<String> = match body.get("scopes") {
         Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),

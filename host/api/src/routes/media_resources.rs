@@ -68,14 +68,22 @@ struct PortRange {
 /// Our addresses, for peers that let only known ones in. No key is needed.
 #[utoipa::path(get, path = "/media-resources", tag = "system", params(Flags), security(()),
     responses((status = 200, description = "One array for each kind asked for", body = MediaResources)))]
-async fn media_resources(State(api): State<Arc<Api>>, Query(flags): Query<Flags>, headers: HeaderMap) -> Response {
+async fn media_resources(
+    State(api): State<Arc<Api>>,
+    Query(flags): Query<Flags>,
+    headers: HeaderMap,
+) -> Response {
     answer(&api, &flags, &headers)
 }
 
 /// The same under the name that others use for it. No key is needed.
 #[utoipa::path(get, path = "/getMediaResources", tag = "system", params(Flags), security(()),
     responses((status = 200, description = "One array for each kind asked for", body = MediaResources)))]
-async fn get_media_resources(State(api): State<Arc<Api>>, Query(flags): Query<Flags>, headers: HeaderMap) -> Response {
+async fn get_media_resources(
+    State(api): State<Arc<Api>>,
+    Query(flags): Query<Flags>,
+    headers: HeaderMap,
+) -> Response {
     answer(&api, &flags, &headers)
 }
 
@@ -84,7 +92,8 @@ fn answer(api: &Api, flags: &Flags, headers: &HeaderMap) -> Response {
     let hash: String = Sha256::digest(body.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
     let tag = format!("\"{hash}\"");
     let known = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok());
-    let same = known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+    let same =
+        known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
     let tag = HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"0\""));
     let headers = [
         (header::ETAG, tag),
@@ -101,8 +110,11 @@ fn found(api: &Api, flags: &Flags) -> Map<String, Value> {
         .iter()
         .map(|s| PortRange { transport: s.transport.to_owned(), first: s.port, last: s.port })
         .collect();
-    let media =
-        vec![PortRange { transport: "udp".to_owned(), first: about.media_ports.0, last: about.media_ports.1 }];
+    let media = vec![PortRange {
+        transport: "udp".to_owned(),
+        first: about.media_ports.0,
+        last: about.media_ports.1,
+    }];
     // An address bound to every interface says nothing to a peer.
     let bound = about.sip.iter().map(|s| s.ip).filter(|ip| !ip.is_unspecified());
     let mut ips: Vec<_> = match about.public_ip {
@@ -127,7 +139,11 @@ fn found(api: &Api, flags: &Flags) -> Map<String, Value> {
     ];
     let on = |flag: &Option<String>| flag.as_deref().is_some_and(|text| !matches!(text, "false" | "0"));
     let any = asked.iter().any(|(_, flag, _)| on(flag));
-    asked.into_iter().filter(|(_, flag, _)| !any || on(flag)).map(|(name, _, of)| (name.to_owned(), of)).collect()
+    asked
+        .into_iter()
+        .filter(|(_, flag, _)| !any || on(flag))
+        .map(|(name, _, of)| (name.to_owned(), of))
+        .collect()
 }
 
 pub(super) fn router() -> OpenApiRouter<Arc<Api>> {

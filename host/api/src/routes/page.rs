@@ -11,12 +11,18 @@ use crate::Api;
 
 pub(super) fn router() -> Router<Arc<Api>> {
     Router::new()
-        .route("/", get(|| file("text/html; charset=utf-8", include_str!("../../page/index.html"))))
-        .route("/page.css", get(|| file("text/css; charset=utf-8", include_str!("../../page/page.css"))))
-        .route("/page.js", get(|| file("text/javascript; charset=utf-8", include_str!("../../page/page.js"))))
+        .route("/", get(async || file("text/html; charset=utf-8", include_str!("../../page/index.html"))))
+        .route(
+            "/page.css",
+            get(async || file("text/css; charset=utf-8", include_str!("../../page/page.css"))),
+        )
+        .route(
+            "/page.js",
+            get(async || file("text/javascript; charset=utf-8", include_str!("../../page/page.js"))),
+        )
 }
 
-async fn file(kind: &'static str, content: &'static str) -> Response {
+fn file(kind: &'static str, content: &'static str) -> Response {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                   base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     let headers = [

@@ -8,7 +8,11 @@ use crate::edge::Caller;
 use crate::problem::{Code, Problem};
 
 /// The part of a list.
-pub(super) fn page(limit: Option<u32>, after: Option<String>, before: Option<String>) -> Result<PageQuery, Problem> {
+pub(super) fn page(
+    limit: Option<u32>,
+    after: Option<String>,
+    before: Option<String>,
+) -> Result<PageQuery, Problem> {
     match limit {
         Some(0 | 1_001..) => Err(Problem::new(Code::InvalidParameter, "limit is from 1 to 1000")),
         limit => Ok(PageQuery { limit: limit.unwrap_or(0), after, before }),
@@ -28,7 +32,8 @@ pub(super) fn time(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, 
     let Some(text) = text else { return Ok(None) };
     // A + that was not escaped arrives as a space.
     let at = from_rfc3339(text).or_else(|| from_rfc3339(&text.replacen(' ', "+", 1)));
-    let message = || Problem::new(Code::InvalidParameter, format!("{name} is a time like 2030-01-31T12:00:00Z"));
+    let message =
+        || Problem::new(Code::InvalidParameter, format!("{name} is a time like 2030-01-31T12:00:00Z"));
     at.map(Some).ok_or_else(message)
 }
 

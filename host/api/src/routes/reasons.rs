@@ -45,15 +45,15 @@ struct ProblemEntry {
 }
 
 /// Every reason. No key is needed.
-#[utoipa::path(get, path = "/reasons", tag = "reasons", security(()),
-    responses((status = 200, description = "data: every reason", body = Vec<ReasonEntry>)))]
+#[utoipa::path(get, path = "/reasons", tag = "reasons", operation_id = "list_reasons", security(()),
+    responses((status = 200, description = "Every reason", body = openapi::Listed<ReasonEntry>)))]
 async fn reasons() -> Json<Value> {
     let all: Vec<_> = Reason::ALL.iter().copied().map(ReasonEntry::from).collect();
     Json(json!({"data": all, "has_more": false, "next": null}))
 }
 
 /// One reason. No key is needed.
-#[utoipa::path(get, path = "/reasons/{code}", tag = "reasons", security(()),
+#[utoipa::path(get, path = "/reasons/{code}", tag = "reasons", operation_id = "get_reason", security(()),
     params(("code" = String, Path, description = "Its code, such as R-02")),
     responses((status = 200, description = "The reason", body = ReasonEntry), openapi::Reading))]
 async fn reason(Path(code): Path<String>) -> Result<Json<ReasonEntry>, Problem> {
@@ -62,8 +62,8 @@ async fn reason(Path(code): Path<String>) -> Result<Json<ReasonEntry>, Problem> 
 }
 
 /// Every code of an error of this API. No key is needed.
-#[utoipa::path(get, path = "/problems", tag = "reasons", security(()),
-    responses((status = 200, description = "data: every code", body = Vec<ProblemEntry>)))]
+#[utoipa::path(get, path = "/problems", tag = "reasons", operation_id = "list_problems", security(()),
+    responses((status = 200, description = "Every code", body = openapi::Listed<ProblemEntry>)))]
 async fn problems() -> Json<Value> {
     let entry = |code: &Code| ProblemEntry { code: *code, status: code.status(), title: code.title() };
     let all: Vec<_> = Code::ALL.iter().map(entry).collect();

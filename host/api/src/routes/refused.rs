@@ -99,8 +99,8 @@ struct NearMiss {
 }
 
 /// Refusals, last seen first.
-#[utoipa::path(get, path = "/refused", tag = "refused", params(Refusals),
-    responses((status = 200, description = "One page: data, has_more, next", body = Vec<Entry>), openapi::Reading))]
+#[utoipa::path(get, path = "/refused", tag = "refused", operation_id = "list_refused", params(Refusals),
+    responses((status = 200, description = "One page", body = openapi::Listed<Entry>), openapi::Reading))]
 async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -120,9 +120,13 @@ async fn list(
 }
 
 /// One row of refusals.
-#[utoipa::path(get, path = "/refused/{id}", tag = "refused", params(("id" = String, Path, description = "Its id")),
+#[utoipa::path(get, path = "/refused/{id}", tag = "refused", operation_id = "get_refused", params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "The refusals", body = Entry), openapi::Reading))]
-async fn get(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Result<Json<RefusedRow>, Problem> {
+async fn get(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<RefusedRow>, Problem> {
     caller.may(Scope::HistoryRead)?;
     let found = api.store.refused_get(&id).await?.filter(|row| past::sees(&caller, row.account.as_deref()));
     found.map(Json).ok_or_else(|| Problem::not_found("refusal", &id))

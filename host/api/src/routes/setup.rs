@@ -62,7 +62,7 @@ const FIELDS: &[Field] = &[
 ];
 
 /// Whether the first owner is still awaited. No key is needed.
-#[utoipa::path(get, path = "/setup", tag = "setup", security(()),
+#[utoipa::path(get, path = "/setup", tag = "setup", operation_id = "get_setup", security(()),
     responses((status = 200, description = "It is", body = SetupState), openapi::Reading))]
 async fn state(State(api): State<Arc<Api>>) -> Result<Json<SetupState>, Problem> {
     still_open(&api).await?;
@@ -70,9 +70,12 @@ async fn state(State(api): State<Arc<Api>>) -> Result<Json<SetupState>, Problem>
 }
 
 /// Creates the first owner. Of two at once, one wins; afterwards this is 404.
-#[utoipa::path(post, path = "/setup", tag = "setup", security(()), request_body = Claim,
+#[utoipa::path(post, path = "/setup", tag = "setup", operation_id = "claim_setup", security(()), request_body = Claim,
     responses((status = 201, description = "The owner, and a key that is shown once", body = Claimed), openapi::Writing))]
-async fn claim(State(api): State<Arc<Api>>, Document(mut body): Document) -> Result<(StatusCode, Json<Claimed>), Problem> {
+async fn claim(
+    State(api): State<Arc<Api>>,
+    Document(mut body): Document,
+) -> Result<(StatusCode, Json<Claimed>), Problem> {
     still_open(&api).await?;
     crate::merge::without_nulls(&mut body);
     check(&body)?;

@@ -96,7 +96,7 @@ struct MediaRange {
 }
 
 /// What runs.
-#[utoipa::path(get, path = "/system/info", tag = "system",
+#[utoipa::path(get, path = "/system/info", tag = "system", operation_id = "get_info",
     responses((status = 200, description = "What runs", body = SystemInfo), openapi::Reading))]
 async fn info(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<SystemInfo>, Problem> {
     caller.may(Scope::ConnectionsRead)?;
@@ -120,7 +120,7 @@ async fn info(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<System
 }
 
 /// Where it listens.
-#[utoipa::path(get, path = "/system/addresses", tag = "system",
+#[utoipa::path(get, path = "/system/addresses", tag = "system", operation_id = "get_addresses",
     responses((status = 200, description = "Where it listens", body = Addresses), openapi::Reading))]
 async fn addresses(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Addresses>, Problem> {
     caller.may(Scope::ConnectionsRead)?;
@@ -190,5 +190,8 @@ fn tagged(document: &Value, revision: u64) -> Result<Response, Problem> {
 }
 
 pub(super) fn router() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(info)).routes(routes!(addresses)).routes(routes!(get_limits, patch_limits))
+    OpenApiRouter::new()
+        .routes(routes!(info))
+        .routes(routes!(addresses))
+        .routes(routes!(get_limits, patch_limits))
 }

@@ -14,7 +14,11 @@ use crate::shape::{self, Field, Shape};
 pub(crate) const FIELDS: &[Field] = &[
     Field::read_only("id", ID, "identifier, acc_…"),
     Field::open("name", Shape::Text(1, 63), "unique name, a DNS label"),
-    Field::open("country", Shape::Text(2, 2), "ISO 3166 code; decides national number formats and the country rule"),
+    Field::open(
+        "country",
+        Shape::Text(2, 2),
+        "ISO 3166 code; decides national number formats and the country rule",
+    ),
     Field::open("timezone", Shape::Text(1, 64), "IANA time zone"),
     Field::open("language", Shape::Text(2, 35), "BCP 47 language"),
     Field::open(
@@ -27,7 +31,11 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::open("transcoding", Shape::Boolean, "whether its media may be transcoded [true]"),
     Field::open("emergency", Shape::Object(EMERGENCY), "emergency numbers and the way out for them"),
     Field::open("retention", Shape::Object(RETENTION), "how long records are kept"),
-    Field::read_only("warnings", Shape::List(&Shape::Text(0, 1_000), 100), "what is allowed but deserves a look"),
+    Field::read_only(
+        "warnings",
+        Shape::List(&Shape::Text(0, 1_000), 100),
+        "what is allowed but deserves a look",
+    ),
 ];
 
 const ID: Shape = Shape::Text(1, 253);
@@ -38,7 +46,11 @@ const QUOTA: &[Field] = &[
 ];
 
 const EMERGENCY: &[Field] = &[
-    Field::open("numbers", Shape::List(&Shape::Text(2, 8), 50), "emergency numbers [112, 911 and the country's]"),
+    Field::open(
+        "numbers",
+        Shape::List(&Shape::Text(2, 8), 50),
+        "emergency numbers [112, 911 and the country's]",
+    ),
     Field::open("connection", ID, "the connection such calls leave by"),
     Field::open("caller_id", Shape::Text(1, 128), "the caller id they carry"),
 ];
@@ -68,9 +80,11 @@ pub(crate) fn draft(
     emergency(desk, &mut row, existing, &mut errors);
     super::limits::check(&mut row.limits, "/limits", &mut errors);
     if sources::too_wide(&row.allowed_sources) {
-        let message = "together larger than a /8 of IPv4 or a /16 of IPv6, and the address alone is the proof";
+        let message =
+            "together larger than a /8 of IPv4 or a /16 of IPv6, and the address alone is the proof";
         errors.push(
-            FieldError::new(Code::SourceAllowAll, "/allowed_sources", message).hint("List the networks you mean."),
+            FieldError::new(Code::SourceAllowAll, "/allowed_sources", message)
+                .hint("List the networks you mean."),
         );
     }
     let raised = existing.is_some_and(|a| a.quota != row.quota || a.limits != row.limits);
@@ -98,7 +112,11 @@ fn names(desk: &Desk<'_>, row: &mut Account, errors: &mut Vec<FieldError>) {
     }
     let held = desk.rows.account(&row.name).is_some_and(|a| a.id != row.id);
     if held || desk.pending.account_names.contains(&row.name) {
-        errors.push(FieldError::new(Code::AccountNameTaken, "/name", format!("the name {} is taken", row.name)));
+        errors.push(FieldError::new(
+            Code::AccountNameTaken,
+            "/name",
+            format!("the name {} is taken", row.name),
+        ));
     }
     if let Some(country) = &mut row.country {
         country.make_ascii_uppercase();
@@ -110,7 +128,8 @@ fn names(desk: &Desk<'_>, row: &mut Account, errors: &mut Vec<FieldError>) {
 
 fn emergency(desk: &Desk<'_>, row: &mut Account, existing: Option<&Account>, errors: &mut Vec<FieldError>) {
     // The list follows the country until somebody writes one of their own.
-    let before = existing.map_or_else(|| emergency_numbers(None), |a| emergency_numbers(a.country.as_deref()));
+    let before =
+        existing.map_or_else(|| emergency_numbers(None), |a| emergency_numbers(a.country.as_deref()));
     if row.emergency.numbers == before {
         row.emergency.numbers = emergency_numbers(row.country.as_deref());
     }
@@ -160,9 +179,14 @@ pub(crate) fn document(row: &Account) -> Map<String, Value> {
 
 /// What belongs to an account.
 pub(crate) fn referrers(rows: &Rows, row: &Account) -> Vec<String> {
-    let domains = rows.domains.all().filter(|k| k.row.account == row.id).map(|k| format!("domain {}", k.row.id));
-    let connections =
-        rows.connections.all().filter(|k| k.row.account == row.id).map(|k| format!("connection {}", k.row.id));
-    let numbers = rows.numbers.all().filter(|k| k.row.account == row.id).map(|k| format!("number {}", k.row.id));
+    let domains =
+        rows.domains.all().filter(|k| k.row.account == row.id).map(|k| format!("domain {}", k.row.id));
+    let connections = rows
+        .connections
+        .all()
+        .filter(|k| k.row.account == row.id)
+        .map(|k| format!("connection {}", k.row.id));
+    let numbers =
+        rows.numbers.all().filter(|k| k.row.account == row.id).map(|k| format!("number {}", k.row.id));
     connections.chain(numbers).chain(domains).take(10).collect()
 }

@@ -15,7 +15,11 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::fixed("account", HOST, "owner: an id or a name"),
     Field::open("role", Shape::Choice(&["registrar", "trunk", "shared"]), "what it is for [registrar]"),
     Field::open("application", Shape::Text(1, 63), "names the generated host when host is left out"),
-    Field::fixed("realm", Shape::Text(1, 253), "digest realm; fixed, so that a new host keeps passwords [host]"),
+    Field::fixed(
+        "realm",
+        Shape::Text(1, 253),
+        "digest realm; fixed, so that a new host keeps passwords [host]",
+    ),
     Field::open(
         "digest",
         Shape::Choice(&["md5", "sha256", "md5,sha256", "sha256,md5"]),
@@ -24,7 +28,11 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::open("aliases", Shape::List(&HOST, 100), "further hosts that mean the same domain"),
     Field::open("default_flow", HOST, "call flow for calls that match nothing else"),
     Field::open("voice_url", Shape::Text(1, 2_000), "address asked what to do with a call"),
-    Field::read_only("warnings", Shape::List(&Shape::Text(0, 1_000), 100), "what is allowed but deserves a look"),
+    Field::read_only(
+        "warnings",
+        Shape::List(&Shape::Text(0, 1_000), 100),
+        "what is allowed but deserves a look",
+    ),
 ];
 
 const HOST: Shape = Shape::Text(1, 253);
@@ -75,7 +83,11 @@ pub(crate) fn draft(
     }
     let mut row: Domain = typed(document)?;
     if existing.is_some_and(|d| d.realm != row.realm) {
-        return Err(Problem::at(Code::ReadOnly, "/realm", "the realm is fixed at creation, because passwords depend on it"));
+        return Err(Problem::at(
+            Code::ReadOnly,
+            "/realm",
+            "the realm is fixed at creation, because passwords depend on it",
+        ));
     }
     let mut errors = Vec::new();
     hosts(desk, &mut row, &mut errors);
@@ -100,7 +112,11 @@ fn hosts(desk: &Desk<'_>, row: &mut Domain, errors: &mut Vec<FieldError>) {
         };
         let held = desk.rows.domain(&host).is_some_and(|d| d.id != id) || desk.pending.hosts.contains(&host);
         if held {
-            errors.push(FieldError::new(Code::HostTaken, pointer, format!("{host} belongs to another domain")));
+            errors.push(FieldError::new(
+                Code::HostTaken,
+                pointer,
+                format!("{host} belongs to another domain"),
+            ));
         } else if host.strip_suffix(desk.base_domain).is_some_and(|h| h.ends_with(".trunk.")) {
             let message = format!("hosts under trunk.{} belong to trunks", desk.base_domain);
             errors.push(FieldError::new(Code::InvalidValue, pointer, message));
@@ -123,12 +139,19 @@ pub(crate) fn document(row: &Domain) -> Map<String, Value> {
 /// What refers to a domain.
 pub(crate) fn referrers(rows: &crate::rows::Rows, row: &Domain) -> Vec<String> {
     let lives = |c: &routing::config::Connection| c.domain.as_ref() == Some(&row.id);
-    let mut found: Vec<_> =
-        rows.connections.all().filter(|k| lives(&k.row)).map(|k| format!("connection {}", k.row.id)).take(10).collect();
+    let mut found: Vec<_> = rows
+        .connections
+        .all()
+        .filter(|k| lives(&k.row))
+        .map(|k| format!("connection {}", k.row.id))
+        .take(10)
+        .collect();
     if found.is_empty() && only_registrar(rows, &row.account, &row.id) {
-        found.extend(rows.connections.all().find(|k| k.row.account == row.account).map(|k| {
-            format!("connection {}: its password was made for the realm of this domain", k.row.id)
-        }));
+        found.extend(
+            rows.connections.all().find(|k| k.row.account == row.account).map(|k| {
+                format!("connection {}: its password was made for the realm of this domain", k.row.id)
+            }),
+        );
     }
     found
 }

@@ -66,11 +66,12 @@ impl Secret {
             None => Ok(Self::Keep),
             Some(Value::Null) => Ok(Self::Clear),
             Some(Value::String(text)) if text.is_empty() => {
-                Err(Problem::at(Code::InvalidValue, "/password", "must not be empty").hint("null takes it away"))
+                Err(Problem::at(Code::InvalidValue, "/password", "must not be empty")
+                    .hint("null takes it away"))
             }
-            Some(Value::String(text)) if text.len() > 256 || text.chars().any(char::is_control) => {
-                Err(Problem::at(Code::InvalidValue, "/password", "at most 256 octets without control characters"))
-            }
+            Some(Value::String(text)) if text.len() > 256 || text.chars().any(char::is_control) => Err(
+                Problem::at(Code::InvalidValue, "/password", "at most 256 octets without control characters"),
+            ),
             Some(Value::String(text)) => Ok(Self::Set(text)),
             Some(_) => Err(Problem::at(Code::InvalidType, "/password", "must be text")),
         }
@@ -85,10 +86,12 @@ impl<'a> Desk<'a> {
     /// The account a new row belongs to: the one named, the key's, or the first.
     pub(crate) fn owner(&self, document: &Map<String, Value>) -> Result<&'a Account, FieldError> {
         let named = document.get("account").and_then(Value::as_str);
-        let reference = named.or(self.caller.account.as_ref().map(AccountId::as_str));
+        let reference = named.or_else(|| self.caller.account.as_ref().map(AccountId::as_str));
         let found = match reference {
             Some(reference) => self.rows.account(reference),
-            None => self.rows.account("main").or_else(|| self.rows.accounts.all().next().map(|kept| &kept.row)),
+            None => {
+                self.rows.account("main").or_else(|| self.rows.accounts.all().next().map(|kept| &kept.row))
+            }
         };
         found.filter(|account| self.caller.sees(&account.id)).map(AsRef::as_ref).ok_or_else(|| {
             let message = format!("there is no account {}", reference.unwrap_or("main"));
@@ -106,7 +109,11 @@ impl<'a> Desk<'a> {
     ) -> Option<&'a Connection> {
         let found = self.rows.connections.get(id).filter(|c| &c.account == account);
         if found.is_none() {
-            errors.push(FieldError::new(Code::UnknownReference, pointer, format!("there is no connection {id}")));
+            errors.push(FieldError::new(
+                Code::UnknownReference,
+                pointer,
+                format!("there is no connection {id}"),
+            ));
         }
         found.map(AsRef::as_ref)
     }

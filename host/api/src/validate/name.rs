@@ -5,7 +5,10 @@ use std::net::IpAddr;
 /// Whether it is one DNS label in lower case.
 pub(crate) fn is_label(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
+    (1..=63).contains(&text.len())
+        && text.bytes().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
 }
 
 /// A host in lower case without a closing dot, or an IP address without brackets.
@@ -24,7 +27,9 @@ pub(crate) fn host(text: &str) -> Option<String> {
 /// Whether it is `+` and 4 to 15 digits, the first of which is not 0.
 pub(crate) fn is_e164(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|digits| {
-        (4..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')
+        (4..=15).contains(&digits.len())
+            && digits.bytes().all(|b| b.is_ascii_digit())
+            && !digits.starts_with('0')
     })
 }
 
@@ -90,7 +95,9 @@ mod tests {
     #[test]
     fn numbers() {
         assert!(is_e164("+493012345") && is_e164("+1234") && is_e164("+123456789012345"));
-        assert!(!is_e164("493012345") && !is_e164("+123") && !is_e164("+1234567890123456") && !is_e164("+0491"));
+        assert!(
+            !is_e164("493012345") && !is_e164("+123") && !is_e164("+1234567890123456") && !is_e164("+0491")
+        );
         assert_eq!(e164_suggestion("0049 30 123-45").as_deref(), Some("+493012345"));
         assert_eq!(e164_suggestion("+49 (30) 12345").as_deref(), Some("+493012345"));
         assert_eq!(e164_suggestion("030 12345"), None);

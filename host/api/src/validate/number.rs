@@ -15,7 +15,11 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::fixed("account", ID, "owner: an id or a name"),
     Field::open("via", ID, "connection it comes in by [any]"),
     Field::open("target", Shape::Target, "who rings"),
-    Field::read_only("warnings", Shape::List(&Shape::Text(0, 1_000), 100), "what is allowed but deserves a look"),
+    Field::read_only(
+        "warnings",
+        Shape::List(&Shape::Text(0, 1_000), 100),
+        "what is allowed but deserves a look",
+    ),
 ];
 
 const ID: Shape = Shape::Text(1, 253);
@@ -43,7 +47,11 @@ pub(crate) fn draft(
     let row: NumberRow = typed(document)?;
     let mut errors = Vec::new();
     if !name::is_e164(&row.e164) {
-        let error = FieldError::new(Code::InvalidNumber, "/e164", format!("{} is not + and 4 to 15 digits", row.e164));
+        let error = FieldError::new(
+            Code::InvalidNumber,
+            "/e164",
+            format!("{} is not + and 4 to 15 digits", row.e164),
+        );
         errors.push(match name::e164_suggestion(&row.e164) {
             Some(meant) => error.hint(format!("Did you mean {meant}?")),
             None => error.hint("Write it with + and the country code."),

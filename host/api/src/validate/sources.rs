@@ -22,7 +22,9 @@ pub(crate) fn too_wide(sources: &[IpNet]) -> bool {
     let mut v6 = Vec::new();
     for source in sources {
         match unmapped(source.trunc()) {
-            IpNet::V4(net) => v4.push((u128::from(u32::from(net.network())), u128::from(u32::from(net.broadcast())))),
+            IpNet::V4(net) => {
+                v4.push((u128::from(u32::from(net.network())), u128::from(u32::from(net.broadcast()))))
+            }
             IpNet::V6(net) => {
                 v6.push((u128::from(net.network()), u128::from(net.broadcast())));
                 if net.contains(&Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()) {

@@ -51,10 +51,16 @@ async fn a_key_of_an_account_sees_its_account_only() {
     let rig = Rig::new().await;
     let north = id(&rig.create("/accounts", json!({"name": "north"})).await);
     rig.create("/domains", json!({"host": "north.example", "account": "north"})).await;
-    let alice = id(&rig.create("/connections", json!({"kind": "device", "name": "Alice", "user": "alice"})).await);
+    let alice =
+        id(&rig.create("/connections", json!({"kind": "device", "name": "Alice", "user": "alice"})).await);
     let key = rig.key_with(Some(&north), &["admin"]).await;
     let (_, made) = rig
-        .ask_as(&key, "POST", "/connections", json!({"kind": "device", "name": "Nora", "user": "nora", "password": "x"}))
+        .ask_as(
+            &key,
+            "POST",
+            "/connections",
+            json!({"kind": "device", "name": "Nora", "user": "nora", "password": "x"}),
+        )
         .await;
     assert_eq!(made["account"], north.as_str());
     for (method, path, status) in [
@@ -71,8 +77,18 @@ async fn a_key_of_an_account_sees_its_account_only() {
     let (_, listed) = rig.ask_as(&key, "GET", "/connections", Value::Null).await;
     assert_eq!(listed["data"].as_array().unwrap().len(), 1);
     for (path, body, code, pointer) in [
-        ("/numbers", json!({"e164": "+4930123", "target": {"connection": alice}}), "unknown_reference", "/target/connection"),
-        ("/connections", json!({"kind": "device", "name": "x", "user": "x", "account": "main"}), "unknown_reference", "/account"),
+        (
+            "/numbers",
+            json!({"e164": "+4930123", "target": {"connection": alice}}),
+            "unknown_reference",
+            "/target/connection",
+        ),
+        (
+            "/connections",
+            json!({"kind": "device", "name": "x", "user": "x", "account": "main"}),
+            "unknown_reference",
+            "/account",
+        ),
         (
             "/connections",
             json!({"kind": "trunk", "name": "x", "allowed_sources": ["192.0.2.1"], "offered_to": ["*"]}),
@@ -81,11 +97,16 @@ async fn a_key_of_an_account_sees_its_account_only() {
         ),
     ] {
         let (_, reply) = rig.ask_as(&key, "POST", path, body).await;
-        assert_eq!((reply["code"].as_str(), reply["errors"][0]["pointer"].as_str()), (Some(code), Some(pointer)));
+        assert_eq!(
+            (reply["code"].as_str(), reply["errors"][0]["pointer"].as_str()),
+            (Some(code), Some(pointer))
+        );
     }
-    let (status, _) = rig.ask_as(&key, "PATCH", &format!("/accounts/{north}"), json!({"quota": {"connections": 9}})).await;
+    let (status, _) =
+        rig.ask_as(&key, "PATCH", &format!("/accounts/{north}"), json!({"quota": {"connections": 9}})).await;
     assert_eq!(status.as_u16(), 403);
-    let (status, _) = rig.ask_as(&key, "PATCH", &format!("/accounts/{north}"), json!({"country": "DE"})).await;
+    let (status, _) =
+        rig.ask_as(&key, "PATCH", &format!("/accounts/{north}"), json!({"country": "DE"})).await;
     assert_eq!(status.as_u16(), 200);
     let (_, own) = rig.ask_as(&key, "POST", "/keys", json!({"name": "mine", "scopes": ["admin"]})).await;
     assert_eq!(own["account"], north.as_str());
@@ -124,7 +145,8 @@ async fn the_audit_tells_who_changed_what_without_secrets() {
 #[tokio::test]
 async fn the_request_id_of_the_client_is_kept() {
     let rig = Rig::new().await;
-    let request = Request::get("/api/v1/connections").header("x-request-id", "abc-1").body(Body::empty()).unwrap();
+    let request =
+        Request::get("/api/v1/connections").header("x-request-id", "abc-1").body(Body::empty()).unwrap();
     let response = rig.send(request).await;
     assert_eq!(response.headers()["x-request-id"], "abc-1");
     assert_eq!(read(response).await.1["request_id"], "abc-1");

@@ -5,16 +5,19 @@ use serde_json::{Value, json};
 use crate::rig::{Rig, id};
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 async fn bodies_are_refused_with_code_and_pointer() {
     let rig = Rig::new().await;
     let alice = rig.create("/connections", json!({"kind": "device", "name": "Alice", "user": "alice"})).await;
-    rig.create("/connections", json!({"kind": "trunk", "name": "North", "peers": [{"host": "192.0.2.1"}]})).await;
+    rig.create("/connections", json!({"kind": "trunk", "name": "North", "peers": [{"host": "192.0.2.1"}]}))
+        .await;
     rig.create("/numbers", json!({"e164": "+4930123", "target": {"connection": id(&alice)}})).await;
     let device = |extra: Value| merged(json!({"kind": "device", "name": "Bob", "user": "bob"}), extra);
     let trunk = |extra: Value| {
         merged(json!({"kind": "trunk", "name": "South", "allowed_sources": ["192.0.2.9"]}), extra)
     };
-    let number = |extra: Value| merged(json!({"e164": "+4930124", "target": {"connection": id(&alice)}}), extra);
+    let number =
+        |extra: Value| merged(json!({"e164": "+4930124", "target": {"connection": id(&alice)}}), extra);
     let cases = [
         ("/connections", json!({}), 422, "field_missing", "/kind"),
         ("/connections", json!([]), 422, "invalid_type", ""),
@@ -27,9 +30,21 @@ async fn bodies_are_refused_with_code_and_pointer() {
         ("/connections", device(json!({"id": "con_1"})), 422, "read_only", "/id"),
         ("/connections", device(json!({"colour": "red"})), 422, "unknown_field", "/colour"),
         ("/connections", device(json!({"enabled": "yes"})), 422, "invalid_type", "/enabled"),
-        ("/connections", device(json!({"limits": {"concurrent": "8"}})), 422, "invalid_type", "/limits/concurrent"),
+        (
+            "/connections",
+            device(json!({"limits": {"concurrent": "8"}})),
+            422,
+            "invalid_type",
+            "/limits/concurrent",
+        ),
         ("/connections", device(json!({"limits": {"cps": 8}})), 422, "unknown_field", "/limits/cps"),
-        ("/connections", device(json!({"limits": {"concurrent": -1}})), 422, "invalid_value", "/limits/concurrent"),
+        (
+            "/connections",
+            device(json!({"limits": {"concurrent": -1}})),
+            422,
+            "invalid_value",
+            "/limits/concurrent",
+        ),
         (
             "/connections",
             device(json!({"limits": {"countries": {"allow": ["DE", "Germany"]}}})),
@@ -54,8 +69,20 @@ async fn bodies_are_refused_with_code_and_pointer() {
         ("/connections", device(json!({"domain": "nowhere.example"})), 422, "unknown_reference", "/domain"),
         ("/connections", device(json!({"account": "nobody"})), 422, "unknown_reference", "/account"),
         ("/connections", device(json!({"transports": ["sctp"]})), 422, "invalid_value", "/transports/0"),
-        ("/connections", device(json!({"ip_policy": "authenticate"})), 422, "source_allow_all", "/allowed_sources"),
-        ("/connections", device(json!({"dialled": {"action": "flow"}})), 422, "flows_not_available", "/dialled/action"),
+        (
+            "/connections",
+            device(json!({"ip_policy": "authenticate"})),
+            422,
+            "source_allow_all",
+            "/allowed_sources",
+        ),
+        (
+            "/connections",
+            device(json!({"dialled": {"action": "flow"}})),
+            422,
+            "flows_not_available",
+            "/dialled/action",
+        ),
         (
             "/connections",
             device(json!({"dialled": {"failover": {"connection": "con_x"}}})),
@@ -64,9 +91,21 @@ async fn bodies_are_refused_with_code_and_pointer() {
             "/dialled/failover/connection",
         ),
         ("/connections", device(json!({"dialled": {"ring_s": 0}})), 422, "invalid_value", "/dialled/ring_s"),
-        ("/connections", device(json!({"number_format": {"from": "e163"}})), 422, "invalid_value", "/number_format/from"),
+        (
+            "/connections",
+            device(json!({"number_format": {"from": "e163"}})),
+            422,
+            "invalid_value",
+            "/number_format/from",
+        ),
         ("/connections", device(json!({"media": {"codecs": []}})), 422, "invalid_value", "/media/codecs"),
-        ("/connections", device(json!({"media": {"advertise": "here"}})), 422, "invalid_value", "/media/advertise"),
+        (
+            "/connections",
+            device(json!({"media": {"advertise": "here"}})),
+            422,
+            "invalid_value",
+            "/media/advertise",
+        ),
         ("/connections", json!({"kind": "trunk", "name": "x"}), 422, "source_allow_all", "/allowed_sources"),
         (
             "/connections",
@@ -76,7 +115,13 @@ async fn bodies_are_refused_with_code_and_pointer() {
             "/allowed_sources",
         ),
         ("/connections", trunk(json!({"allowed_sources": []})), 422, "source_allow_all", "/allowed_sources"),
-        ("/connections", trunk(json!({"allowed_sources": ["0.0.0.0/0"]})), 422, "source_allow_all", "/allowed_sources"),
+        (
+            "/connections",
+            trunk(json!({"allowed_sources": ["0.0.0.0/0"]})),
+            422,
+            "source_allow_all",
+            "/allowed_sources",
+        ),
         (
             "/connections",
             trunk(json!({"allowed_sources": ["0.0.0.0/1", "128.0.0.0/1"]})),
@@ -84,7 +129,13 @@ async fn bodies_are_refused_with_code_and_pointer() {
             "source_allow_all",
             "/allowed_sources",
         ),
-        ("/connections", trunk(json!({"allowed_sources": ["::ffff:0:0/96"]})), 422, "source_allow_all", "/allowed_sources"),
+        (
+            "/connections",
+            trunk(json!({"allowed_sources": ["::ffff:0:0/96"]})),
+            422,
+            "source_allow_all",
+            "/allowed_sources",
+        ),
         (
             "/connections",
             trunk(json!({"ip_policy": "either", "allowed_sources": ["::/0"]})),
@@ -92,16 +143,34 @@ async fn bodies_are_refused_with_code_and_pointer() {
             "source_allow_all",
             "/allowed_sources",
         ),
-        ("/connections", trunk(json!({"allowed_sources": ["192.0.2.0/33"]})), 422, "invalid_value", "/allowed_sources/0"),
+        (
+            "/connections",
+            trunk(json!({"allowed_sources": ["192.0.2.0/33"]})),
+            422,
+            "invalid_value",
+            "/allowed_sources/0",
+        ),
         ("/connections", trunk(json!({"dial_pattern": "("})), 422, "invalid_pattern", "/dial_pattern"),
         ("/connections", trunk(json!({"trunk_name": "north"})), 409, "trunk_name_taken", "/trunk_name"),
         ("/connections", trunk(json!({"trunk_name": "a.b"})), 422, "invalid_value", "/trunk_name"),
         ("/connections", trunk(json!({"peers": [{"port": 5060}]})), 422, "field_missing", "/peers/0/host"),
         ("/connections", trunk(json!({"peers": [{"host": "a b"}]})), 422, "invalid_value", "/peers/0/host"),
-        ("/connections", trunk(json!({"peers": [{"host": "a", "port": 0}]})), 422, "invalid_value", "/peers/0/port"),
+        (
+            "/connections",
+            trunk(json!({"peers": [{"host": "a", "port": 0}]})),
+            422,
+            "invalid_value",
+            "/peers/0/port",
+        ),
         ("/connections", trunk(json!({"used_by": ["con_x"]})), 422, "unknown_reference", "/used_by/0"),
         ("/connections", trunk(json!({"offered_to": ["nobody"]})), 422, "unknown_reference", "/offered_to/0"),
-        ("/connections", trunk(json!({"default_target": {"flow": "flo_1"}})), 422, "flows_not_available", "/default_target/flow"),
+        (
+            "/connections",
+            trunk(json!({"default_target": {"flow": "flo_1"}})),
+            422,
+            "flows_not_available",
+            "/default_target/flow",
+        ),
         ("/connections", trunk(json!({"default_target": "con_1"})), 422, "invalid_type", "/default_target"),
         ("/connections", trunk(json!({"default_target": {}})), 422, "invalid_value", "/default_target"),
         ("/connections", trunk(json!({"hunt_on": [200]})), 422, "invalid_value", "/hunt_on/0"),
@@ -109,8 +178,20 @@ async fn bodies_are_refused_with_code_and_pointer() {
         ("/numbers", json!({}), 422, "field_missing", "/e164"),
         ("/numbers", number(json!({"e164": "004930124"})), 422, "invalid_number", "/e164"),
         ("/numbers", number(json!({"e164": "+4930123"})), 409, "number_taken", "/e164"),
-        ("/numbers", number(json!({"target": {"connection": "con_x"}})), 422, "unknown_reference", "/target/connection"),
-        ("/numbers", number(json!({"target": {"flow": "flo_1"}})), 422, "flows_not_available", "/target/flow"),
+        (
+            "/numbers",
+            number(json!({"target": {"connection": "con_x"}})),
+            422,
+            "unknown_reference",
+            "/target/connection",
+        ),
+        (
+            "/numbers",
+            number(json!({"target": {"flow": "flo_1"}})),
+            422,
+            "flows_not_available",
+            "/target/flow",
+        ),
         ("/numbers", number(json!({"via": "con_x"})), 422, "unknown_reference", "/via"),
         ("/domains", json!({}), 422, "field_missing", "/host"),
         ("/domains", json!({"host": "a b"}), 422, "invalid_value", "/host"),
@@ -118,11 +199,23 @@ async fn bodies_are_refused_with_code_and_pointer() {
         ("/domains", json!({"host": "x.trunk.localhost"}), 422, "invalid_value", "/host"),
         ("/domains", json!({"host": "a.example", "digest": "sha512"}), 422, "invalid_value", "/digest"),
         ("/domains", json!({"host": "a.example", "role": "pbx"}), 422, "invalid_value", "/role"),
-        ("/domains", json!({"host": "a.example", "default_flow": "flo_1"}), 422, "flows_not_available", "/default_flow"),
+        (
+            "/domains",
+            json!({"host": "a.example", "default_flow": "flo_1"}),
+            422,
+            "flows_not_available",
+            "/default_flow",
+        ),
         ("/accounts", json!({"name": "Big Customer"}), 422, "invalid_value", "/name"),
         ("/accounts", json!({"name": "main"}), 409, "name_taken", "/name"),
         ("/accounts", json!({"name": "a", "country": "D1"}), 422, "invalid_value", "/country"),
-        ("/accounts", json!({"name": "a", "allowed_sources": ["0.0.0.0/0"]}), 422, "source_allow_all", "/allowed_sources"),
+        (
+            "/accounts",
+            json!({"name": "a", "allowed_sources": ["0.0.0.0/0"]}),
+            422,
+            "source_allow_all",
+            "/allowed_sources",
+        ),
         ("/accounts", json!({"name": "a", "password": "x"}), 422, "unknown_field", "/password"),
         ("/keys", json!({"name": "x"}), 422, "field_missing", "/scopes"),
         ("/keys", json!({"name": "x", "scopes": []}), 422, "invalid_value", "/scopes"),
@@ -135,7 +228,13 @@ async fn bodies_are_refused_with_code_and_pointer() {
             "/expires_at",
         ),
         ("/routes/explain", json!({"from": "101"}), 422, "field_missing", "/to"),
-        ("/routes/explain", json!({"to": "1", "connection": "con_x"}), 422, "unknown_reference", "/connection"),
+        (
+            "/routes/explain",
+            json!({"to": "1", "connection": "con_x"}),
+            422,
+            "unknown_reference",
+            "/connection",
+        ),
         ("/connections/batch", json!({}), 422, "field_missing", "/items"),
         ("/connections/batch", json!({"items": 1}), 422, "invalid_type", "/items"),
     ];
@@ -203,7 +302,11 @@ async fn queries_are_checked() {
         "/audit?limit=5000",
     ] {
         let (status, reply) = rig.ask("GET", path, Value::Null).await;
-        assert_eq!((status.as_u16(), reply["code"].as_str()), (422, Some("invalid_parameter")), "{path}: {reply}");
+        assert_eq!(
+            (status.as_u16(), reply["code"].as_str()),
+            (422, Some("invalid_parameter")),
+            "{path}: {reply}"
+        );
     }
 }
 

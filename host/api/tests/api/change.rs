@@ -11,7 +11,10 @@ use crate::rig::{Rig, id, read};
 async fn a_device_has_its_defaults_and_is_live_before_the_reply() {
     let rig = Rig::new().await;
     let made = rig
-        .create("/connections", json!({"kind": "device", "name": "Alice", "user": "alice", "password": "wonderland"}))
+        .create(
+            "/connections",
+            json!({"kind": "device", "name": "Alice", "user": "alice", "password": "wonderland"}),
+        )
         .await;
     let domain = &rig.get("/domains").await["data"][0];
     for (field, expected) in [
@@ -33,7 +36,11 @@ async fn a_device_has_its_defaults_and_is_live_before_the_reply() {
     assert_eq!(made["media"]["codecs"], json!(["opus", "g722", "pcma", "pcmu"]));
     assert_eq!(made["status"]["state"], "unknown");
     assert_eq!(made["status"]["limits"]["concurrent"], json!({"used": 3, "max": 8}));
-    assert!(made.get("password").is_none() && made.get("peers").is_none() && !made.to_string().contains("wonderland"));
+    assert!(
+        made.get("password").is_none()
+            && made.get("peers").is_none()
+            && !made.to_string().contains("wonderland")
+    );
     let applied = rig.shards.applied.lock().unwrap();
     let Change::Connection(row) = &applied[0].changes[0] else { panic!("a connection") };
     let [credential] = &row.credentials[..] else { panic!("one credential") };
@@ -61,7 +68,10 @@ async fn a_trunk_gets_a_name_a_host_and_its_peers_as_sources() {
     assert_eq!(second["trunk_name"], "carrier-north-2");
     let path = format!("/connections/{}", id(&made));
     let (_, renamed) = rig.ask("PATCH", &path, json!({"trunk_name": "north"})).await;
-    assert_eq!((renamed["trunk_name"].as_str(), &renamed["trunk_aliases"]), (Some("north"), &json!(["carrier-north"])));
+    assert_eq!(
+        (renamed["trunk_name"].as_str(), &renamed["trunk_aliases"]),
+        (Some("north"), &json!(["carrier-north"]))
+    );
     let taken = json!({"kind": "trunk", "name": "x", "trunk_name": "carrier-north", "allowed_sources": ["192.0.2.2"]});
     assert_eq!(rig.ask("POST", "/connections", taken).await.1["code"], "trunk_name_taken");
 }
@@ -72,7 +82,11 @@ async fn a_patch_merges_and_null_takes_away() {
     let made = rig.create("/connections", json!({"kind": "device", "name": "Alice", "user": "alice"})).await;
     let path = format!("/connections/{}", id(&made));
     let (status, changed) = rig
-        .ask("PATCH", &path, json!({"notes": "desk 4", "limits": {"per_hour": 60, "concurrent": null}, "tags": ["a"]}))
+        .ask(
+            "PATCH",
+            &path,
+            json!({"notes": "desk 4", "limits": {"per_hour": 60, "concurrent": null}, "tags": ["a"]}),
+        )
         .await;
     assert_eq!(status.as_u16(), 200, "{changed}");
     assert_eq!(changed["limits"]["per_hour"], 60);
@@ -89,7 +103,10 @@ async fn a_patch_merges_and_null_takes_away() {
     ] {
         let (status, reply) = rig.ask("PATCH", &path, body).await;
         assert_eq!(status.as_u16(), 422);
-        assert_eq!((reply["code"].as_str(), reply["errors"][0]["pointer"].as_str()), (Some(code), Some(pointer)));
+        assert_eq!(
+            (reply["code"].as_str(), reply["errors"][0]["pointer"].as_str()),
+            (Some(code), Some(pointer))
+        );
     }
 }
 
@@ -97,14 +114,20 @@ async fn a_patch_merges_and_null_takes_away() {
 async fn what_was_read_may_be_sent_back() {
     let rig = Rig::new().await;
     let alice = rig.create("/connections", json!({"kind": "device", "name": "Alice", "user": "alice"})).await;
-    let trunk = json!({"kind": "trunk", "name": "n", "peers": [{"host": "192.0.2.1"}], "user": "u", "password": "p"});
+    let trunk =
+        json!({"kind": "trunk", "name": "n", "peers": [{"host": "192.0.2.1"}], "user": "u", "password": "p"});
     let trunk = rig.create("/connections", trunk).await;
-    let number = rig.create("/numbers", json!({"e164": "+4930123", "target": {"connection": id(&alice)}})).await;
+    let number =
+        rig.create("/numbers", json!({"e164": "+4930123", "target": {"connection": id(&alice)}})).await;
     let account = rig.get("/accounts").await["data"][0].clone();
     let domain = rig.get("/domains").await["data"][0].clone();
-    for (path, resource) in
-        [("connections", alice), ("connections", trunk), ("numbers", number), ("accounts", account), ("domains", domain)]
-    {
+    for (path, resource) in [
+        ("connections", alice),
+        ("connections", trunk),
+        ("numbers", number),
+        ("accounts", account),
+        ("domains", domain),
+    ] {
         let path = format!("/{path}/{}", id(&resource));
         let (status, reply) = rig.ask("PATCH", &path, resource.clone()).await;
         assert_eq!(status.as_u16(), 200, "{reply}");
@@ -148,7 +171,9 @@ async fn a_domain_keeps_its_realm_when_its_host_changes() {
     assert_eq!((made["host"].as_str(), made["realm"].as_str()), (Some("a.example"), Some("a.example")));
     assert_eq!((made["role"].as_str(), made["digest"].as_str()), (Some("registrar"), Some("sha256,md5")));
     let path = format!("/domains/{}", id(&made));
-    let (_, changed) = rig.ask("PATCH", &path, json!({"host": "b.example", "aliases": ["a.example"], "digest": "md5"})).await;
+    let (_, changed) = rig
+        .ask("PATCH", &path, json!({"host": "b.example", "aliases": ["a.example"], "digest": "md5"}))
+        .await;
     assert_eq!((changed["host"].as_str(), changed["realm"].as_str()), (Some("b.example"), Some("a.example")));
     assert_eq!(changed["digest"], "md5");
     let (_, reply) = rig.ask("PATCH", &path, json!({"realm": "c.example"})).await;
@@ -165,8 +190,10 @@ async fn a_domain_keeps_its_realm_when_its_host_changes() {
 #[tokio::test]
 async fn what_is_referred_to_stays() {
     let rig = Rig::new().await;
-    let alice = id(&rig.create("/connections", json!({"kind": "device", "name": "Alice", "user": "alice"})).await);
-    let number = id(&rig.create("/numbers", json!({"e164": "+4930123", "target": {"connection": alice}})).await);
+    let alice =
+        id(&rig.create("/connections", json!({"kind": "device", "name": "Alice", "user": "alice"})).await);
+    let number =
+        id(&rig.create("/numbers", json!({"e164": "+4930123", "target": {"connection": alice}})).await);
     let (status, reply) = rig.ask("DELETE", &format!("/connections/{alice}"), Value::Null).await;
     assert_eq!((status.as_u16(), reply["code"].as_str()), (409, Some("in_use")));
     assert!(reply["detail"].as_str().unwrap().contains("+4930123"));
@@ -189,7 +216,10 @@ async fn a_stale_version_changes_nothing() {
             .body(Body::from("{\"notes\": \"x\"}"))
             .unwrap()
     };
-    let request = Request::get(&path).header("authorization", format!("Bearer {}", rig.key)).body(Body::empty()).unwrap();
+    let request = Request::get(&path)
+        .header("authorization", format!("Bearer {}", rig.key))
+        .body(Body::empty())
+        .unwrap();
     let tag = rig.send(request).await.headers()["etag"].to_str().unwrap().to_owned();
     assert_eq!(rig.send(patch(&tag)).await.status().as_u16(), 200);
     let (status, reply) = read(rig.send(patch(&tag)).await).await;
@@ -202,10 +232,14 @@ async fn a_dry_run_shows_and_does_nothing() {
     let rig = Rig::new().await;
     let body = json!({"kind": "device", "name": "Alice", "user": "alice"});
     let (status, reply) = rig.ask("POST", "/connections?dry_run=true", body.clone()).await;
-    assert_eq!((status.as_u16(), &reply["dry_run"], reply["resource"]["user"].as_str()), (200, &json!(true), Some("alice")));
+    assert_eq!(
+        (status.as_u16(), &reply["dry_run"], reply["resource"]["user"].as_str()),
+        (200, &json!(true), Some("alice"))
+    );
     assert!(rig.get("/connections").await["data"].as_array().unwrap().is_empty());
     let path = format!("/connections/{}", id(&rig.create("/connections", body).await));
-    let (_, reply) = rig.ask("PATCH", &format!("{path}?dry_run=true"), json!({"limits": {"concurrent": 2}})).await;
+    let (_, reply) =
+        rig.ask("PATCH", &format!("{path}?dry_run=true"), json!({"limits": {"concurrent": 2}})).await;
     assert_eq!(reply["changes"], json!([{"pointer": "/limits/concurrent", "before": 8, "after": 2}]));
     assert_eq!(rig.get(&path).await["limits"]["concurrent"], 8);
     assert_eq!(rig.ask("DELETE", &format!("{path}?dry_run=true"), Value::Null).await.0.as_u16(), 204);
@@ -250,7 +284,8 @@ async fn limits_of_the_installation_merge_too() {
 #[tokio::test]
 async fn an_account_follows_its_country_and_keeps_its_quota() {
     let rig = Rig::new().await;
-    let account = rig.create("/accounts", json!({"name": "north", "country": "de", "quota": {"connections": 1}})).await;
+    let account =
+        rig.create("/accounts", json!({"name": "north", "country": "de", "quota": {"connections": 1}})).await;
     assert_eq!(account["country"], "DE");
     assert_eq!(account["emergency"]["numbers"], json!(["112", "911", "110"]));
     rig.create("/domains", json!({"host": "north.example", "account": "north"})).await;
@@ -261,6 +296,11 @@ async fn an_account_follows_its_country_and_keeps_its_quota() {
     assert_eq!((status.as_u16(), reply["code"].as_str()), (409, Some("quota_reached")));
     let bare = rig.create("/accounts", json!({"name": "bare"})).await;
     assert!(bare["warnings"][0].as_str().unwrap().contains("country"));
-    let (_, reply) = rig.ask("POST", "/connections", json!({"kind": "device", "name": "x", "user": "x", "account": "bare"})).await;
-    assert_eq!((reply["code"].as_str(), reply["errors"][0]["pointer"].as_str()), (Some("field_missing"), Some("/domain")));
+    let (_, reply) = rig
+        .ask("POST", "/connections", json!({"kind": "device", "name": "x", "user": "x", "account": "bare"}))
+        .await;
+    assert_eq!(
+        (reply["code"].as_str(), reply["errors"][0]["pointer"].as_str()),
+        (Some("field_missing"), Some("/domain"))
+    );
 }

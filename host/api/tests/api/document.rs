@@ -23,7 +23,10 @@ async fn every_documented_request_exists() {
             // Unknown ids are 404 as well, but their problem says what is not there.
             let filled = path.replace("{id}", "x").replace("{code}", "x");
             let request = Request::builder().method(method.to_uppercase().as_str()).uri(&filled);
-            let request = request.header("authorization", format!("Bearer {}", rig.key)).body(Body::from("{}")).unwrap();
+            let request = request
+                .header("authorization", format!("Bearer {}", rig.key))
+                .body(Body::from("{}"))
+                .unwrap();
             let response = rig.send(request).await;
             assert_ne!(response.status().as_u16(), 405, "{method} {path}");
             if response.status().as_u16() == 404 {

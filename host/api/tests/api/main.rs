@@ -1,5 +1,7 @@
 //! The API from outside: requests against a real store in a folder of its own, and a call path that answers by rote.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 mod access;
 mod bad_inputs;
 mod change;

@@ -9,19 +9,26 @@ use crate::rig::Rig;
 #[tokio::test]
 async fn pages_go_down_and_up_without_gaps() {
     let rig = Rig::new().await;
-    let items: Vec<_> = (0..7).map(|n| json!({"kind": "device", "name": format!("n{n}"), "user": format!("u{n}")})).collect();
+    let items: Vec<_> =
+        (0..7).map(|n| json!({"kind": "device", "name": format!("n{n}"), "user": format!("u{n}")})).collect();
     rig.ask("POST", "/connections/batch", json!({"items": items})).await;
     let users = |page: &Value| -> Vec<String> {
         page["data"].as_array().unwrap().iter().map(|c| c["user"].as_str().unwrap().to_owned()).collect()
     };
     let first = rig.get("/connections?limit=3").await;
-    assert_eq!((users(&first), &first["has_more"]), (vec!["u6".into(), "u5".into(), "u4".into()], &json!(true)));
+    assert_eq!(
+        (users(&first), &first["has_more"]),
+        (vec!["u6".into(), "u5".into(), "u4".into()], &json!(true))
+    );
     let next = first["next"].as_str().unwrap();
     let second = rig.get(&format!("/connections?limit=3&after={next}")).await;
     assert_eq!(users(&second), ["u3", "u2", "u1"]);
     let next = second["next"].as_str().unwrap();
     let third = rig.get(&format!("/connections?limit=3&after={next}")).await;
-    assert_eq!((users(&third), &third["has_more"], &third["next"]), (vec!["u0".into()], &json!(false), &Value::Null));
+    assert_eq!(
+        (users(&third), &third["has_more"], &third["next"]),
+        (vec!["u0".into()], &json!(false), &Value::Null)
+    );
     let oldest = third["data"][0]["id"].as_str().unwrap();
     let up = rig.get(&format!("/connections?limit=2&before={oldest}")).await;
     assert_eq!((users(&up), &up["has_more"]), (vec!["u2".into(), "u1".into()], &json!(true)));
@@ -51,7 +58,8 @@ async fn filters_choose() {
         ("domain=nowhere", vec![]),
     ] {
         let page = rig.get(&format!("/connections?{query}")).await;
-        let found: Vec<_> = page["data"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
+        let found: Vec<_> =
+            page["data"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
         assert_eq!(found, names, "{query}");
     }
 }
@@ -85,14 +93,16 @@ async fn each_item_of_a_batch_stands_alone() {
 #[tokio::test]
 async fn every_collection_takes_a_batch() {
     let rig = Rig::new().await;
-    let alice = rig.create("/connections", json!({"kind": "virtual", "name": "Alice", "user": "alice"})).await;
+    let alice =
+        rig.create("/connections", json!({"kind": "virtual", "name": "Alice", "user": "alice"})).await;
     for (path, item) in [
         ("/accounts", json!({"name": "north"})),
         ("/domains", json!({"host": "a.example"})),
         ("/numbers", json!({"e164": "+4930123", "target": {"connection": alice["id"]}})),
     ] {
         let (_, reply) = rig.ask("POST", &format!("{path}/batch"), json!({"items": [item, item]})).await;
-        let statuses: Vec<_> = reply["results"].as_array().unwrap().iter().map(|r| r["status"].as_u64().unwrap()).collect();
+        let statuses: Vec<_> =
+            reply["results"].as_array().unwrap().iter().map(|r| r["status"].as_u64().unwrap()).collect();
         assert_eq!(statuses, [201, 409], "{path}: {reply}");
     }
 }

@@ -8,7 +8,7 @@ use api::{About, Api, Part, Readiness, Shards, SipAddress};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
-use engine::control::{Answer, Ask, CallView, Event, ExplainView, DecisionView, Figures, StatusView};
+use engine::control::{Answer, Ask, CallView, DecisionView, Event, ExplainView, Figures, StatusView};
 use futures_util::future::{BoxFuture, FutureExt};
 use routing::config::Delta;
 use serde_json::Value;
@@ -146,7 +146,13 @@ impl Rig {
         self.ask_as(&key, method, path, body).await
     }
 
-    pub(crate) async fn ask_as(&self, key: &str, method: &str, path: &str, body: Value) -> (StatusCode, Value) {
+    pub(crate) async fn ask_as(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> (StatusCode, Value) {
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
         let request = Request::builder()
             .method(method)

@@ -31,7 +31,8 @@ fn call(id: &str, account: &str) -> CallView {
 async fn calls_are_listed_and_hung_up() {
     let rig = Rig::new().await;
     let main = id(&rig.get("/accounts").await["data"][0]);
-    *rig.shards.calls.lock().unwrap() = vec![call("call_1", &main), call("call_2", "acc_other"), call("call_3", &main)];
+    *rig.shards.calls.lock().unwrap() =
+        vec![call("call_1", &main), call("call_2", "acc_other"), call("call_3", &main)];
     let listed = rig.get("/calls?limit=2").await;
     assert_eq!((&listed["data"][0]["id"], &listed["has_more"]), (&json!("call_3"), &json!(true)));
     assert_eq!(listed["data"][0]["started_at"], "2026-03-01T12:00:00Z");
@@ -54,7 +55,8 @@ async fn a_client_that_comes_back_gets_what_it_missed() {
         Arc::new(Event { at: Timestamp::from_micros(1_000 + n), account: account.into(), what })
     };
     let join = |last: Option<&str>| {
-        let mut request = Request::get("/api/v1/events").header("authorization", format!("Bearer {}", rig.key));
+        let mut request =
+            Request::get("/api/v1/events").header("authorization", format!("Bearer {}", rig.key));
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
@@ -128,11 +130,14 @@ async fn ways_out_come_by_order_then_age() {
         let body = json!({"kind": "trunk", "name": name, "peers": [{"host": "192.0.2.1"}], "dial_pattern": ".", "order": order});
         rig.create("/connections", body).await;
     }
-    rig.create("/connections", json!({"kind": "trunk", "name": "in", "allowed_sources": ["192.0.2.1"]})).await;
+    rig.create("/connections", json!({"kind": "trunk", "name": "in", "allowed_sources": ["192.0.2.1"]}))
+        .await;
     let routes = rig.get("/routes").await;
-    let names: Vec<_> = routes["data"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        routes["data"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["b", "c", "a"]);
-    let (status, explained) = rig.ask("POST", "/routes/explain", json!({"from": "101", "to": "+4930123"})).await;
+    let (status, explained) =
+        rig.ask("POST", "/routes/explain", json!({"from": "101", "to": "+4930123"})).await;
     assert_eq!((status.as_u16(), &explained["decision"]["reason_code"]), (200, &json!("R-04")));
 }
 
@@ -151,7 +156,10 @@ async fn media_resources_are_public_and_tagged() {
     let (_, body) = read(response).await;
     assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["mediaservers", "sbcs"]);
     assert_eq!(body["sbcs"][0]["ips"], json!(["127.0.0.1"]));
-    assert_eq!(body["mediaservers"][0]["ports"][0], json!({"transport": "udp", "first": 20_000, "last": 29_999}));
+    assert_eq!(
+        body["mediaservers"][0]["ports"][0],
+        json!({"transport": "udp", "first": 20_000, "last": 29_999})
+    );
     assert_eq!(rig.send(get("?with_mediaservers&with_sbcs", Some(&tag))).await.status().as_u16(), 304);
     let (_, all) = read(rig.send(get("", None)).await).await;
     assert_eq!(all.as_object().unwrap().len(), 4);
@@ -166,7 +174,10 @@ async fn the_past_starts_empty_and_in_shape() {
     }
     let info = rig.get("/system/info").await;
     assert_eq!((&info["version"], &info["rows"]["domains"]), (&json!("0.1.0"), &json!(1)));
-    assert_eq!(rig.get("/system/addresses").await["sip"][0], json!({"transport": "udp", "ip": "127.0.0.1", "port": 5060}));
+    assert_eq!(
+        rig.get("/system/addresses").await["sip"][0],
+        json!({"transport": "udp", "ip": "127.0.0.1", "port": 5060})
+    );
     assert!(rig.get("/reasons").await["data"].as_array().unwrap().len() > 40);
     assert_eq!(rig.get("/reasons/r-02").await["code"], "R-02");
 }

@@ -40,8 +40,14 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::open("domain", ID, "registrar domain of its user: an id or a host [the account's first]"),
     Field::open("tags", Shape::List(&Shape::Text(1, 100), 100), "free labels"),
     Field::open("notes", Shape::Prose(10_000), "free text"),
-    Field::open("user", Shape::Text(1, 128), "SIP user, unique in its domain; of a trunk: user name at the peer").of(NAMED),
-    Field::open("auth_user", Shape::Text(1, 128), "user name in the digest, where it differs [user]").of(NAMED),
+    Field::open(
+        "user",
+        Shape::Text(1, 128),
+        "SIP user, unique in its domain; of a trunk: user name at the peer",
+    )
+    .of(NAMED),
+    Field::open("auth_user", Shape::Text(1, 128), "user name in the digest, where it differs [user]")
+        .of(NAMED),
     Field::secret(
         "password",
         Shape::Text(1, 256),
@@ -49,18 +55,33 @@ pub(crate) const FIELDS: &[Field] = &[
     )
     .of(NAMED),
     Field::open("trunk_name", Shape::Text(1, 63), "DNS label of its own host [made from name]").of(PEERS),
-    Field::read_only("trunk_aliases", Shape::List(&ID, 1_000), "former trunk names that still lead here").of(PEERS),
+    Field::read_only("trunk_aliases", Shape::List(&ID, 1_000), "former trunk names that still lead here")
+        .of(PEERS),
     Field::read_only("host", Shape::Text(1, 253), "its own host; address calls to this one").of(PEERS),
     Field::open("peers", Shape::List(&Shape::Object(PEER), 64), "where it is reached").of(REACHED),
-    Field::open("transports", Shape::List(&Shape::Choice(TRANSPORTS), 5), "where it may register [all]").of(DEVICE),
-    Field::open("allowed_sources", Shape::List(&Shape::Network, 1_000), "addresses or networks it may call from"),
+    Field::open("transports", Shape::List(&Shape::Choice(TRANSPORTS), 5), "where it may register [all]")
+        .of(DEVICE),
+    Field::open(
+        "allowed_sources",
+        Shape::List(&Shape::Network, 1_000),
+        "addresses or networks it may call from",
+    ),
     Field::open(
         "ip_policy",
         Shape::Choice(&["filter", "authenticate", "either"]),
         "filter: a condition besides another proof; authenticate: the address is the proof; either [trunk: authenticate, else filter]",
     ),
-    Field::open("default_target", Shape::Target, "who gets calls from it that match neither a number nor a user").of(PEERS),
-    Field::open("may_call_out", Shape::Boolean, "whether its calls may leave by a dial pattern [device: true]"),
+    Field::open(
+        "default_target",
+        Shape::Target,
+        "who gets calls from it that match neither a number nor a user",
+    )
+    .of(PEERS),
+    Field::open(
+        "may_call_out",
+        Shape::Boolean,
+        "whether its calls may leave by a dial pattern [device: true]",
+    ),
     Field::open(
         "dial_pattern",
         Shape::Text(1, 1_000),
@@ -68,10 +89,26 @@ pub(crate) const FIELDS: &[Field] = &[
     )
     .of(PEERS),
     Field::open("order", Shape::Integer(0, 1_000_000), "rank among ways out, lowest first [100]").of(PEERS),
-    Field::open("used_by", Shape::List(&ID, 10_000), "connections that may leave by it [all that may call out]").of(PEERS),
-    Field::open("offered_to", Shape::List(&ID, 10_000), "accounts that may leave by it, or *; instance admins only").of(PEERS),
-    Field::open("on_failure", Shape::Choice(&["next", "stop"]), "what happens when it fails [next]").of(PEERS),
-    Field::open("hunt_on", Shape::List(&Shape::Integer(300, 699), 100), "further codes after which the next way is tried").of(PEERS),
+    Field::open(
+        "used_by",
+        Shape::List(&ID, 10_000),
+        "connections that may leave by it [all that may call out]",
+    )
+    .of(PEERS),
+    Field::open(
+        "offered_to",
+        Shape::List(&ID, 10_000),
+        "accounts that may leave by it, or *; instance admins only",
+    )
+    .of(PEERS),
+    Field::open("on_failure", Shape::Choice(&["next", "stop"]), "what happens when it fails [next]")
+        .of(PEERS),
+    Field::open(
+        "hunt_on",
+        Shape::List(&Shape::Integer(300, 699), 100),
+        "further codes after which the next way is tried",
+    )
+    .of(PEERS),
     Field::open(
         "did_in",
         Shape::Choice(&["request_uri", "to", "p_called_party", "contact"]),
@@ -82,17 +119,33 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::open("number_format", Shape::Object(NUMBER_FORMAT), "forms of numbers in each direction"),
     Field::open("rewrite_from", Shape::Object(REWRITE), "digits changed in called numbers that come from it"),
     Field::open("rewrite_to", Shape::Object(REWRITE), "digits changed in called numbers that go to it"),
-    Field::open("caller_ids", Shape::List(&Shape::Text(1, 128), 10_000), "caller ids it may present [numbers that target it]"),
+    Field::open(
+        "caller_ids",
+        Shape::List(&Shape::Text(1, 128), 10_000),
+        "caller ids it may present [numbers that target it]",
+    ),
     Field::open("default_caller_id", Shape::Text(1, 128), "caller id used when another is not allowed"),
-    Field::open("on_bad_caller_id", Shape::Choice(&["refuse", "replace"]), "refuse: 403 [device: replace, else refuse]"),
-    Field::open("limits", Shape::Object(LIMITS), "its limits; null is unlimited [device: 8 at once; all: 4 hours]"),
+    Field::open(
+        "on_bad_caller_id",
+        Shape::Choice(&["refuse", "replace"]),
+        "refuse: 403 [device: replace, else refuse]",
+    ),
+    Field::open(
+        "limits",
+        Shape::Object(LIMITS),
+        "its limits; null is unlimited [device: 8 at once; all: 4 hours]",
+    ),
     Field::open("dialled", Shape::Object(DIALLED), "what happens when it is dialled"),
     Field::open("media", Shape::Object(MEDIA), "media settings"),
     Field::open("timers", Shape::Object(TIMERS), "signalling timers"),
     Field::open("probe", Shape::Object(PROBE), "probing by OPTIONS"),
     Field::open("headers", Shape::Object(HEADERS), "headers that pass through"),
     Field::read_only("status", Shape::Free, "what is known of it right now; see ConnectionStatus"),
-    Field::read_only("warnings", Shape::List(&Shape::Text(0, 1_000), 100), "what is allowed but deserves a look"),
+    Field::read_only(
+        "warnings",
+        Shape::List(&Shape::Text(0, 1_000), 100),
+        "what is allowed but deserves a look",
+    ),
 ];
 
 const ID: Shape = Shape::Text(1, 253);
@@ -125,12 +178,28 @@ const DIALLED: &[Field] = &[
 ];
 
 const MEDIA: &[Field] = &[
-    Field::open("codecs", Shape::List(&Shape::Text(1, 32), 32), "codecs in order of preference [opus, g722, pcma, pcmu]"),
-    Field::open("srtp", Shape::Choice(&["auto", "off", "sdes_optional", "sdes", "dtls"]), "encryption [auto]"),
+    Field::open(
+        "codecs",
+        Shape::List(&Shape::Text(1, 32), 32),
+        "codecs in order of preference [opus, g722, pcma, pcmu]",
+    ),
+    Field::open(
+        "srtp",
+        Shape::Choice(&["auto", "off", "sdes_optional", "sdes", "dtls"]),
+        "encryption [auto]",
+    ),
     Field::open("dtmf", Shape::Choice(&["auto", "rfc4733", "info", "inband"]), "how digits travel [auto]"),
     Field::open("mode", Shape::Choice(&["relay", "bypass"]), "whether media passes through us [relay]"),
-    Field::open("inactivity_s", Shape::Integer(0, 86_400), "seconds without packets after which a call ends; 0 is never [60]"),
-    Field::open("nat", Shape::Choice(&["auto", "always", "never"]), "whether observed sources are believed [auto]"),
+    Field::open(
+        "inactivity_s",
+        Shape::Integer(0, 86_400),
+        "seconds without packets after which a call ends; 0 is never [60]",
+    ),
+    Field::open(
+        "nat",
+        Shape::Choice(&["auto", "always", "never"]),
+        "whether observed sources are believed [auto]",
+    ),
     Field::open("advertise", Shape::Address, "address shown in SDP instead of ours"),
     Field::open("transcode", Shape::Choice(&["auto", "never"]), "whether codecs may be converted [auto]"),
 ];
@@ -138,7 +207,11 @@ const MEDIA: &[Field] = &[
 const TIMERS: &[Field] = &[
     Field::open("session_expires_s", Shape::Integer(90, 86_400), "Session-Expires, RFC 4028 [1800]"),
     Field::open("min_se_s", Shape::Integer(90, 86_400), "Min-SE, RFC 4028 [90]"),
-    Field::open("no_provisional_s", Shape::Integer(1, 60), "seconds without an answer before the next target [5]"),
+    Field::open(
+        "no_provisional_s",
+        Shape::Integer(1, 60),
+        "seconds without an answer before the next target [5]",
+    ),
 ];
 
 const PROBE: &[Field] = &[
@@ -146,5 +219,8 @@ const PROBE: &[Field] = &[
     Field::open("fail_after", Shape::Integer(1, 100), "failures in a row after which it is down [3]"),
 ];
 
-const HEADERS: &[Field] =
-    &[Field::open("strip", Shape::List(&Shape::Text(1, 100), 100), "names that never pass, in either direction")];
+const HEADERS: &[Field] = &[Field::open(
+    "strip",
+    Shape::List(&Shape::Text(1, 100), 100),
+    "names that never pass, in either direction",
+)];

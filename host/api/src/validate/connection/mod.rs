@@ -69,7 +69,9 @@ pub(crate) fn draft(
 fn kind_of(document: &Map<String, Value>) -> Result<Kind, Problem> {
     let words = fields::KINDS.join(", ");
     match document.get("kind") {
-        None => Err(Problem::at(Code::FieldMissing, "/kind", "kind is needed").hint(format!("One of {words}."))),
+        None => {
+            Err(Problem::at(Code::FieldMissing, "/kind", "kind is needed").hint(format!("One of {words}.")))
+        }
         Some(Value::String(text)) => match text.as_str() {
             "device" => Ok(Kind::Device),
             "virtual" => Ok(Kind::Virtual),
@@ -120,7 +122,10 @@ fn sources_from_peers(document: &mut Map<String, Value>, kind: Kind, warnings: &
         return;
     }
     let found: Vec<_> = found.iter().map(ToString::to_string).collect();
-    warnings.push(format!("allowed_sources was left out and is now the addresses in peers: {}", found.join(", ")));
+    warnings.push(format!(
+        "allowed_sources was left out and is now the addresses in peers: {}",
+        found.join(", ")
+    ));
     document.insert("allowed_sources".to_owned(), json!(found));
 }
 
@@ -141,13 +146,20 @@ fn resolve<'a>(
         None if !lives_here => None,
         None => desk.rows.first_registrar(&account.id),
         Some(reference) => {
-            let found = desk.rows.domain(reference).filter(|d| d.account == account.id || d.role == DomainRole::Shared);
+            let found = desk
+                .rows
+                .domain(reference)
+                .filter(|d| d.account == account.id || d.role == DomainRole::Shared);
             let Some(found) = found else {
                 let message = format!("there is no domain {reference} in this account");
                 return Err(Problem::at(Code::UnknownReference, "/domain", message));
             };
             if found.role == DomainRole::Trunk {
-                return Err(Problem::at(Code::InvalidValue, "/domain", "nobody can register in a domain of role trunk"));
+                return Err(Problem::at(
+                    Code::InvalidValue,
+                    "/domain",
+                    "nobody can register in a domain of role trunk",
+                ));
             }
             Some(found)
         }
@@ -158,7 +170,9 @@ fn resolve<'a>(
         return Err(Problem::at(Code::FieldMissing, "/domain", "the account has no registrar domain")
             .hint("Create one with POST /domains."));
     }
-    let Some(Value::Array(offered)) = document.get_mut("offered_to") else { return Ok(domain.map(AsRef::as_ref)) };
+    let Some(Value::Array(offered)) = document.get_mut("offered_to") else {
+        return Ok(domain.map(AsRef::as_ref));
+    };
     let mut errors = Vec::new();
     for (index, entry) in offered.iter_mut().enumerate() {
         let reference = entry.as_str().unwrap_or_default();
@@ -199,7 +213,11 @@ fn check(desk: &Desk<'_>, row: &mut Connection, errors: &mut Vec<FieldError>) {
         if row.offered_to.is_empty() {
             desk.connection(id.as_str(), &account, &pointer, errors);
         } else if desk.rows.connections.get(id.as_str()).is_none() {
-            errors.push(FieldError::new(Code::UnknownReference, pointer, format!("there is no connection {id}")));
+            errors.push(FieldError::new(
+                Code::UnknownReference,
+                pointer,
+                format!("there is no connection {id}"),
+            ));
         }
     }
     if let Some(target) = &row.default_target {
@@ -233,10 +251,9 @@ fn check_sources(row: &Connection, errors: &mut Vec<FieldError>) {
     } else {
         return;
     };
-    errors.push(
-        FieldError::new(Code::SourceAllowAll, "/allowed_sources", message)
-            .hint("List the peer's addresses, or set ip_policy to filter if it proves itself by user and password."),
-    );
+    errors.push(FieldError::new(Code::SourceAllowAll, "/allowed_sources", message).hint(
+        "List the peer's addresses, or set ip_policy to filter if it proves itself by user and password.",
+    ));
 }
 
 /// A device has a user, and no two have the same in one domain.
@@ -289,7 +306,8 @@ fn advise(row: &Connection, account: &Account, warnings: &mut Vec<String>) {
         warnings.push("it has a dial_pattern but no peers, so no call can leave by it".to_owned());
     }
     if row.kind == Kind::Trunk && row.ip_policy == IpPolicy::Filter && row.credentials.is_empty() {
-        warnings.push("neither its address nor a password proves who it is, so it can only be called".to_owned());
+        warnings
+            .push("neither its address nor a password proves who it is, so it can only be called".to_owned());
     }
 }
 

@@ -76,6 +76,9 @@ fn needed(row: &Connection, existing: Option<&Connection>, credential: &Credenti
         Some(before) if before.auth_user != row.auth_user => "auth_user",
         _ => "user",
     };
-    let message = format!("a change of {field} needs the password again, which is stored as a hash over user and realm");
-    Problem::at(Code::PasswordNeeded, format!("/{field}"), message).hint("Send password along with the change.")
+    let message = format!(
+        "a change of {field} needs the password again, which is stored as a hash over user and realm"
+    );
+    Problem::at(Code::PasswordNeeded, format!("/{field}"), message)
+        .hint("Send password along with the change.")
 }

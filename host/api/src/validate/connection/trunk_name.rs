@@ -7,7 +7,11 @@ use crate::validate::Desk;
 use crate::validate::name::{is_label, slug};
 
 /// Gives `row` its trunk name; a former one becomes an alias.
-pub(super) fn settle(desk: &mut Desk<'_>, row: &mut Connection, existing: Option<&Connection>) -> Result<(), Problem> {
+pub(super) fn settle(
+    desk: &mut Desk<'_>,
+    row: &mut Connection,
+    existing: Option<&Connection>,
+) -> Result<(), Problem> {
     let held = |name: &str| {
         desk.rows.trunk_name(name).is_some_and(|id| *id != row.id) || desk.pending.trunk_names.contains(name)
     };
