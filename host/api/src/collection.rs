@@ -20,6 +20,7 @@ use crate::merge::{differences, merge, without_nulls};
 use crate::problem::{Code, FieldError, Problem};
 use crate::rows::{Kept, Rows, Table};
 use crate::shape::{Access, Field};
+use crate::validate::connection::secret::realigned;
 use crate::validate::{Desk, Drafted, Secret};
 
 /// One kind of row behind a collection.
@@ -308,9 +309,16 @@ pub(crate) async fn commit(
 ) -> Result<u64, Problem> {
     let (api, actor) = (Arc::clone(api), caller.actor.clone());
     let work = async move {
+        let domains = changes.iter().any(|c| matches!(c, Change::Domain(_) | Change::DomainGone(_)));
         let delta = api.store.apply(&actor, changes).await?;
         api.rows_mut().apply(&delta);
         api.shards.apply(Arc::clone(&delta)).await;
+        let follow = if domains { realigned(&api.rows(), &api.about.base_domain) } else { Vec::new() };
+        if !follow.is_empty() {
+            let delta = api.store.apply(&actor, follow).await?;
+            api.rows_mut().apply(&delta);
+            api.shards.apply(delta).await;
+        }
         drop(turn);
         Ok(delta.revision)
     };

@@ -28,15 +28,15 @@ pub(crate) struct Ring {
 
 struct Shared {
     kept: Mutex<Kept>,
-    live: broadcast::Sender<Arc<Streamed>>,
 }
 
-#[derive(Default)]
 struct Kept {
     events: VecDeque<Arc<Streamed>>,
     last: u64,
     /// Whether an event has been dropped from the ring.
     dropped: u64,
+    /// Gone once the shards have stopped, so that streams end.
+    live: Option<broadcast::Sender<Arc<Streamed>>>,
 }
 
 /// Where a client begins.
@@ -53,7 +53,8 @@ impl Ring {
     /// A ring filled from the shards' announcements, as long as there are any.
     pub(crate) fn fed_by(mut source: broadcast::Receiver<Arc<Event>>) -> Self {
         let (live, _) = broadcast::channel(LIVE);
-        let shared = Arc::new(Shared { kept: Mutex::default(), live });
+        let kept = Kept { events: VecDeque::new(), last: 0, dropped: 0, live: Some(live) };
+        let shared = Arc::new(Shared { kept: Mutex::new(kept) });
         let ring = Arc::clone(&shared);
         tokio::spawn(async move {
             loop {
@@ -62,7 +63,7 @@ impl Ring {
                     Err(RecvError::Lagged(events)) => {
                         tracing::warn!(events, "events came faster than they are read")
                     }
-                    Err(RecvError::Closed) => return,
+                    Err(RecvError::Closed) => return ring.close(),
                 }
             }
         });
@@ -72,7 +73,7 @@ impl Ring {
     /// Joins, after the event `last` if given.
     pub(crate) fn join(&self, last: Option<u64>) -> Joined {
         let kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let live = self.shared.live.subscribe();
+        let live = kept.live.as_ref().map_or_else(|| broadcast::channel(1).1, broadcast::Sender::subscribe);
         let Some(last) = last else { return Joined { missed: Vec::new(), gap: false, live } };
         let missed = kept.events.iter().filter(|event| event.id > last).cloned().collect();
         Joined { missed, gap: last < kept.dropped, live }
@@ -91,8 +92,14 @@ impl Shared {
         if kept.events.len() > KEPT {
             kept.dropped = kept.events.pop_front().map_or(0, |event| event.id);
         }
-        // Nobody listening is fine.
-        let _ = self.live.send(streamed);
+        if let Some(live) = &kept.live {
+            // Nobody listening is fine.
+            let _ = live.send(streamed);
+        }
+    }
+
+    fn close(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).live = None;
     }
 }
 

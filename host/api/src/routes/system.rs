@@ -25,7 +25,8 @@ use crate::{Api, openapi};
 
 /// What runs.
 #[derive(Debug, Serialize, ToSchema)]
-struct SystemInfo {
+#[schema(as = System)]
+struct Running {
     /// Version of the program.
     version: &'static str,
     /// Name of this node.
@@ -97,12 +98,12 @@ struct MediaRange {
 
 /// What runs.
 #[utoipa::path(get, path = "/system/info", tag = "system", operation_id = "get_info",
-    responses((status = 200, description = "What runs", body = SystemInfo), openapi::Reading))]
-async fn info(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<SystemInfo>, Problem> {
+    responses((status = 200, description = "What runs", body = Running), openapi::Reading))]
+async fn info(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Running>, Problem> {
     caller.may(Scope::ConnectionsRead)?;
     let about = &api.about;
     let rows = api.rows();
-    Ok(Json(SystemInfo {
+    Ok(Json(Running {
         version: about.version,
         node: about.node.clone(),
         data: about.data.display().to_string(),

@@ -1,11 +1,12 @@
 //! A domain from its document: a host that is free, a realm that never changes.
 
-use routing::config::{AccountId, Domain, DomainId, DomainRole};
+use routing::config::{Connection, Domain, DomainId, DomainRole};
 use serde_json::{Map, Value, json};
 use store::new_id;
 
 use super::{Desk, Drafted, name, needed, typed, verdict};
 use crate::problem::{Code, FieldError, Problem};
+use crate::rows::Rows;
 use crate::shape::{self, Field, Shape};
 
 /// Every field of a domain.
@@ -137,27 +138,8 @@ pub(crate) fn document(row: &Domain) -> Map<String, Value> {
 }
 
 /// What refers to a domain.
-pub(crate) fn referrers(rows: &crate::rows::Rows, row: &Domain) -> Vec<String> {
-    let lives = |c: &routing::config::Connection| c.domain.as_ref() == Some(&row.id);
-    let mut found: Vec<_> = rows
-        .connections
-        .all()
-        .filter(|k| lives(&k.row))
-        .map(|k| format!("connection {}", k.row.id))
-        .take(10)
-        .collect();
-    if found.is_empty() && only_registrar(rows, &row.account, &row.id) {
-        found.extend(
-            rows.connections.all().find(|k| k.row.account == row.account).map(|k| {
-                format!("connection {}: its password was made for the realm of this domain", k.row.id)
-            }),
-        );
-    }
-    found
-}
-
-/// Whether the domain is the account's last, while credentials of trunks depend on it.
-fn only_registrar(rows: &crate::rows::Rows, account: &AccountId, id: &DomainId) -> bool {
-    rows.first_registrar(account).is_some_and(|d| d.id == *id)
-        && rows.connections.all().any(|k| k.row.account == *account && !k.row.credentials.is_empty())
+pub(crate) fn referrers(rows: &Rows, row: &Domain) -> Vec<String> {
+    let lives = |c: &Connection| c.domain.as_ref() == Some(&row.id);
+    let inside = rows.connections.all().filter(|k| lives(&k.row));
+    inside.map(|k| format!("connection {} ({})", k.row.name, k.row.id)).take(10).collect()
 }

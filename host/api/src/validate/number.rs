@@ -1,6 +1,6 @@
 //! A number from its document: E.164, once per way in, pointing at something that exists.
 
-use routing::config::{Account, NumberId, NumberRow};
+use routing::config::{Account, Kind, NumberId, NumberRow};
 use serde_json::{Map, Value, json};
 use store::new_id;
 
@@ -58,7 +58,14 @@ pub(crate) fn draft(
         });
     }
     if let Some(via) = &row.via {
-        desk.connection(via.as_str(), &account.id, "/via", &mut errors);
+        let found = desk.connection(via.as_str(), &account.id, "/via", &mut errors);
+        if found.is_some_and(|c| matches!(c.kind, Kind::Device | Kind::Virtual)) {
+            errors.push(FieldError::new(
+                Code::InvalidValue,
+                "/via",
+                "numbers come in by a trunk, not by a device",
+            ));
+        }
     }
     desk.target(&row.target, &account.id, "/target", &mut errors);
     let held = desk.rows.e164(&row.e164).any(|(id, via)| *id != row.id && via == row.via.as_ref());

@@ -193,6 +193,7 @@ async fn bodies_are_refused_with_code_and_pointer() {
             "/target/flow",
         ),
         ("/numbers", number(json!({"via": "con_x"})), 422, "unknown_reference", "/via"),
+        ("/numbers", number(json!({"via": id(&alice)})), 422, "invalid_value", "/via"),
         ("/domains", json!({}), 422, "field_missing", "/host"),
         ("/domains", json!({"host": "a b"}), 422, "invalid_value", "/host"),
         ("/domains", json!({"host": "sip.localhost"}), 409, "host_taken", "/host"),

@@ -188,6 +188,27 @@ async fn a_domain_keeps_its_realm_when_its_host_changes() {
 }
 
 #[tokio::test]
+async fn a_trunk_follows_the_realm_it_is_challenged_in() {
+    let rig = Rig::new().await;
+    rig.create("/accounts", json!({"name": "north"})).await;
+    let body = json!({"kind": "trunk", "name": "n", "account": "north", "user": "u", "password": "p",
+        "ip_policy": "filter"});
+    rig.create("/connections", body).await;
+    let realm = || {
+        let applied = rig.shards.applied.lock().unwrap();
+        let rows = applied.iter().flat_map(|delta| &delta.changes);
+        let last =
+            rows.filter_map(|c| if let Change::Connection(row) = c { Some(row) } else { None }).next_back();
+        last.unwrap().credentials[0].realm.clone()
+    };
+    assert_eq!(realm(), "sip.localhost");
+    let domain = id(&rig.create("/domains", json!({"host": "north.example", "account": "north"})).await);
+    assert_eq!(realm(), "north.example");
+    rig.ask("DELETE", &format!("/domains/{domain}"), Value::Null).await;
+    assert_eq!(realm(), "sip.localhost");
+}
+
+#[tokio::test]
 async fn what_is_referred_to_stays() {
     let rig = Rig::new().await;
     let alice =

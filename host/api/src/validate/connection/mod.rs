@@ -1,7 +1,7 @@
 //! A connection from its document: defaults by kind, references, names that must be free, sources, secrets.
 
 pub(crate) mod fields;
-mod secret;
+pub(crate) mod secret;
 mod trunk_name;
 
 use ipnet::IpNet;

@@ -1,9 +1,12 @@
 //! Passwords of a connection: kept as HA1 (RFC 7616 §3.4.2), and in clear only where we must send them ourselves.
 
-use routing::config::{Connection, Credential, Domain, Kind, OutwardSecret};
+use std::sync::Arc;
+
+use routing::config::{AccountId, Change, Connection, Credential, Domain, Kind, OutwardSecret};
 use sip_msg::digest::{Algorithm, ha1};
 
 use crate::problem::{Code, Problem};
+use crate::rows::Rows;
 use crate::validate::{Desk, Secret};
 
 /// Gives `row` its credentials: new ones, those it had, or none.
@@ -16,10 +19,8 @@ pub(super) fn settle(
 ) -> Result<(), Problem> {
     let realm = match row.kind {
         Kind::Device | Kind::Virtual => domain.map(|d| d.realm.as_str()),
-        // A trunk is challenged in its account's first registrar domain, else in the installation's.
         Kind::RegisterIn | Kind::RegisterOut | Kind::Trunk => {
-            let home = || desk.rows.domain(&format!("sip.{}", desk.base_domain));
-            desk.rows.first_registrar(&row.account).or_else(home).map(|d| d.realm.as_str())
+            realm_of_trunks(desk.rows, &row.account, desk.base_domain)
         }
     };
     let user = row.auth_user.clone().or_else(|| row.user.clone());
@@ -50,6 +51,27 @@ pub(super) fn settle(
             }
         }
     }
+}
+
+/// Trunks whose challenge has another realm since domains changed, hashed anew.
+pub(crate) fn realigned(rows: &Rows, base_domain: &str) -> Vec<Change> {
+    let realign = |row: &Arc<Connection>| {
+        let (outward, [credential]) = (row.outward.as_ref()?, &row.credentials[..]) else { return None };
+        let realm = realm_of_trunks(rows, &row.account, base_domain)?;
+        (credential.realm != realm).then(|| {
+            let mut row = Connection::clone(row);
+            let password = outward.password.clone();
+            put(&mut row, &credential.user, realm, &password);
+            Change::Connection(Arc::new(row))
+        })
+    };
+    rows.connections.all().filter_map(|kept| realign(&kept.row)).collect()
+}
+
+/// A trunk is challenged in its account's first registrar domain, else in the installation's.
+fn realm_of_trunks<'a>(rows: &'a Rows, account: &AccountId, base_domain: &str) -> Option<&'a str> {
+    let home = || rows.domain(&format!("sip.{base_domain}"));
+    rows.first_registrar(account).or_else(home).map(|d| d.realm.as_str())
 }
 
 fn put(row: &mut Connection, user: &str, realm: &str, password: &str) {
