@@ -149,7 +149,7 @@ impl Ear {
             packets_lost: lost,
             loss_percent: if expected == 0 { 0.0 } else { tenths(lost as f64 * 100.0 / expected as f64) },
             jitter_ms: tenths(self.jitter),
-            round_trip_ms: echo.map(tenths),
+            round_trip_ms: echo.map(hundredths),
             level_dbm0: (loudest > QUIET).then(|| tenths(10.0 * (loudest / FULL).log10())),
         }
     }
@@ -225,6 +225,10 @@ impl Level {
 fn level(frame: &[i16]) -> Level {
     let power: f64 = frame.iter().map(|&sample| f64::from(sample).powi(2)).sum();
     Level { power: power / frame.len() as f64, tone: tone_share(frame, HZ) }
+}
+
+fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
 }
 
 fn tenths(value: f64) -> f64 {

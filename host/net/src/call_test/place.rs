@@ -1,9 +1,11 @@
-//! The test call with its sockets: one thread, one SIP socket, one RTP socket, timeouts everywhere.
+//! The test call with its sockets: one thread that speaks, one that listens, timeouts everywhere.
 //!
 //! Retransmission as RFC 3261 §17.1.1.2 (timers A and B) and §17.1.2.2 (E and F) over UDP.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rtp::g711::Law;
@@ -182,40 +184,54 @@ impl Call {
         let Some((remote, law)) = media_of(answer) else {
             return Ok((None, false));
         };
+        let (rtp, over) =
+            (self.rtp.try_clone().map_err(io("sharing the media socket"))?, AtomicBool::new(false));
+        let (heard, packets) = mpsc::channel();
         let start = Instant::now();
-        let at_ms = |now: Instant| now.saturating_duration_since(start).as_secs_f64() * 1000.0;
-        let (mut mouth, mut ear) = (Mouth::default(), Ear::default());
-        let frames = seconds.saturating_mul(FRAMES_PER_SECOND);
+        std::thread::scope(|scope| {
+            scope.spawn(|| listen(&rtp, start, &over, heard));
+            let ended = self.speak(remote, law, seconds, start);
+            over.store(true, Ordering::Relaxed);
+            let (sent, ended_by_peer) = ended?;
+            let mut ear = Ear::default();
+            sent.into_iter().for_each(|at_ms| ear.sent(at_ms));
+            packets.iter().for_each(|(packet, at_ms): (Vec<u8>, f64)| ear.hear(&packet, at_ms));
+            Ok((Some(ear.report(law, remote.to_string())), ended_by_peer))
+        })
+    }
+
+    /// A frame every 20 ms; when each was sent, and whether the peer ended the call.
+    fn speak(
+        &mut self,
+        remote: SocketAddr,
+        law: Law,
+        seconds: u32,
+        start: Instant,
+    ) -> Result<(Vec<f64>, bool), CallTestFault> {
+        let mut mouth = Mouth::default();
+        let mut sent = Vec::new();
         let mut packet = Vec::with_capacity(PACKET);
-        for frame in 0..frames {
+        for frame in 0..seconds.saturating_mul(FRAMES_PER_SECOND) {
             packet.clear();
             let timestamp = frame.wrapping_mul(FRAME as u32);
             rtp::write_header(frame == 0, law.payload_type(), frame as u16, timestamp, SSRC, &mut packet);
             mouth.speak(law, &mut packet);
+            sent.push(ms_since(start));
             // A port that is closed is a finding, not a fault.
             drop(self.rtp.send_to(&packet, remote));
-            ear.sent(at_ms(Instant::now()));
-            let due = start + FRAME_TIME * (frame + 1);
-            if self.listen(&mut ear, due, &at_ms)? {
-                return Ok((Some(ear.report(law, remote.to_string())), true));
+            if self.attend()? {
+                return Ok((sent, true));
             }
+            // A sleep ends on time; the timeout of a socket is as coarse as the scheduler's tick.
+            std::thread::sleep((start + FRAME_TIME * (frame + 1)).saturating_duration_since(Instant::now()));
         }
         // What is still under way.
-        self.listen(&mut ear, Instant::now() + Duration::from_millis(300), &at_ms)?;
-        Ok((Some(ear.report(law, remote.to_string())), false))
+        std::thread::sleep(Duration::from_millis(300));
+        Ok((sent, self.attend()?))
     }
 
-    /// Hears audio until then; whether the peer ended the call.
-    fn listen(
-        &mut self,
-        ear: &mut Ear,
-        until: Instant,
-        at_ms: &impl Fn(Instant) -> f64,
-    ) -> Result<bool, CallTestFault> {
-        let mut buffer = [0; 2048];
-        while let Some(len) = receive(&self.rtp, &mut buffer, until).map_err(io("receiving audio"))? {
-            ear.hear(buffer.get(..len).unwrap_or_default(), at_ms(Instant::now()));
-        }
+    /// Answers what the peer has said meanwhile; whether it ended the call.
+    fn attend(&mut self) -> Result<bool, CallTestFault> {
         loop {
             match self.receive(Instant::now())? {
                 Some(Heard::Ended { answer }) => {
@@ -296,6 +312,21 @@ impl Call {
             }
         }
     }
+}
+
+/// Passes on audio with the time it came, until it is over.
+fn listen(rtp: &UdpSocket, start: Instant, over: &AtomicBool, heard: mpsc::Sender<(Vec<u8>, f64)>) {
+    let mut buffer = [0; 2048];
+    while !over.load(Ordering::Relaxed) {
+        if let Ok(Some(len)) = receive(rtp, &mut buffer, Instant::now() + Duration::from_millis(50)) {
+            let packet = buffer.get(..len).unwrap_or_default().to_vec();
+            drop(heard.send((packet, ms_since(start))));
+        }
+    }
+}
+
+fn ms_since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1000.0
 }
 
 /// A datagram, or none until then.

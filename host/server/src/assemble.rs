@@ -1,0 +1,178 @@
+//! Puts the parts together: store, call path, API. Joins, and decides nothing.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{About, Api};
+use routing::config::{Change, Delta};
+use store::{Actor, Loaded, Store, StoreError};
+use tokio::task::JoinHandle;
+
+use crate::banner::{self, Banner, MediaFacts, Set};
+use crate::call_path::CallPath;
+use crate::config::Found;
+use crate::config::resolved::Config;
+use crate::failure::Failure;
+use crate::{http, local, serve};
+
+/// Everything that runs.
+pub(crate) struct Assembled {
+    /// What outlives the process.
+    pub(crate) store: Store,
+    /// Signalling and media.
+    pub(crate) call_path: Arc<CallPath>,
+    http: SocketAddr,
+    tasks: Vec<JoinHandle<()>>,
+    /// Held as long as we are the server on this folder.
+    _folder: File,
+}
+
+/// Starts every part, in the order in which they need each other.
+pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
+    let folder = claim(&config.data)?;
+    let store = Store::open_with(&config.data, local::seed(config)).await.map_err(failed)?;
+    let lost = store.close_lost_calls(store::now()).await.map_err(failed)?;
+    if lost > 0 {
+        tracing::warn!(calls = lost, "calls were cut off by the last end and are closed in history");
+    }
+    if let Some(password) = &config.admin_password {
+        store.set_admin_password(&Actor::system(), "admin", &password.0).await.map_err(failed)?;
+    }
+    let bindings = store.bindings(store::now()).await.map_err(failed)?;
+    let loaded = store.load().await.map_err(failed)?;
+    let call_path = CallPath::start(config, in_force(&loaded), bindings, store.writer())?;
+    let door = http::bind(config.http, config.http_may_move).await?;
+    let http = door.local_addr().map_err(|fault| Failure::Failed(format!("--http: {fault}")))?;
+    let socket = http::bind_local(&config.data)?;
+    let api = Api::new(store.clone(), loaded, call_path.clone(), about(config, http, &call_path));
+    let public = api::router(Arc::clone(&api)).into_make_service_with_connect_info::<SocketAddr>();
+    let local = api::local_router(api).into_make_service();
+    let tasks = vec![
+        tokio::spawn(async move { report(axum::serve(door, public).await) }),
+        tokio::spawn(async move { report(axum::serve(socket, local).await) }),
+        tokio::spawn(prune(store.clone())),
+    ];
+    Ok(Assembled { store, call_path, http, tasks, _folder: folder })
+}
+
+impl Assembled {
+    /// The facts of this start; makes the set-up link if nobody has claimed the installation.
+    pub(crate) async fn banner(&self, config: &Config, found: &Found) -> Result<Banner, Failure> {
+        let base = format!("{}/", url(self.http));
+        let sip = self.call_path.sip();
+        let sip_port = sip.first().map_or(5060, |listener| listener.port);
+        let set = |(option, value, origin): (String, String, crate::config::origin::Origin)| Set {
+            option,
+            value,
+            origin: origin.to_string(),
+        };
+        Ok(Banner {
+            version: serve::VERSION,
+            data: config.data.clone(),
+            data_is_new: self.store.is_new(),
+            options: found.changed().into_iter().map(set).collect(),
+            http: vec![base.clone()],
+            sip: config.sip.iter().map(ToString::to_string).collect(),
+            media: MediaFacts {
+                first_port: *config.media.ports.start(),
+                last_port: *config.media.ports.end(),
+                calls: config.media.calls(),
+            },
+            public_ip: config.media.public_ip,
+            warnings: banner::warnings(config, self.http, sip_port),
+            setup_link: local::setup_link(&self.store, &base).await.map_err(failed)?,
+        })
+    }
+
+    /// Ends what still runs; everything that was pushed is on disk afterwards.
+    pub(crate) async fn end(self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.call_path.stop().await;
+        self.store.close().await;
+    }
+}
+
+/// Everything that was loaded, as one change.
+fn in_force(loaded: &Loaded) -> Arc<Delta> {
+    let accounts = loaded.accounts.iter().map(|row| Change::Account(Arc::new(row.clone())));
+    let domains = loaded.domains.iter().map(|row| Change::Domain(Arc::new(row.clone())));
+    let connections = loaded.connections.iter().map(|row| Change::Connection(Arc::new(row.clone())));
+    let numbers = loaded.numbers.iter().map(|row| Change::Number(Arc::new(row.clone())));
+    let limits = std::iter::once(Change::Limits(Arc::new(loaded.limits.clone())));
+    let changes = accounts.chain(domains).chain(connections).chain(numbers).chain(limits).collect();
+    Arc::new(Delta { revision: loaded.revision, changes })
+}
+
+/// Only one server at a time on a folder.
+fn claim(data: &Path) -> Result<File, Failure> {
+    let failed = |fault: std::io::Error| Failure::Failed(format!("--data {}: {fault}", data.display()));
+    DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(failed)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(data.join("server.lock"))
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let folder = data.display();
+            Err(Failure::Failed(format!(
+                "a server runs on {folder} already; `trunkline status --data {folder}` asks it"
+            )))
+        }
+        Err(TryLockError::Error(fault)) => Err(failed(fault)),
+    }
+}
+
+fn about(config: &Config, http: SocketAddr, call_path: &CallPath) -> About {
+    About {
+        version: serve::VERSION,
+        node: "main".to_owned(),
+        data: config.data.clone(),
+        base_domain: config.base_domain.clone(),
+        sip: call_path.sip(),
+        media_ports: (*config.media.ports.start(), *config.media.ports.end()),
+        media: config.media.address,
+        public_ip: config.media.public_ip,
+        http: vec![url(http)],
+        started_at: store::now(),
+    }
+}
+
+/// An address a browser on this machine can open.
+fn url(http: SocketAddr) -> String {
+    if http.ip().is_unspecified() {
+        format!("http://localhost:{}", http.port())
+    } else {
+        format!("http://{http}")
+    }
+}
+
+/// Forgets what is past its retention, once an hour.
+async fn prune(store: Store) {
+    let mut hours = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        hours.tick().await;
+        if let Err(fault) = store.prune(store::now()).await {
+            tracing::error!(%fault, "old records could not be removed");
+        }
+    }
+}
+
+fn report(ended: std::io::Result<()>) {
+    if let Err(fault) = ended {
+        tracing::error!(%fault, "the API is no longer served");
+    }
+}
+
+fn failed(fault: StoreError) -> Failure {
+    Failure::Failed(fault.to_string())
+}

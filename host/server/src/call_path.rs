@@ -1,0 +1,191 @@
+//! The call path as the office sees it: shards and media workers started, asked, changed and ended as one.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use api::{Part, Readiness, Shards, SipAddress};
+use engine::control::{Answer, Ask, Event};
+use engine::{BindingRow, Persist};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+use net::clock::Clock;
+use net::shard_loop::{ListenFault, ListenerSpec, Office, ShardHandle, ShardLoop, ShardSetup};
+use routing::config::Delta;
+use sip_stack::transport::Protocol;
+use store::Writer;
+use tokio::sync::{broadcast, oneshot};
+use tokio::time::timeout;
+
+use crate::config::resolved::{Config, SipAddress as Wanted, SipTransport};
+use crate::failure::Failure;
+use crate::{port_holder, token_key};
+
+/// Signalling and media.
+pub(crate) struct CallPath {
+    handles: Vec<ShardHandle>,
+    sip: Vec<SipAddress>,
+    events: broadcast::Sender<Arc<Event>>,
+    draining: AtomicBool,
+    threads: Mutex<Option<ShardLoop>>,
+}
+
+impl CallPath {
+    /// Binds the listeners and starts the threads; ready when this returns.
+    pub(crate) fn start(
+        config: &Config,
+        rows: Arc<Delta>,
+        bindings: Vec<BindingRow>,
+        writer: Writer,
+    ) -> Result<Arc<Self>, Failure> {
+        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let setup = ShardSetup {
+            clock: Clock::start(),
+            listeners: config.sip.iter().map(listener).collect(),
+            shards: config.shards,
+            media_workers: usize::from(config.media_workers),
+            secret: token_key::read_or_make(&config.data)?,
+            base_domain: config.base_domain.clone(),
+            public_ip: config.media.public_ip,
+            local_nets: config.media.local_nets.clone(),
+            media: config.media.address,
+            media_ports: (*config.media.ports.start(), *config.media.ports.end()),
+            rows,
+            bindings,
+            office: Arc::new(Desk { writer, events: events.clone() }),
+        };
+        let threads = ShardLoop::start(setup).map_err(|fault| cannot_listen(&fault))?;
+        let address = |spec: &ListenerSpec| SipAddress {
+            transport: spec.protocol.name(),
+            ip: spec.address.ip(),
+            port: spec.address.port(),
+        };
+        Ok(Arc::new(Self {
+            handles: threads.handles().to_vec(),
+            sip: threads.bound().iter().map(address).collect(),
+            events,
+            draining: AtomicBool::new(false),
+            threads: Mutex::new(Some(threads)),
+        }))
+    }
+
+    /// Where SIP is heard.
+    pub(crate) fn sip(&self) -> Vec<SipAddress> {
+        self.sip.clone()
+    }
+
+    /// No new calls from now on.
+    pub(crate) async fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.ask(Ask::Drain).await;
+    }
+
+    /// BYE to everybody.
+    pub(crate) async fn end_all(&self) {
+        self.ask(Ask::EndAll).await;
+    }
+
+    /// Calls in progress.
+    pub(crate) async fn calls(&self) -> usize {
+        let calls = |answer: &Answer| if let Answer::Calls(calls) = answer { calls.len() } else { 0 };
+        self.ask(Ask::Calls).await.iter().map(calls).sum()
+    }
+
+    /// Ends the threads; what they were told before is done first.
+    pub(crate) async fn stop(&self) {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(threads) = threads {
+            // A join waits, which the office's own threads must not.
+            drop(tokio::task::spawn_blocking(|| threads.stop()).await);
+        }
+    }
+}
+
+impl Shards for CallPath {
+    fn ask(&self, ask: Ask) -> BoxFuture<'static, Vec<Answer>> {
+        let pending = join_all(self.handles.iter().map(|shard| {
+            let (reply, answer) = oneshot::channel();
+            // Who asked may have left.
+            shard.ask(ask.clone(), move |answer| drop(reply.send(answer)));
+            timeout(PATIENCE, answer)
+        }));
+        async move { pending.await.into_iter().flatten().flatten().collect() }.boxed()
+    }
+
+    fn apply(&self, delta: Arc<Delta>) -> BoxFuture<'static, ()> {
+        let pending = join_all(self.handles.iter().map(|shard| {
+            let (reply, applied) = oneshot::channel();
+            shard.apply(Arc::clone(&delta), move || {
+                let _ = reply.send(());
+            });
+            applied
+        }));
+        async move { drop(pending.await) }.boxed()
+    }
+
+    fn events(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.events.subscribe()
+    }
+
+    fn readiness(&self) -> Readiness {
+        let listener = |sip: &SipAddress| Part {
+            name: format!("sip {} {}:{}", sip.transport, sip.ip, sip.port),
+            ok: true,
+            detail: "bound".to_owned(),
+        };
+        let tables = Part { name: "tables".to_owned(), ok: true, detail: "loaded".to_owned() };
+        Readiness {
+            parts: self.sip.iter().map(listener).chain([tables]).collect(),
+            draining: self.draining.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Where shards hand over what is for the disk and for those who listen.
+struct Desk {
+    writer: Writer,
+    events: broadcast::Sender<Arc<Event>>,
+}
+
+impl Office for Desk {
+    fn persist(&self, persist: Persist) {
+        self.writer.push(persist);
+    }
+
+    fn announce(&self, event: Event) {
+        // Nobody listening is fine.
+        drop(self.events.send(Arc::new(event)));
+    }
+}
+
+fn listener(wanted: &Wanted) -> ListenerSpec {
+    let protocol = match wanted.transport {
+        SipTransport::Udp => Protocol::Udp,
+        SipTransport::Tcp => Protocol::Tcp,
+    };
+    ListenerSpec { protocol, address: wanted.address }
+}
+
+/// A SIP port never moves: say which, who has it, and what to change.
+fn cannot_listen(fault: &ListenFault) -> Failure {
+    let ListenFault::Bind { spec, error } = fault else {
+        return Failure::Failed(fault.to_string());
+    };
+    let transport = if spec.protocol == Protocol::Udp { SipTransport::Udp } else { SipTransport::Tcp };
+    let wanted = Wanted { transport, address: spec.address };
+    if error.kind() != std::io::ErrorKind::AddrInUse {
+        return Failure::Failed(format!("--sip {wanted}: {error}"));
+    }
+    let holder = port_holder::holder(transport, spec.address);
+    let holder = holder.unwrap_or_else(|| "another process".to_owned());
+    Failure::Failed(format!(
+        "{wanted} is taken by {holder}; stop it, or choose another port: --sip {}:{}:PORT",
+        transport.name(),
+        spec.address.ip()
+    ))
+}
+
+/// A shard that has not answered by then is left out.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Events that a slow listener may be behind.
+const EVENTS_KEPT: usize = 4096;

@@ -1,0 +1,298 @@
+//! The command line: what may be typed, and which file answers it.
+
+mod api_call;
+mod call_test;
+mod configuration;
+mod explain;
+mod key;
+mod moment;
+mod resource;
+mod route;
+mod server;
+mod write;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::raw::Raw;
+use crate::failure::Failure;
+
+/// SIP switchboard for phones, PBXs and carriers: registrar, B2BUA and media relay in one binary
+#[derive(Debug, Parser)]
+#[command(name = "trunkline", version, before_help = EXAMPLES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    /// Without a verb the server starts.
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+    /// The verb.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  trunkline                              start the server on ./trunkline-data
+  trunkline setup-link                   a new one-time link to claim the installation
+  trunkline connection create --name Desk --user alice --password s3cret-s3cret
+  trunkline status                       what is up, what is not
+  trunkline call-test sip:echo@localhost a real call, with audio measured both ways";
+
+/// Options of every command; they may follow the verb.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Globals {
+    /// The folder that holds everything: database, keys, socket
+    #[arg(
+        long,
+        global = true,
+        env = "TRUNKLINE_DATA",
+        default_value = "trunkline-data",
+        value_name = "DIR",
+        hide_env_values = true,
+        help_heading = "Everywhere"
+    )]
+    pub(crate) data: PathBuf,
+    /// A server elsewhere, instead of the one on the data folder
+    #[arg(
+        long,
+        global = true,
+        env = "TRUNKLINE_SERVER",
+        value_name = "URL",
+        hide_env_values = true,
+        help_heading = "Everywhere"
+    )]
+    pub(crate) server: Option<String>,
+    /// API key for --server
+    #[arg(
+        long,
+        global = true,
+        env = "TRUNKLINE_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        help_heading = "Everywhere"
+    )]
+    pub(crate) key: Option<String>,
+    /// How results are written: table, json (the body of the API), yaml, csv
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "TRUNKLINE_OUTPUT",
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        hide_env_values = true,
+        hide_possible_values = true,
+        help_heading = "Everywhere"
+    )]
+    pub(crate) output: Format,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people
+    #[default]
+    Table,
+    /// The body of the API
+    Json,
+    /// The same as YAML
+    Yaml,
+    /// Rows for a spreadsheet
+    Csv,
+}
+
+/// Options of the server.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Serve {
+    /// Configuration file; default: trunkline.toml in the data folder, if it is there
+    #[arg(long, env = "TRUNKLINE_CONFIG", value_name = "FILE", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Everything that may be configured.
+    #[command(flatten)]
+    pub(crate) options: Raw,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server (also without a verb)
+    #[command(
+        before_help = "Examples:\n  trunkline serve\n  trunkline serve --data /var/lib/trunkline --public-ip 203.0.113.7\n  trunkline serve --sip udp:127.0.0.1:5070 --media-ports 30000-30999"
+    )]
+    Serve(Box<Serve>),
+    /// Configuration of the server: what is in force and where it comes from
+    #[command(
+        before_help = "Examples:\n  trunkline config show --origin\n  trunkline config check --config /etc/trunkline.toml"
+    )]
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: configuration::Command,
+    },
+    /// Keys of the API
+    #[command(
+        before_help = "Examples:\n  trunkline key create --scopes admin\n  trunkline key list\n  trunkline key revoke key_01k3"
+    )]
+    Key {
+        /// What to do.
+        #[command(subcommand)]
+        command: key::Command,
+    },
+    /// Phones, PBXs and carriers: whatever can be dialled and can call
+    #[command(
+        alias = "con",
+        before_help = "Examples:\n  trunkline connection create --name Desk --user alice --password s3cret-s3cret\n  trunkline connection create --kind trunk --name Carrier --peer sip.example.net --allow 198.51.100.0/24 --dial-pattern '^\\+'\n  trunkline connection list -o json\n  trunkline connection edit Desk --set limits.concurrent=2"
+    )]
+    Connection {
+        /// What to do.
+        #[command(subcommand)]
+        command: resource::ConnectionCommand,
+    },
+    /// Numbers from the telephone network and who rings
+    #[command(
+        before_help = "Examples:\n  trunkline number add +4930123456 --to Desk\n  trunkline number list\n  trunkline number delete +4930123456"
+    )]
+    Number {
+        /// What to do.
+        #[command(subcommand)]
+        command: resource::NumberCommand,
+    },
+    /// Host names that are ours
+    #[command(before_help = "Examples:\n  trunkline domain list\n  trunkline domain add sip.example.com")]
+    Domain {
+        /// What to do.
+        #[command(subcommand)]
+        command: resource::DomainCommand,
+    },
+    /// Calls that have ended
+    #[command(
+        before_help = "Examples:\n  trunkline history list --limit 20\n  trunkline history list --reason R-04 -o csv\n  trunkline history get call_01k3"
+    )]
+    History {
+        /// What to do.
+        #[command(subcommand)]
+        command: resource::HistoryCommand,
+    },
+    /// Requests that were refused, by source and reason
+    #[command(before_help = "Examples:\n  trunkline refused list\n  trunkline refused list --reason A-01")]
+    Refused {
+        /// What to do.
+        #[command(subcommand)]
+        command: resource::RefusedCommand,
+    },
+    /// Calls in progress
+    #[command(before_help = "Examples:\n  trunkline call list\n  trunkline call hangup call_01k3")]
+    Call {
+        /// What to do.
+        #[command(subcommand)]
+        command: resource::CallCommand,
+    },
+    /// What a code means, or what would happen to a call
+    #[command(
+        before_help = "Examples:\n  trunkline explain R-04\n  trunkline explain 488\n  trunkline explain route --from alice --to +4930123456",
+        args_conflicts_with_subcommands = true
+    )]
+    Explain(explain::Arguments),
+    /// Place a real call and measure its audio in both directions; needs no server of ours
+    #[command(
+        before_help = "Examples:\n  trunkline call-test sip:echo@localhost\n  trunkline call-test sip:echo@pbx.example.com --from sip:alice@pbx.example.com --user alice --password s3cret-s3cret\n  trunkline call-test sip:100@192.0.2.1:5060 --seconds 10 -o json"
+    )]
+    CallTest(call_test::Arguments),
+    /// A new one-time link to claim the installation
+    #[command(
+        before_help = "Examples:\n  trunkline setup-link\n  trunkline setup-link --data /var/lib/trunkline"
+    )]
+    SetupLink,
+    /// What is up, what is not
+    #[command(
+        before_help = "Examples:\n  trunkline status\n  trunkline status --server http://192.0.2.1:8080 --key tk_…"
+    )]
+    Status,
+    /// The version, of this binary and of the server
+    #[command(before_help = "Examples:\n  trunkline version\n  trunkline version -o json")]
+    Version,
+    /// The OpenAPI description of the API
+    #[command(before_help = "Examples:\n  trunkline openapi > openapi.json")]
+    Openapi,
+    /// Any request of the API
+    #[command(
+        before_help = "Examples:\n  trunkline api GET /connections\n  trunkline api PATCH /connections/con_01k3 '{\"enabled\": false}'"
+    )]
+    Api(api_call::Arguments),
+    /// What happens, as it happens
+    #[command(before_help = "Examples:\n  trunkline events -f\n  trunkline events -f --type call.ended")]
+    Events(api_call::EventsArguments),
+    /// Completions for a shell
+    #[command(
+        before_help = "Examples:\n  trunkline completion bash > /etc/bash_completion.d/trunkline\n  trunkline completion zsh > ~/.zfunc/_trunkline"
+    )]
+    Completion {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Does what was typed.
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { mut globals, serve, command } = cli;
+    read_key_file(&mut globals)?;
+    match command {
+        None => crate::serve::run(&globals, &serve),
+        Some(Command::Serve(after)) => crate::serve::run(&globals, &serve.or(*after)),
+        Some(Command::Config { command }) => configuration::run(&globals, serve, command),
+        Some(Command::Key { command }) => key::run(&globals, command),
+        Some(Command::Connection { command }) => resource::connection(&globals, command),
+        Some(Command::Number { command }) => resource::number(&globals, command),
+        Some(Command::Domain { command }) => resource::domain(&globals, command),
+        Some(Command::History { command }) => resource::history(&globals, command),
+        Some(Command::Refused { command }) => resource::refused(&globals, command),
+        Some(Command::Call { command }) => resource::call(&globals, command),
+        Some(Command::Explain(arguments)) => explain::run(&globals, arguments),
+        Some(Command::CallTest(arguments)) => call_test::run(&globals, arguments),
+        Some(Command::SetupLink) => server::setup_link(&globals),
+        Some(Command::Status) => server::status(&globals),
+        Some(Command::Version) => {
+            server::version(&globals);
+            Ok(())
+        }
+        Some(Command::Openapi) => server::openapi(&globals),
+        Some(Command::Api(arguments)) => api_call::run(&globals, arguments),
+        Some(Command::Events(arguments)) => api_call::events(&globals, arguments),
+        Some(Command::Completion { shell }) => {
+            server::completion(shell);
+            Ok(())
+        }
+    }
+}
+
+impl Serve {
+    /// Options before the verb and after it; those after it win.
+    fn or(self, after: Self) -> Self {
+        let pick = |before: &Raw, after: &Raw| {
+            let mut values = serde_json::to_value(before).unwrap_or_default();
+            if let (Some(values), Ok(serde_json::Value::Object(after))) =
+                (values.as_object_mut(), serde_json::to_value(after))
+            {
+                values.extend(after);
+            }
+            serde_json::from_value(values).unwrap_or_default()
+        };
+        Self { options: pick(&self.options, &after.options), config: after.config.or(self.config) }
+    }
+}
+
+/// `TRUNKLINE_KEY_FILE` holds the key where no `--key` is given.
+fn read_key_file(globals: &mut Globals) -> Result<(), Failure> {
+    let Some(path) = std::env::var_os("TRUNKLINE_KEY_FILE").filter(|_| globals.key.is_none()) else {
+        return Ok(());
+    };
+    let path = PathBuf::from(path);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|fault| Failure::Failed(format!("TRUNKLINE_KEY_FILE: {}: {fault}", path.display())))?;
+    globals.key = Some(text.trim().to_owned());
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! The options as people write them: one struct is the flags, the file and the environment.
+//!
+//! Each option has its name, its words and its default here and nowhere else; the reference page is generated
+//! from it. No logic: [`super::resolved`] turns the text into types and says what is wrong with it.
+
+use clap::Args;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+/// What may be set, by flag `--media-ports`, in `trunkline.toml` as `media_ports`, or as `TRUNKLINE_MEDIA_PORTS`.
+#[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Raw {
+    /// Address of the console and the API; the default port moves on when it is taken
+    #[arg(long, value_name = "ADDR:PORT")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) http: Option<String>,
+    /// Where SIP is heard: udp:ADDR:PORT or tcp:ADDR:PORT, repeatable; any replaces the whole default list
+    #[arg(long, value_name = "TRANSPORT:ADDR:PORT")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
+    pub(crate) sip: Option<Vec<String>>,
+    /// Address media is sent from and shown to peers; default: the one the route to the peer uses
+    #[arg(long, value_name = "ADDR")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) media: Option<String>,
+    /// UDP ports for media; each leg of a call takes two
+    #[arg(long, value_name = "FIRST-LAST")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) media_ports: Option<String>,
+    /// Address shown to peers outside the local networks
+    #[arg(long, value_name = "ADDR")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) public_ip: Option<String>,
+    /// Networks that reach us without the public address, repeatable
+    #[arg(long, value_name = "CIDR")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
+    pub(crate) local_net: Option<Vec<String>>,
+    /// Domain under which names are made: sip.NAME, TRUNK.trunk.NAME
+    #[arg(long, value_name = "NAME")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) base_domain: Option<String>,
+    /// ISO 3166 code of the first account's country; decides number formats and the country rule
+    #[arg(long, value_name = "CC")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) country: Option<String>,
+    /// Seconds that calls may go on after SIGTERM before they get a BYE
+    #[arg(long, value_name = "SECONDS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) drain_s: Option<u64>,
+    /// Signalling threads
+    #[arg(long, value_name = "COUNT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shards: Option<u64>,
+    /// Media threads
+    #[arg(long, value_name = "COUNT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) media_workers: Option<u64>,
+    /// Networks that our own web requests may reach although they are private, repeatable
+    #[arg(long, value_name = "CIDR")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
+    pub(crate) http_allow: Option<Vec<String>>,
+    /// Web origins that may open SIP over WebSocket, repeatable; default: all
+    #[arg(long, value_name = "ORIGIN")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
+    pub(crate) ws_origins: Option<Vec<String>>,
+    /// Where configuration and history are kept; default: SQLite in the data folder
+    #[arg(long, value_name = "URL")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<String>,
+    /// What is logged, such as `info` or `warn,net=debug`; RUST_LOG counts too
+    #[arg(long, value_name = "FILTER")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) log: Option<String>,
+}
+
+/// The default of every option that has one.
+pub(crate) fn defaults() -> Raw {
+    let some = |text: &str| Some(text.to_owned());
+    let all = |list: &[&str]| Some(list.iter().map(|&text| text.to_owned()).collect());
+    Raw {
+        http: some("127.0.0.1:8080"),
+        sip: all(&["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]),
+        media: None,
+        media_ports: some("20000-29999"),
+        public_ip: None,
+        local_net: all(&[
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "100.64.0.0/10",
+            "169.254.0.0/16",
+            "127.0.0.0/8",
+            "fc00::/7",
+            "fe80::/10",
+            "::1/128",
+        ]),
+        base_domain: some("localhost"),
+        country: None,
+        drain_s: Some(30),
+        shards: Some(1),
+        media_workers: Some(1),
+        http_allow: all(&[]),
+        ws_origins: all(&[]),
+        database: some("sqlite:trunkline.db"),
+        log: some("info"),
+    }
+}
+
+/// A text; a bare number in a file is taken as its digits.
+fn text<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        Number(u64),
+    }
+    Ok(Option::<Written>::deserialize(input)?.map(|written| match written {
+        Written::Text(text) => text,
+        Written::Number(number) => number.to_string(),
+    }))
+}
+
+/// A list, or one text with commas or spaces between its parts, as the environment has it.
+fn list<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Vec<String>>, D::Error> {
+    struct Parts;
+
+    impl<'de> Visitor<'de> for Parts {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list, or text with commas")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+            let parts = text.split([',', ' ']).filter(|part| !part.is_empty());
+            Ok(parts.map(str::to_owned).collect())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+            let mut found = Vec::new();
+            while let Some(part) = parts.next_element()? {
+                found.push(part);
+            }
+            Ok(found)
+        }
+    }
+
+    input.deserialize_any(Parts).map(Some)
+}

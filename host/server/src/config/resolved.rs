@@ -1,0 +1,314 @@
+//! The options as the program uses them: typed and checked by construction. Every fault names the flag to change.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use super::origin::{Layers, Origin};
+use super::raw::Raw;
+
+/// What `trunkline serve` runs with.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// The one folder that holds everything.
+    pub(crate) data: PathBuf,
+    /// Console and API.
+    pub(crate) http: SocketAddr,
+    /// Whether the HTTP port may move on when it is taken.
+    pub(crate) http_may_move: bool,
+    /// SIP listeners.
+    pub(crate) sip: Vec<SipAddress>,
+    /// Media and the addresses shown to peers.
+    pub(crate) media: Media,
+    /// Domain under which names are made.
+    pub(crate) base_domain: String,
+    /// Country of the first account.
+    pub(crate) country: Option<String>,
+    /// How long calls may go on after SIGTERM.
+    pub(crate) drain_s: u64,
+    /// Signalling threads.
+    pub(crate) shards: u8,
+    /// Media threads.
+    pub(crate) media_workers: u8,
+    /// Filter for the log.
+    pub(crate) log: String,
+    /// The owner's first password, when the environment has one.
+    pub(crate) admin_password: Option<AdminPassword>,
+}
+
+/// Media addresses and ports.
+#[derive(Clone, Debug)]
+pub(crate) struct Media {
+    /// Address media is sent from; by route if absent.
+    pub(crate) address: Option<IpAddr>,
+    /// Port range, first and last included.
+    pub(crate) ports: RangeInclusive<u16>,
+    /// Address shown outside the local networks.
+    pub(crate) public_ip: Option<IpAddr>,
+    /// Networks that need no public address.
+    pub(crate) local_nets: Vec<IpNet>,
+}
+
+impl Media {
+    /// How many relayed calls the range holds: two legs, two ports each.
+    pub(crate) fn calls(&self) -> u32 {
+        (u32::from(*self.ports.end()) + 1).saturating_sub(u32::from(*self.ports.start())) / PORTS_PER_CALL
+    }
+}
+
+/// A transport and an address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SipAddress {
+    /// Transport.
+    pub(crate) transport: SipTransport,
+    /// Address and port.
+    pub(crate) address: SocketAddr,
+}
+
+impl std::fmt::Display for SipAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.transport.name(), self.address)
+    }
+}
+
+/// A SIP transport that can be listened on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SipTransport {
+    /// Datagrams.
+    Udp,
+    /// Stream.
+    Tcp,
+}
+
+impl SipTransport {
+    /// As written in `--sip`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+/// A password that no output shows.
+#[derive(Clone)]
+pub(crate) struct AdminPassword(pub(crate) String);
+
+impl std::fmt::Debug for AdminPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AdminPassword")
+    }
+}
+
+/// What is wrong with the configuration, one line each.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub(crate) struct Faults(pub(crate) Vec<String>);
+
+/// Types and checks the values of the layers; all faults at once.
+pub(crate) fn resolve(
+    data: PathBuf,
+    layers: &Layers,
+    admin_password: Option<AdminPassword>,
+) -> Result<Config, Faults> {
+    let raw = layers.values().map_err(|fault| Faults(fault.lines().map(str::to_owned).collect()))?;
+    let mut check = Check { layers, faults: Vec::new() };
+    let http = check.http(&raw);
+    let sip = check.sip(&raw);
+    let media = check.media(&raw);
+    let base_domain = check.base_domain(&raw);
+    let country = check.country(&raw);
+    let shards = check.count("shards", raw.shards, 64);
+    let media_workers = check.count("media_workers", raw.media_workers, 64);
+    check.database(&raw);
+    check.nets("http_allow", raw.http_allow.as_deref());
+    if !check.faults.is_empty() {
+        return Err(Faults(check.faults));
+    }
+    Ok(Config {
+        data,
+        http,
+        http_may_move: layers.origin("http") == Origin::Default,
+        sip,
+        media,
+        base_domain,
+        country,
+        drain_s: raw.drain_s.unwrap_or_default(),
+        shards,
+        media_workers,
+        log: raw.log.unwrap_or_default(),
+        admin_password,
+    })
+}
+
+/// Collects faults while values are typed; a faulty value becomes a harmless one that is never used.
+struct Check<'a> {
+    layers: &'a Layers,
+    faults: Vec<String>,
+}
+
+impl Check<'_> {
+    fn fault(&mut self, key: &str, text: &str) {
+        let place = match self.layers.origin(key) {
+            Origin::File(path) => format!("{path}, {key}"),
+            Origin::Environment(name) => name,
+            Origin::Flag(name) => name,
+            Origin::Default => super::origin::flag(key),
+        };
+        self.faults.push(format!("{place}: {text}"));
+    }
+
+    fn http(&mut self, raw: &Raw) -> SocketAddr {
+        let text = raw.http.as_deref().unwrap_or_default();
+        text.parse().unwrap_or_else(|_| {
+            self.fault("http", &format!("`{text}` is no ADDRESS:PORT such as 127.0.0.1:8080 or [::1]:8080"));
+            NOWHERE
+        })
+    }
+
+    fn sip(&mut self, raw: &Raw) -> Vec<SipAddress> {
+        let mut found: Vec<SipAddress> = Vec::new();
+        for text in raw.sip.iter().flatten() {
+            match sip_address(text) {
+                Ok(address) if found.contains(&address) => {
+                    self.fault("sip", &format!("`{text}` stands twice"))
+                }
+                Ok(address) => found.push(address),
+                Err(fault) => self.fault("sip", &fault),
+            }
+        }
+        if found.is_empty() && self.faults.is_empty() {
+            self.fault("sip", "at least one address is needed, such as udp:0.0.0.0:5060");
+        }
+        found
+    }
+
+    fn media(&mut self, raw: &Raw) -> Media {
+        let address = self.ip("media", raw.media.as_deref());
+        if address.is_some_and(|address| address.is_unspecified()) {
+            self.fault("media", "one address is needed that peers can reach, not the unspecified one");
+        }
+        Media {
+            address,
+            ports: self.media_ports(raw),
+            public_ip: self.ip("public_ip", raw.public_ip.as_deref()),
+            local_nets: self.nets("local_net", raw.local_net.as_deref()),
+        }
+    }
+
+    fn media_ports(&mut self, raw: &Raw) -> RangeInclusive<u16> {
+        let text = raw.media_ports.as_deref().unwrap_or_default();
+        let range = text.split_once('-').and_then(|(first, last)| {
+            let (first, last) = (first.trim().parse::<u16>().ok()?, last.trim().parse::<u16>().ok()?);
+            (first <= last && first >= 1024).then_some(first..=last)
+        });
+        let Some(range) = range else {
+            self.fault(
+                "media_ports",
+                &format!("`{text}` is no range FIRST-LAST of ports from 1024 to 65535"),
+            );
+            return 20_000..=29_999;
+        };
+        let ports = u32::from(*range.end()) + 1 - u32::from(*range.start());
+        if ports < PORTS_PER_CALL {
+            self.fault(
+                "media_ports",
+                &format!("{ports} ports hold no call: a relayed call takes {PORTS_PER_CALL}"),
+            );
+        }
+        range
+    }
+
+    fn ip(&mut self, key: &str, text: Option<&str>) -> Option<IpAddr> {
+        let text = text?;
+        let address = text.parse().ok();
+        if address.is_none() {
+            self.fault(key, &format!("`{text}` is no IP address"));
+        }
+        address
+    }
+
+    fn nets(&mut self, key: &str, texts: Option<&[String]>) -> Vec<IpNet> {
+        let mut found = Vec::new();
+        for text in texts.unwrap_or_default() {
+            match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+                Ok(net) => found.push(net.trunc()),
+                Err(_) => self.fault(key, &format!("`{text}` is no network such as 10.0.0.0/8")),
+            }
+        }
+        found
+    }
+
+    fn base_domain(&mut self, raw: &Raw) -> String {
+        let name = raw.base_domain.as_deref().unwrap_or_default().trim_end_matches('.').to_lowercase();
+        let label = |part: &str| {
+            (1..=63).contains(&part.len())
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !part.starts_with('-')
+                && !part.ends_with('-')
+        };
+        if name.len() > 200 || !name.split('.').all(label) {
+            self.fault("base_domain", &format!("`{name}` is no host name"));
+        }
+        name
+    }
+
+    fn country(&mut self, raw: &Raw) -> Option<String> {
+        let text = raw.country.as_deref()?;
+        if text.len() != 2 || !text.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            self.fault("country", &format!("`{text}` is no ISO 3166 code of two letters, such as DE"));
+        }
+        Some(text.to_uppercase())
+    }
+
+    fn count(&mut self, key: &str, value: Option<u64>, most: u8) -> u8 {
+        let value = value.unwrap_or(1);
+        match u8::try_from(value) {
+            Ok(count) if (1..=most).contains(&count) => count,
+            _ => {
+                self.fault(key, &format!("{value} is not between 1 and {most}"));
+                1
+            }
+        }
+    }
+
+    fn database(&mut self, raw: &Raw) {
+        let url = raw.database.as_deref().unwrap_or_default();
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            self.fault(
+                "database",
+                "PostgreSQL arrives in a later release; leave the option out to use SQLite",
+            );
+        } else if url != "sqlite:trunkline.db" {
+            self.fault(
+                "database",
+                &format!("`{url}`: only sqlite:trunkline.db in the data folder works in this release"),
+            );
+        }
+    }
+}
+
+/// Reads `udp:0.0.0.0:5060` or `tcp:[::1]:5060`.
+fn sip_address(text: &str) -> Result<SipAddress, String> {
+    let shape =
+        || format!("`{text}` is no TRANSPORT:ADDRESS:PORT such as udp:0.0.0.0:5060 or udp:[::1]:5060");
+    let (transport, address) = text.split_once(':').ok_or_else(shape)?;
+    let transport = match transport {
+        "udp" => SipTransport::Udp,
+        "tcp" => SipTransport::Tcp,
+        "tls" => {
+            return Err(format!(
+                "`{text}`: TLS listeners arrive in a later release; use udp: or tcp: until then"
+            ));
+        }
+        _ => return Err(shape()),
+    };
+    let address: SocketAddr = address.parse().map_err(|_| shape())?;
+    Ok(SipAddress { transport, address })
+}
+
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+/// RTP and RTCP on each of two legs.
+const PORTS_PER_CALL: u32 = 4;

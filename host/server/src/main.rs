@@ -1,0 +1,33 @@
+//! The binary `trunkline`: reads the command line and does what it says.
+
+mod assemble;
+mod banner;
+mod call_path;
+mod cli;
+mod client;
+mod config;
+mod failure;
+mod http;
+mod local;
+mod out;
+mod port_holder;
+#[cfg(test)]
+mod reference;
+mod serve;
+mod shutdown;
+mod telemetry;
+mod token_key;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            out::note(&format!("trunkline: {failure}"));
+            failure.exit_code()
+        }
+    }
+}
