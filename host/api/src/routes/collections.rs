@@ -18,7 +18,7 @@ macro_rules! list_query {
         #[serde(deny_unknown_fields)]
         #[into_params(parameter_in = Query)]
         struct $name {
-            /// Rows at most, 1 to 1000 [50].
+            /// Rows at most, 1 to 1000; 50 if absent.
             limit: Option<u32>,
             /// Continue with what is older: `next` of the page before, or an id.
             after: Option<String>,

@@ -28,7 +28,7 @@ use crate::{Api, openapi};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Wanted {
-    /// Of these types, separated by commas [all].
+    /// Of these types, separated by commas; all if absent.
     types: Option<String>,
     /// After this id; for clients that cannot send Last-Event-ID.
     last_event_id: Option<String>,

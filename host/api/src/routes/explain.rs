@@ -30,7 +30,7 @@ struct Question {
     /// Called: a user, `user@domain` or a number.
     #[schema(example = "+493012345")]
     to: String,
-    /// The connection the call comes from [found by `from` or `source`].
+    /// The connection the call comes from; else found by `from` or `source`.
     connection: Option<String>,
     /// Source address to assume.
     source: Option<String>,

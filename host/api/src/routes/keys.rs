@@ -62,9 +62,9 @@ struct KeyRequest {
     name: String,
     /// What it may do; not more than the key that makes it.
     scopes: Vec<Scope>,
-    /// The account it is confined to: id or name [that of the key that makes it].
+    /// The account it is confined to: id or name; else that of the key that makes it.
     account: Option<String>,
-    /// When it stops working, RFC 3339 [never].
+    /// When it stops working, RFC 3339; never if absent.
     expires_at: Option<String>,
 }
 
