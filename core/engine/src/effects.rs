@@ -87,7 +87,8 @@ impl Shard {
         if !self.places.take(question, holder) {
             return Told::Full;
         }
-        let rows = if question.locate { self.location.of(connection, now) } else { smallvec::SmallVec::new() };
+        let rows =
+            if question.locate { self.location.of(connection, now) } else { smallvec::SmallVec::new() };
         Told::Granted(rows.into_iter().cloned().collect())
     }
 

@@ -58,7 +58,9 @@ impl Shard {
             let bytes = out.bytes.get(*start..*end).unwrap_or_default();
             let first = bytes.split(|&b| b == b' ').next().unwrap_or_default();
             let kind = match first {
-                b"SIP/2.0" => class(bytes.get(8).map_or(0, |digit| u16::from(digit.saturating_sub(b'0')) * 100)),
+                b"SIP/2.0" => {
+                    class(bytes.get(8).map_or(0, |digit| u16::from(digit.saturating_sub(b'0')) * 100))
+                }
                 method => Method::from_bytes(method) as usize,
             };
             self.counts.messages_out[kind.min(KINDS - 1)] += 1;
@@ -103,8 +105,27 @@ fn class(code: u16) -> usize {
 
 /// Methods as [`Method`] counts them, then classes of answers.
 const NAMES: [&str; KINDS] = [
-    "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER",
-    "SUBSCRIBE", "UPDATE", "other", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "INFO",
+    "INVITE",
+    "MESSAGE",
+    "NOTIFY",
+    "OPTIONS",
+    "PRACK",
+    "PUBLISH",
+    "REFER",
+    "REGISTER",
+    "SUBSCRIBE",
+    "UPDATE",
+    "other",
+    "1xx",
+    "2xx",
+    "3xx",
+    "4xx",
+    "5xx",
+    "6xx",
 ];
 const METHODS: usize = 15;
 const KINDS: usize = METHODS + 6;

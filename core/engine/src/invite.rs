@@ -57,7 +57,15 @@ impl Shard {
         };
         match identify(&self.tables, &facts) {
             Identity::Connection { connection, proof } => {
-                self.on_caller(request, flow, &parties, Caller::Connection(connection, proof), None, now, out);
+                self.on_caller(
+                    request,
+                    flow,
+                    &parties,
+                    Caller::Connection(connection, proof),
+                    None,
+                    now,
+                    out,
+                );
             }
             Identity::Account(account) => {
                 self.on_caller(request, flow, &parties, Caller::Account(account), None, now, out);
@@ -74,7 +82,15 @@ impl Shard {
                     Proven::Missing => self.challenge(request, &flow, Some(&domain), false, now, out),
                     Proven::Stale => self.challenge(request, &flow, Some(&domain), true, now, out),
                     Proven::Wrong => {
-                        self.note_refusal(request, &flow, Reason::WrongPassword, Some(&connection), 407, now, out);
+                        self.note_refusal(
+                            request,
+                            &flow,
+                            Reason::WrongPassword,
+                            Some(&connection),
+                            407,
+                            now,
+                            out,
+                        );
                         self.challenge(request, &flow, Some(&domain), false, now, out);
                     }
                 }
@@ -128,7 +144,9 @@ impl Shard {
     fn presentation(&self, parties: &Parties, caller: &Caller) -> Presentation {
         let user = b2bua::escape_user(&parties.from_user);
         let domain = match caller {
-            Caller::Connection(connection, _) => connection.domain.as_ref().and_then(|id| self.tables.domain(id)),
+            Caller::Connection(connection, _) => {
+                connection.domain.as_ref().and_then(|id| self.tables.domain(id))
+            }
             Caller::Account(_) => None,
         };
         let host = domain.map(|d| d.host.clone()).unwrap_or_default();
@@ -177,10 +195,18 @@ impl Shard {
         self.reply_reason(request, flow, reason, true, out);
     }
 
-    fn reply_reason(&mut self, request: &Message<'_>, flow: &Flow, reason: Reason, told: bool, out: &mut Outbox) {
+    fn reply_reason(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        reason: Reason,
+        told: bool,
+        out: &mut Outbox,
+    ) {
         let value = format!("Q.850;cause={};text=\"{} {}\"", reason.q850(), reason.code(), reason.text());
         let warning = format!("399 trunkline \"{} {}\"", reason.code(), reason.text());
-        let fields: &[(Name, &[u8])] = &[(Name::Reason, value.as_bytes()), (Name::Warning, warning.as_bytes())];
+        let fields: &[(Name, &[u8])] =
+            &[(Name::Reason, value.as_bytes()), (Name::Warning, warning.as_bytes())];
         self.reply(request, flow, reason.sip_code(), b"", if told { fields } else { &[] }, out);
     }
 
@@ -276,7 +302,10 @@ fn unacceptable(request: &Message<'_>) -> Option<(u16, Vec<(Name, &'static [u8])
 
 /// Refusals that an operator should see; a number that does not exist is no business of policy.
 fn is_policy(reason: Reason) -> bool {
-    !matches!(reason, Reason::NumberNotKnown | Reason::UserNotKnown | Reason::NotRegistered | Reason::NothingAttached)
+    !matches!(
+        reason,
+        Reason::NumberNotKnown | Reason::UserNotKnown | Reason::NotRegistered | Reason::NothingAttached
+    )
 }
 
 fn parties(request: &Message<'_>) -> Option<Parties> {

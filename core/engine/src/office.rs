@@ -73,7 +73,8 @@ impl Shard {
             | media::Event::Inactive { end } => end,
         };
         let (index, low_generation, _) = b2bua::end_owner(end);
-        let slot = self.calls.slot_at(index).filter(|slot| slot.generation & 0xffff == u32::from(low_generation));
+        let slot =
+            self.calls.slot_at(index).filter(|slot| slot.generation & 0xffff == u32::from(low_generation));
         if let Some(slot) = slot {
             self.with_call(slot, now, out, |call, means| call.on_media(event, means));
         }
@@ -88,7 +89,8 @@ impl Shard {
     }
 
     fn hang_up(&mut self, id: &str, now: Timestamp, out: &mut Outbox) -> Answer {
-        let found = self.calls.iter().find(|(_, call)| *call.id == *id && !call.has_ended()).map(|(slot, _)| slot);
+        let found =
+            self.calls.iter().find(|(_, call)| *call.id == *id && !call.has_ended()).map(|(slot, _)| slot);
         let Some(slot) = found else { return Answer::NotFound };
         self.with_call(slot, now, out, |call, means| {
             call.hang_up(Reason::OperatorEnded, EndedBy::Operator, means);
@@ -105,7 +107,11 @@ impl Shard {
             (false, ..) => "disabled",
             (true, Kind::Device | Kind::RegisterIn, false, _) => "up",
             (true, Kind::Device | Kind::RegisterIn, true, _) => "down",
-            (true, Kind::Trunk | Kind::RegisterOut, _, Some(last)) if last.code == 503 || last.code == 408 => "degraded",
+            (true, Kind::Trunk | Kind::RegisterOut, _, Some(last))
+                if last.code == 503 || last.code == 408 =>
+            {
+                "degraded"
+            }
             (true, Kind::Trunk | Kind::RegisterOut, _, Some(_)) => "up",
             (true, Kind::Virtual | Kind::Trunk | Kind::RegisterOut, ..) => "unknown",
         };
@@ -152,7 +158,9 @@ impl Shard {
                 let decision = decide(&self.tables, &caller, &question);
                 ExplainView { candidates: candidates(&decision), decision: decision_view(&decision) }
             }
-            Err(reason) => ExplainView { decision: self.unproven(&called_user, reason), candidates: Vec::new() },
+            Err(reason) => {
+                ExplainView { decision: self.unproven(&called_user, reason), candidates: Vec::new() }
+            }
         }
     }
 

@@ -78,7 +78,9 @@ impl Owners {
             return key.shard;
         }
         match scan.request {
-            Some(Method::Register) => self.home(Uri::parse(scan.to_uri).and_then(|uri| uri.user).unwrap_or_default()),
+            Some(Method::Register) => {
+                self.home(Uri::parse(scan.to_uri).and_then(|uri| uri.user).unwrap_or_default())
+            }
             _ => self.home(scan.call_id),
         }
     }

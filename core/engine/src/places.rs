@@ -28,7 +28,9 @@ impl Places {
             Some(places) => places,
             None => self.taken.entry(question.connection.as_str().into()).or_default(),
         };
-        let count = |wanted: bool| u32::try_from(places.iter().filter(|p| p.from == wanted).count()).unwrap_or(u32::MAX);
+        let count = |wanted: bool| {
+            u32::try_from(places.iter().filter(|p| p.from == wanted).count()).unwrap_or(u32::MAX)
+        };
         let one_way = if question.from { from } else { to };
         let full = both.is_some_and(|most| u32::try_from(places.len()).unwrap_or(u32::MAX) >= most)
             || one_way.is_some_and(|most| count(question.from) >= most);
@@ -69,7 +71,8 @@ mod tests {
     #[test]
     fn limits_by_direction_and_in_all_and_every_place_comes_back() {
         let mut places = Places::default();
-        let ask = |from, most| Question { connection: "con_1".into(), most, from, locate: false, nonce: None };
+        let ask =
+            |from, most| Question { connection: "con_1".into(), most, from, locate: false, nonce: None };
         let call = |index| (0, Slot { index, generation: 1 });
         let most = [Some(3), Some(1), None];
         assert!(places.take(&ask(true, most), call(1)));

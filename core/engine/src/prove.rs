@@ -83,8 +83,9 @@ impl Shard {
                 DigestAlgorithm::Sha256 => Algorithm::Sha256,
             })
             .collect();
+        let salt = self.fingerprint(request);
         self.reply_with(request, flow, code, b"", out, |shard, writer| {
-            shard.nonces.write(writer, name, realm.as_bytes(), &algorithms, stale, now);
+            shard.nonces.write(writer, name, realm.as_bytes(), &algorithms, stale, (salt, now));
         });
     }
 }

@@ -97,7 +97,8 @@ impl Shard {
             self.reply(request, flow, 501, b"", &[(Name::Allow, b2bua::ALLOW)], out);
             return false;
         }
-        let known = Uri::parse(request.uri()).is_some_and(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel));
+        let known = Uri::parse(request.uri())
+            .is_some_and(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel));
         if !known {
             self.reply(request, flow, 416, b"", &[], out);
             return false;
@@ -137,7 +138,14 @@ impl Shard {
     }
 
     /// A request within a dialog: found by our tag, checked by theirs and by Call-ID.
-    fn on_in_dialog(&mut self, request: &Message<'_>, tag: &[u8], flow: Flow, now: Timestamp, out: &mut Outbox) {
+    fn on_in_dialog(
+        &mut self,
+        request: &Message<'_>,
+        tag: &[u8],
+        flow: Flow,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
         let Some((slot, leg)) = self.dialog_of(request, tag) else {
             // A BYE that crosses ours finds the call gone; our own tag proves that there was one (RFC 3261 §15.1.2).
             let ours = self.owners.leg(tag).is_some();
@@ -177,7 +185,8 @@ impl Shard {
 
     fn on_other(&mut self, request: &Message<'_>, flow: &Flow, out: &mut Outbox) {
         let ours = self.request_host(request).is_some();
-        let dialog_only = matches!(request.method(), Method::Bye | Method::Info | Method::Prack | Method::Update);
+        let dialog_only =
+            matches!(request.method(), Method::Bye | Method::Info | Method::Prack | Method::Update);
         let code = match (ours, dialog_only) {
             (_, true) => 481,
             (false, false) => 404,

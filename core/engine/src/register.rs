@@ -17,7 +17,13 @@ use crate::prove::Proven;
 use crate::shard::Shard;
 
 impl Shard {
-    pub(crate) fn on_register(&mut self, request: &Message<'_>, flow: &Flow, now: Timestamp, out: &mut Outbox) {
+    pub(crate) fn on_register(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
         let to = request.to().and_then(|to| Uri::parse(to.uri));
         let Some(to) = to.filter(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips)) else {
             self.reply(request, flow, 400, b"To is no SIP address", &[], out);
@@ -29,7 +35,8 @@ impl Shard {
         };
         let mut user = Vec::new();
         to.unescape_user(&mut user);
-        let connection = core::str::from_utf8(&user).ok().and_then(|user| self.tables.user(&domain.id, user)).cloned();
+        let connection =
+            core::str::from_utf8(&user).ok().and_then(|user| self.tables.user(&domain.id, user)).cloned();
         match self.prove(request, &domain.realm, connection.as_deref(), now) {
             Proven::Missing => self.challenge(request, flow, Some(&domain), false, now, out),
             Proven::Stale => self.challenge(request, flow, Some(&domain), true, now, out),
@@ -69,10 +76,11 @@ impl Shard {
         now: Timestamp,
         out: &mut Outbox,
     ) {
-        let allowed = after_digest(connection, flow.remote.ip(), transport_of(flow.protocol)).and_then(|()| {
-            let registers = matches!(connection.kind, Kind::Device | Kind::RegisterIn);
-            if registers { Ok(()) } else { Err(Reason::NothingAttached) }
-        });
+        let allowed =
+            after_digest(connection, flow.remote.ip(), transport_of(flow.protocol)).and_then(|()| {
+                let registers = matches!(connection.kind, Kind::Device | Kind::RegisterIn);
+                if registers { Ok(()) } else { Err(Reason::NothingAttached) }
+            });
         if let Err(reason) = allowed {
             self.refuse(request, flow, reason, Some(connection), now, out);
             return;

@@ -51,7 +51,14 @@ impl Shard {
     }
 
     /// Answers with a tag given, as the 200 to a CANCEL carries that of the INVITE.
-    pub(crate) fn reply_tagged(&mut self, request: &Message<'_>, flow: &Flow, code: u16, tag: &[u8], out: &mut Outbox) {
+    pub(crate) fn reply_tagged(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        code: u16,
+        tag: &[u8],
+        out: &mut Outbox,
+    ) {
         let Some(via) = request.via() else { return };
         let start = out.bytes.len();
         let stamp: ViaStamp = stamp(&via, flow.remote);
@@ -61,14 +68,19 @@ impl Shard {
     }
 
     fn stateless_tag(&self, request: &Message<'_>) -> [u8; 16] {
-        let mut hash = SipHasher13::new_with_key(&self.tag_key);
-        hash.write(request.call_id());
-        hash.write(request.via().and_then(|via| via.branch()).unwrap_or_default());
-        hash.write_u32(request.cseq().map_or(0, |(number, _)| number));
-        let number = hash.finish();
+        let number = self.fingerprint(request);
         core::array::from_fn(|i| {
             let nibble = usize::try_from(number >> (4 * (15 - i)) & 0xf).unwrap_or(0);
             b"0123456789abcdef"[nibble]
         })
+    }
+
+    /// The same for a request and its retransmissions, another for any other request.
+    pub(crate) fn fingerprint(&self, request: &Message<'_>) -> u64 {
+        let mut hash = SipHasher13::new_with_key(&self.tag_key);
+        hash.write(request.call_id());
+        hash.write(request.via().and_then(|via| via.branch()).unwrap_or_default());
+        hash.write_u32(request.cseq().map_or(0, |(number, _)| number));
+        hash.finish()
     }
 }

@@ -228,7 +228,9 @@ impl Shard {
         match (event, response) {
             (ClientEvent::Response { transaction, user, purpose }, Some(response)) => {
                 self.remember_response(user, purpose, response, now);
-                self.with_call(user, now, out, |call, means| call.on_response(transaction, purpose, response, means));
+                self.with_call(user, now, out, |call, means| {
+                    call.on_response(transaction, purpose, response, means)
+                });
             }
             (ClientEvent::Timeout { transaction, user, purpose }, _) => {
                 self.with_call(user, now, out, |call, means| call.on_timeout(transaction, purpose, means));

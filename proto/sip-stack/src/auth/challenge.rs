@@ -1,4 +1,5 @@
-//! Nonces that prove themselves: a time and a MAC over time and realm, so a challenge stores nothing.
+//! Nonces that prove themselves: a time, a salt and a MAC over both and the realm, so a challenge stores nothing.
+//! The salt tells apart what is challenged in the same second: two requests must never share a nonce count.
 //!
 //! Replay protection needs memory, and that memory exists only after a right answer, at the home of the address
 //! of record; see the registrar.
@@ -41,25 +42,28 @@ impl Nonces {
         self.life
     }
 
-    /// A nonce for this realm, made now.
-    pub fn make(&self, realm: &[u8], now: Timestamp) -> [u8; NONCE_LEN] {
+    /// A nonce for this realm, made now for the request that `salt` names.
+    pub fn make(&self, realm: &[u8], salt: u64, now: Timestamp) -> [u8; NONCE_LEN] {
         let mut nonce = [0; NONCE_LEN];
         let seconds = now.as_secs() & 0xffff_ffff;
-        let (time, mac) = nonce.split_at_mut(8);
+        let (made, mac) = nonce.split_at_mut(MADE_LEN);
+        let (time, salted) = made.split_at_mut(TIME_LEN);
         hex(u128::from(seconds), time);
-        hex(self.mac(realm, seconds), mac);
+        hex(u128::from(salt), salted);
+        hex(self.mac(realm, made), mac);
         nonce
     }
 
     /// Whether a nonce is ours, and how old.
     pub fn check(&self, nonce: &[u8], realm: &[u8], now: Timestamp) -> Freshness {
-        let Some((time, mac)) = (nonce.len() == NONCE_LEN).then(|| nonce.split_at(8)) else {
+        let Some((made, mac)) = (nonce.len() == NONCE_LEN).then(|| nonce.split_at(MADE_LEN)) else {
             return Freshness::Foreign;
         };
-        let parsed = core::str::from_utf8(time).ok().and_then(|t| u64::from_str_radix(t, 16).ok());
+        let time = made.get(..TIME_LEN).and_then(|time| core::str::from_utf8(time).ok());
+        let parsed = time.and_then(|time| u64::from_str_radix(time, 16).ok());
         let Some(seconds) = parsed else { return Freshness::Foreign };
         let mut expected = [0; 32];
-        hex(self.mac(realm, seconds), &mut expected);
+        hex(self.mac(realm, made), &mut expected);
         if expected.iter().zip(mac).fold(0, |different, (a, b)| different | (a ^ b)) != 0 {
             return Freshness::Foreign;
         }
@@ -77,9 +81,9 @@ impl Nonces {
         realm: &[u8],
         algorithms: &[Algorithm],
         stale: bool,
-        now: Timestamp,
+        (salt, now): (u64, Timestamp),
     ) {
-        let nonce = self.make(realm, now);
+        let nonce = self.make(realm, salt, now);
         let stale: &[u8] = if stale { b", stale=true" } else { b"" };
         for algorithm in algorithms {
             let algorithm = algorithm.as_str().as_bytes();
@@ -99,9 +103,9 @@ impl Nonces {
         }
     }
 
-    fn mac(&self, realm: &[u8], seconds: u64) -> u128 {
+    fn mac(&self, realm: &[u8], made: &[u8]) -> u128 {
         let mut hash = SipHasher13::new_with_key(&self.key);
-        hash.write_u64(seconds);
+        hash.write(made);
         hash.write(realm);
         hash.finish128().as_u128()
     }
@@ -115,8 +119,12 @@ fn hex(number: u128, into: &mut [u8]) {
     }
 }
 
-/// Length of a nonce: 32 bits of time and 128 of proof, in hex.
-const NONCE_LEN: usize = 40;
+/// Length of a nonce: 32 bits of time, 64 of salt and 128 of proof, in hex.
+const NONCE_LEN: usize = 56;
+/// Length of what the proof is about.
+const MADE_LEN: usize = 24;
+/// Length of the time.
+const TIME_LEN: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -126,12 +134,13 @@ mod tests {
     fn a_nonce_is_fresh_then_stale_and_never_valid_elsewhere() {
         let nonces = Nonces::new([7; 16], Duration::from_secs(300));
         let now = Timestamp::from_secs(1_800_000_000);
-        let nonce = nonces.make(b"example.test", now);
+        let nonce = nonces.make(b"example.test", 1, now);
         assert_eq!(nonces.check(&nonce, b"example.test", now), Freshness::Fresh);
         assert_eq!(nonces.check(&nonce, b"example.test", now + Duration::from_secs(301)), Freshness::Stale);
         assert_eq!(nonces.check(&nonce, b"other.test", now), Freshness::Foreign);
+        assert_ne!(nonce, nonces.make(b"example.test", 2, now), "two requests of the same second");
         let mut forged = nonce;
-        forged[39] ^= 1;
+        forged[NONCE_LEN - 1] ^= 1;
         assert_eq!(nonces.check(&forged, b"example.test", now), Freshness::Foreign);
         assert_eq!(nonces.check(b"", b"example.test", now), Freshness::Foreign);
     }

@@ -1,0 +1,427 @@
+//! A scripted user agent: writes requests and answers as a phone or a carrier would (RFC 3261 §8, §12, §13, §22),
+//! and does nothing by itself.
+
+use core::fmt::Write;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use sip_msg::digest::{Algorithm, Qop, ha1, response};
+use sip_msg::{Challenge, Message, Name};
+use sip_stack::transport::{Flow, Protocol};
+
+use crate::world::US;
+
+/// One user agent.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Its name in the ladder.
+    pub name: String,
+    /// User part of its address.
+    pub user: String,
+    /// Host of its From.
+    pub host: String,
+    /// What it answers challenges with.
+    pub password: String,
+    /// Where it is.
+    pub addr: SocketAddr,
+    /// The protocol it speaks.
+    pub protocol: Protocol,
+    /// Number of its stream.
+    pub stream: u32,
+    /// Its dialogs, by label.
+    pub dialogs: BTreeMap<String, Dialog>,
+    /// Requests made so far; branches and tags are made from it.
+    made: u32,
+}
+
+/// One dialog, or the attempt at one.
+#[derive(Clone, Debug, Default)]
+pub struct Dialog {
+    /// Call-ID.
+    pub call_id: String,
+    local: String,
+    remote: String,
+    local_tag: String,
+    remote_tag: String,
+    target: String,
+    cseq: u32,
+    invite: Option<Sent>,
+    version: u32,
+    challenge: Option<(u16, String, String)>,
+    nonce_count: u32,
+    challenged_nonce: String,
+    /// Requests received, oldest first.
+    requests: Vec<Vec<u8>>,
+    /// Messages sent, oldest first, with their first word.
+    sent: Vec<(String, Vec<u8>)>,
+    register_call: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Sent {
+    branch: String,
+    cseq: u32,
+    uri: String,
+    final_code: u16,
+    final_to: String,
+}
+
+/// What a request or an answer is to have besides what follows from the dialog.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// Whom a request begins a dialog with.
+    pub target: Option<String>,
+    /// `md5`, `sha256`, `wrong`, `replay`, `first`; none means without credentials.
+    pub auth: Option<String>,
+    /// Description: `offer`, `same`, or a direction.
+    pub sdp: Option<String>,
+    /// Header fields, in place of those of the same name.
+    pub fields: Vec<(String, String)>,
+    /// Names of header fields to leave out.
+    pub without: Vec<String>,
+    /// User part of From.
+    pub from: Option<String>,
+    /// Another tag of ours: another callee behind a fork.
+    pub tag: Option<String>,
+    /// A body as it is, with its type.
+    pub body: Option<(String, String)>,
+}
+
+impl Agent {
+    /// An agent at an address.
+    pub fn new(name: &str, addr: SocketAddr, protocol: Protocol, stream: u32) -> Self {
+        Self {
+            name: name.to_owned(),
+            user: name.to_owned(),
+            host: crate::rows::DOMAIN.to_owned(),
+            password: name.to_owned(),
+            addr,
+            protocol,
+            stream,
+            dialogs: BTreeMap::new(),
+            made: 0,
+        }
+    }
+
+    /// The flow its messages take.
+    pub fn flow(&self) -> Flow {
+        let (listener, stream) = if self.protocol == Protocol::Udp { (0, 0) } else { (1, self.stream) };
+        Flow { protocol: self.protocol, listener, stream, remote: self.addr }
+    }
+
+    /// A request in the dialog of this label.
+    pub fn request(&mut self, label: &str, method: &str, wish: &Wish) -> Result<Vec<u8>, String> {
+        self.made += 1;
+        let unique = format!("{}-{}", self.name, self.made);
+        let fresh =
+            !self.dialogs.contains_key(label) || (method == "REGISTER") != self.dialogs[label].register_call;
+        if fresh {
+            self.begin(label, method, wish, &unique);
+        }
+        let via = format!("SIP/2.0/{} {};rport", self.protocol.via(), self.addr);
+        let contact = self.contact();
+        let (user, password) = (self.user.clone(), self.password.clone());
+        let dialog = self.dialogs.get_mut(label).ok_or("no dialog")?;
+        let bound = matches!(method, "ACK" | "CANCEL");
+        if bound && dialog.invite.is_none() {
+            return Err(format!("{method} without an INVITE"));
+        }
+        if !bound {
+            dialog.cseq += 1;
+        }
+        let mut branch = format!("z9hG4bK{unique}");
+        let mut uri = if dialog.target.is_empty() { dialog.remote.clone() } else { dialog.target.clone() };
+        let mut cseq = dialog.cseq;
+        let mut remote_tag = dialog.remote_tag.clone();
+        if let Some(invite) = dialog.invite.as_ref().filter(|_| bound) {
+            cseq = invite.cseq;
+            if method == "CANCEL" || invite.final_code >= 300 {
+                branch.clone_from(&invite.branch);
+                uri.clone_from(&invite.uri);
+            }
+            if method == "CANCEL" {
+                remote_tag.clear();
+            } else if invite.final_code >= 300 {
+                remote_tag.clone_from(&invite.final_to);
+            }
+        }
+        if method == "REGISTER" {
+            uri = wish
+                .target
+                .as_ref()
+                .filter(|t| t.contains(':'))
+                .cloned()
+                .unwrap_or_else(|| format!("sip:{}", self.host));
+            remote_tag.clear();
+        }
+        if method == "INVITE" {
+            dialog.invite = Some(Sent {
+                branch: branch.clone(),
+                cseq,
+                uri: uri.clone(),
+                final_code: 0,
+                final_to: String::new(),
+            });
+        }
+        let mut fields = vec![
+            ("Via".to_owned(), format!("{via};branch={branch}")),
+            ("Max-Forwards".to_owned(), "70".to_owned()),
+            ("From".to_owned(), format!("<{}>;tag={}", dialog.local, dialog.local_tag)),
+            ("To".to_owned(), tagged(&dialog.remote, &remote_tag)),
+            ("Call-ID".to_owned(), dialog.call_id.clone()),
+            ("CSeq".to_owned(), format!("{cseq} {method}")),
+        ];
+        if matches!(method, "INVITE" | "REGISTER" | "SUBSCRIBE" | "REFER" | "UPDATE") {
+            fields.push(("Contact".to_owned(), contact));
+        }
+        if let Some(auth) = &wish.auth {
+            fields.push(dialog.credentials(&user, &password, auth, method, &uri)?);
+        }
+        let body = dialog.body(wish, self.addr);
+        let bytes = write(&format!("{method} {uri} SIP/2.0"), fields, wish, body);
+        dialog.sent.push((method.to_owned(), bytes.clone()));
+        Ok(bytes)
+    }
+
+    /// An answer to the newest request of `method` received in the dialog of this label.
+    pub fn answer(
+        &mut self,
+        label: &str,
+        code: u16,
+        method: Option<&str>,
+        wish: &Wish,
+    ) -> Result<Vec<u8>, String> {
+        let contact = self.contact();
+        let addr = self.addr;
+        let name = self.name.clone();
+        let dialog = self.dialogs.get_mut(label).ok_or_else(|| format!("{name} knows no dialog {label}"))?;
+        let fits = |bytes: &&Vec<u8>| {
+            method.is_none_or(|method| bytes.starts_with(method.as_bytes())) && !bytes.starts_with(b"ACK")
+        };
+        let request = dialog.requests.iter().rev().find(fits).cloned().ok_or("no request to answer")?;
+        let request = Message::parse(&request).map_err(|_| "unreadable request")?;
+        let text = |name: Name| String::from_utf8_lossy(request.field(name).unwrap_or_default()).into_owned();
+        let tag = wish.tag.clone().unwrap_or_else(|| dialog.local_tag.clone());
+        let to = text(Name::To);
+        let to = if to.contains("tag=") || code == 100 { to } else { format!("{to};tag={tag}") };
+        let invite = request.cseq().is_some_and(|(_, method)| method == b"INVITE");
+        let mut fields = vec![];
+        for via in request.fields(Name::Via) {
+            fields.push(("Via".to_owned(), String::from_utf8_lossy(via).into_owned()));
+        }
+        fields.push(("From".to_owned(), text(Name::From)));
+        fields.push(("To".to_owned(), to));
+        fields.push(("Call-ID".to_owned(), text(Name::CallId)));
+        fields.push(("CSeq".to_owned(), text(Name::CSeq)));
+        if invite && code > 100 && code < 300 {
+            fields.push(("Contact".to_owned(), contact));
+        }
+        let body = dialog.body(wish, addr);
+        let phrase = sip_msg::reason_phrase(code);
+        let bytes = write(&format!("SIP/2.0 {code} {phrase}"), fields, wish, body);
+        dialog.sent.push((code.to_string(), bytes.clone()));
+        Ok(bytes)
+    }
+
+    /// The last message sent that began with this word.
+    pub fn sent_before(&self, label: &str, word: &str) -> Option<Vec<u8>> {
+        let dialog = self.dialogs.get(label)?;
+        dialog.sent.iter().rev().find(|(first, _)| first == word).map(|(_, bytes)| bytes.clone())
+    }
+
+    /// Remembers a message received in the dialog of this label.
+    pub fn hear(&mut self, label: &str, bytes: &[u8]) {
+        let Ok(message) = Message::parse(bytes) else { return };
+        self.made += 1;
+        let (name, made, addr) = (self.name.clone(), self.made, self.addr);
+        let dialog = self.dialogs.entry(label.to_owned()).or_default();
+        if message.is_request() {
+            if dialog.call_id.is_empty() {
+                dialog.accept(&message, &name, made, addr);
+            }
+            if let Some(contact) = message.contact() {
+                dialog.target = String::from_utf8_lossy(contact.uri).into_owned();
+            }
+            dialog.requests.push(bytes.to_vec());
+        } else {
+            dialog.hear_answer(&message);
+        }
+    }
+
+    /// The label of the dialog with this Call-ID.
+    pub fn label_of(&self, call_id: &[u8]) -> Option<&str> {
+        self.dialogs.iter().find(|(_, d)| d.call_id.as_bytes() == call_id).map(|(label, _)| label.as_str())
+    }
+
+    /// Its Contact.
+    pub fn contact(&self) -> String {
+        let parameter = if self.protocol == Protocol::Udp { "" } else { ";transport=tcp" };
+        format!("<sip:{}@{}{parameter}>", self.user, self.addr)
+    }
+
+    fn begin(&mut self, label: &str, method: &str, wish: &Wish, unique: &str) {
+        let user = wish.from.clone().unwrap_or_else(|| self.user.clone());
+        let local = if user.contains(':') { user } else { format!("sip:{user}@{}", self.host) };
+        let target = wish.target.clone().unwrap_or_else(|| self.user.clone());
+        let remote = match target.as_str() {
+            _ if method == "REGISTER" => local.clone(),
+            full if full.contains(':') => full.to_owned(),
+            at if at.contains('@') => format!("sip:{at}"),
+            user if self.host == crate::rows::DOMAIN => format!("sip:{user}@{}", self.host),
+            user => format!("sip:{user}@{}", US.ip()),
+        };
+        let dialog = Dialog {
+            call_id: format!("{unique}@{}", self.addr.ip()),
+            local,
+            remote,
+            local_tag: format!("t{unique}"),
+            cseq: self.dialogs.get(label).map_or(0, |old| old.cseq),
+            register_call: method == "REGISTER",
+            ..Dialog::default()
+        };
+        self.dialogs.insert(label.to_owned(), dialog);
+    }
+}
+
+impl Dialog {
+    fn accept(&mut self, request: &Message<'_>, name: &str, made: u32, _: SocketAddr) {
+        let uri = |party: Option<sip_msg::NameAddr<'_>>| {
+            party.map(|p| String::from_utf8_lossy(p.uri).into_owned()).unwrap_or_default()
+        };
+        self.call_id = String::from_utf8_lossy(request.call_id()).into_owned();
+        self.local = uri(request.to());
+        self.remote = uri(request.from());
+        self.local_tag = format!("t{name}-{made}");
+        self.remote_tag =
+            String::from_utf8_lossy(request.from().and_then(|from| from.tag()).unwrap_or_default())
+                .into_owned();
+    }
+
+    fn hear_answer(&mut self, message: &Message<'_>) {
+        let code = message.code();
+        let tag = message.to().and_then(|to| to.tag()).map(|t| String::from_utf8_lossy(t).into_owned());
+        let method = message.cseq().map(|(_, method)| method).unwrap_or_default();
+        if let Some(invite) = self.invite.as_mut().filter(|i| {
+            method == b"INVITE" && code >= 200 && message.cseq().is_some_and(|(number, _)| number == i.cseq)
+        }) {
+            invite.final_code = code;
+            invite.final_to = tag.clone().unwrap_or_default();
+        }
+        if method == b"INVITE" && code > 100 && code < 300 {
+            if let Some(tag) = tag.filter(|_| self.remote_tag.is_empty() || code >= 200) {
+                self.remote_tag = tag;
+            }
+            if let Some(contact) = message.contact() {
+                self.target = String::from_utf8_lossy(contact.uri).into_owned();
+            }
+        }
+        let asked = if code == 401 { Name::WwwAuthenticate } else { Name::ProxyAuthenticate };
+        let mut challenges = message.fields(asked).map(|value| String::from_utf8_lossy(value).into_owned());
+        if let Some(first) = challenges.next().filter(|_| matches!(code, 401 | 407)) {
+            let second = challenges.next().unwrap_or_default();
+            self.challenge = Some((code, first, second));
+        }
+    }
+
+    fn credentials(
+        &mut self,
+        user: &str,
+        password: &str,
+        kind: &str,
+        method: &str,
+        uri: &str,
+    ) -> Result<(String, String), String> {
+        let (code, first, second) = self.challenge.clone().ok_or("no challenge to answer")?;
+        let header = if code == 401 { "Authorization" } else { "Proxy-Authorization" };
+        let wanted = match kind {
+            "sha256" => Some(Algorithm::Sha256),
+            "md5" => Some(Algorithm::Md5),
+            _ => None,
+        };
+        let parsed =
+            [&first, &second].into_iter().filter_map(|text| Challenge::parse(text.as_bytes())).find(|c| {
+                let offered = c.algorithm.map_or(Some(Algorithm::Md5), Algorithm::from_bytes);
+                wanted.is_none() || offered == wanted
+            });
+        let challenge = parsed.ok_or("no such challenge")?;
+        let algorithm = challenge.algorithm.and_then(Algorithm::from_bytes).unwrap_or(Algorithm::Md5);
+        let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        let (realm, nonce) = (text(challenge.realm), text(challenge.nonce));
+        if self.challenged_nonce != nonce {
+            self.challenged_nonce.clone_from(&nonce);
+            self.nonce_count = 0;
+        }
+        if kind != "replay" {
+            self.nonce_count += 1;
+        }
+        let nc = format!("{:08x}", self.nonce_count.max(1));
+        let password = if kind == "wrong" { "not this" } else { password };
+        let secret = ha1(algorithm, user.as_bytes(), realm.as_bytes(), password.as_bytes());
+        let qop = Qop { nc: nc.as_bytes(), cnonce: b"c0ffee", qop: b"auth" };
+        let proof = response(
+            algorithm,
+            secret.as_ref(),
+            nonce.as_bytes(),
+            Some(qop),
+            method.as_bytes(),
+            uri.as_bytes(),
+        );
+        let proof = String::from_utf8_lossy(proof.as_ref()).into_owned();
+        let value = format!(
+            "Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", response=\"{proof}\", \
+             algorithm={}, qop=auth, nc={nc}, cnonce=\"c0ffee\"",
+            algorithm.as_str()
+        );
+        Ok((header.to_owned(), value))
+    }
+
+    fn body(&mut self, wish: &Wish, addr: SocketAddr) -> Option<(String, String)> {
+        if let Some(body) = &wish.body {
+            return Some(body.clone());
+        }
+        let kind = wish.sdp.as_deref()?;
+        if kind != "same" {
+            self.version += 1;
+        }
+        let direction = match kind {
+            "sdp" | "same" => String::new(),
+            other => format!("a={other}\r\n"),
+        };
+        let (ip, port) = (addr.ip(), 40_000 + addr.port() % 1000);
+        let version = self.version;
+        let session = addr.port();
+        let text = format!(
+            "v=0\r\no=- {session} {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 0 101\r\n\
+             a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n{direction}"
+        );
+        Some(("application/sdp".to_owned(), text))
+    }
+}
+
+fn tagged(uri: &str, tag: &str) -> String {
+    if tag.is_empty() { format!("<{uri}>") } else { format!("<{uri}>;tag={tag}") }
+}
+
+fn write(
+    start: &str,
+    mut fields: Vec<(String, String)>,
+    wish: &Wish,
+    body: Option<(String, String)>,
+) -> Vec<u8> {
+    let (kind, body) = body.unwrap_or_default();
+    if !kind.is_empty() {
+        fields.push(("Content-Type".to_owned(), kind));
+    }
+    fields.push(("Content-Length".to_owned(), body.len().to_string()));
+    fields.retain(|(name, _)| {
+        let replaced = wish.fields.iter().map(|(wished, _)| wished);
+        !wish.without.iter().chain(replaced).any(|wished| wished.eq_ignore_ascii_case(name))
+    });
+    let mut text = format!("{start}\r\n");
+    for (name, value) in fields.iter().chain(&wish.fields) {
+        let _ = write!(text, "{name}: {value}\r\n");
+    }
+    text.push_str("\r\n");
+    text.push_str(&body);
+    text.into_bytes()
+}

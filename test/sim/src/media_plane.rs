@@ -1,0 +1,57 @@
+//! Stands in for the media workers: answers closings, and complains about what signalling must never ask.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use media::{Command, Counters, EndId, Event};
+
+/// The ends that are open.
+#[derive(Debug, Default)]
+pub struct MediaPlane {
+    open: BTreeMap<EndId, u16>,
+    ports: BTreeSet<u16>,
+    /// Pairs that were joined, in order.
+    pub joined: Vec<(EndId, EndId)>,
+    /// What signalling did wrong.
+    pub faults: Vec<String>,
+}
+
+impl MediaPlane {
+    /// Takes a command; returns what the plane has to say to it.
+    pub fn take(&mut self, command: &Command) -> Option<Event> {
+        match *command {
+            Command::Open { end, port, .. } => {
+                if self.open.insert(end, port).is_some() {
+                    self.faults.push(format!("{end:?} opened twice"));
+                }
+                if !self.ports.insert(port) {
+                    self.faults.push(format!("port {port} leased twice"));
+                }
+            }
+            Command::Remote { end, .. } | Command::Serve { end, .. } => self.expect_open(end, command),
+            Command::Join { a, b } => {
+                self.expect_open(a, command);
+                self.expect_open(b, command);
+                self.joined.push((a, b));
+            }
+            Command::Close { end } => {
+                match self.open.remove(&end) {
+                    Some(port) => drop(self.ports.remove(&port)),
+                    None => self.faults.push(format!("{end:?} closed, but it is not open")),
+                }
+                return Some(Event::Closed { end, counters: Counters::default() });
+            }
+        }
+        None
+    }
+
+    /// Ends that are open now.
+    pub fn open(&self) -> impl Iterator<Item = EndId> + '_ {
+        self.open.keys().copied()
+    }
+
+    fn expect_open(&mut self, end: EndId, command: &Command) {
+        if !self.open.contains_key(&end) {
+            self.faults.push(format!("{command:?} for an end that is not open"));
+        }
+    }
+}
