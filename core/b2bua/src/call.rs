@@ -43,6 +43,8 @@ pub struct Call {
     pub(crate) recorded: bool,
     pub(crate) forwards: SmallVec<[Forward; 1]>,
     pub(crate) closing: usize,
+    /// Reason of the caller's BYE that waits for its ACK.
+    pub(crate) farewell: Option<Vec<u8>>,
     pub(crate) counters: SmallVec<[(u8, media::Counters); 2]>,
     /// The callee's leg as it stands in the record, and its number.
     pub(crate) callee: Option<(u8, LegRecord)>,
@@ -209,6 +211,7 @@ impl Call {
             recorded: false,
             forwards: SmallVec::new(),
             closing: 0,
+            farewell: None,
             counters: SmallVec::new(),
             callee: None,
         };

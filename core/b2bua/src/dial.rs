@@ -243,6 +243,10 @@ impl Call {
             body = anchor::pass(response.body(), &mut branch.leg, &mut self.caller, self.slot, means).ok();
             anchor::connect(&self.caller, &branch.leg, false, means);
         }
+        if code == 183 && body.is_none() && !first {
+            // The caller hears another branch already; this one has nothing for it.
+            return;
+        }
         let shown = (code, body.is_some());
         if dialling.shown == shown {
             return;
@@ -505,11 +509,18 @@ impl Call {
                 }
             }
             200..=299 => {
-                let mut loser = self.losers.swap_remove(index);
+                // Kept until the linger timer: its 2xx may come again, and needs its ACK each time.
+                let slot = self.slot;
+                let Some(loser) = self.losers.get_mut(index) else { return true };
+                if loser.done {
+                    crate::talk::on_stray_2xx(&mut loser.leg, slot, response, means);
+                    return true;
+                }
+                loser.done = true;
                 loser.leg.dialog.confirm(response);
                 let cseq = response.cseq().map_or(1, |(number, _)| number);
                 loser.leg.acknowledge(cseq, None, means);
-                loser.leg.bye(self.slot, loser.cancelling, means);
+                loser.leg.bye(slot, loser.cancelling, means);
             }
             _ => {
                 self.losers.swap_remove(index);

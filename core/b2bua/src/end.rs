@@ -110,8 +110,12 @@ impl Call {
         for forward in core::mem::take(&mut self.forwards) {
             means.transactions.cancel(forward.client, None, means.now, means.out);
         }
-        if except != Some(0) && !matches!(self.caller.usage, InviteUsage::Answering { .. }) {
-            self.caller.bye(slot, reason, means);
+        if except != Some(0) {
+            if matches!(self.caller.usage, InviteUsage::Answering { .. }) {
+                self.farewell = reason.map(<[u8]>::to_vec);
+            } else {
+                self.caller.bye(slot, reason, means);
+            }
         }
         if let Phase::Talking { callee: Some(callee) } = &mut self.phase {
             if except != Some(callee.number) {
@@ -124,10 +128,15 @@ impl Call {
     pub(crate) fn on_late_ack(&mut self, leg: u8, means: &mut Means<'_>) {
         if leg == 0 && self.has_ended() {
             self.caller.usage = InviteUsage::Idle;
-            let slot = self.slot;
-            self.caller.bye(slot, None, means);
-            self.close_record(means);
+            self.bye_at_last(means);
         }
+    }
+
+    /// The BYE that waited for an ACK, which came or will never come.
+    pub(crate) fn bye_at_last(&mut self, means: &mut Means<'_>) {
+        let reason = self.farewell.take();
+        self.caller.bye(self.slot, reason.as_deref(), means);
+        self.close_record(means);
     }
 
     /// From here on only late answers and the media plane are waited for.

@@ -422,8 +422,7 @@ impl Call {
             }
             AckTimer::GiveUp => {
                 if self.has_ended() {
-                    self.caller.bye(slot, None, means);
-                    self.close_record(means);
+                    self.bye_at_last(means);
                 } else {
                     self.hang_up(Reason::NoAnswer, EndedBy::System, means);
                 }
@@ -552,7 +551,7 @@ fn send_reinvite(slot: Slot, leg: &mut Leg, body: &[u8], means: &mut Means<'_>) 
     })
 }
 
-fn on_stray_2xx(leg: &mut Leg, slot: Slot, response: &Message<'_>, means: &mut Means<'_>) {
+pub(crate) fn on_stray_2xx(leg: &mut Leg, slot: Slot, response: &Message<'_>, means: &mut Means<'_>) {
     let tag = response.to().and_then(|to| to.tag()).unwrap_or_default();
     if *leg.dialog.remote_tag == *tag {
         leg.acknowledge_again(means);

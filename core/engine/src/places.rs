@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 /// Who takes part in calls, by connection.
 #[derive(Debug, Default)]
-pub struct Places {
+pub(crate) struct Places {
     taken: HashMap<Box<str>, SmallVec<[Place; 2]>>,
 }
 
@@ -18,11 +18,11 @@ struct Place {
 }
 
 /// A call, with its shard.
-pub type Holder = (u8, Slot);
+pub(crate) type Holder = (u8, Slot);
 
 impl Places {
     /// Takes a place, if the limits allow one more.
-    pub fn take(&mut self, question: &Question, holder: Holder) -> bool {
+    pub(crate) fn take(&mut self, question: &Question, holder: Holder) -> bool {
         let [both, from, to] = question.most;
         let places = match self.taken.get_mut(question.connection.as_str()) {
             Some(places) => places,
@@ -43,7 +43,7 @@ impl Places {
     }
 
     /// Gives a place back.
-    pub fn release(&mut self, connection: &str, holder: Holder) {
+    pub(crate) fn release(&mut self, connection: &str, holder: Holder) {
         let Some(places) = self.taken.get_mut(connection) else { return };
         if let Some(index) = places.iter().position(|p| p.holder == holder) {
             places.swap_remove(index);
@@ -54,12 +54,13 @@ impl Places {
     }
 
     /// How many calls a connection takes part in.
-    pub fn of(&self, connection: &str) -> u32 {
+    pub(crate) fn of(&self, connection: &str) -> u32 {
         self.taken.get(connection).map_or(0, |places| u32::try_from(places.len()).unwrap_or(u32::MAX))
     }
 
     /// Places taken in all.
-    pub fn total(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn total(&self) -> usize {
         self.taken.values().map(|places| places.len()).sum()
     }
 }

@@ -133,8 +133,10 @@ impl Shard {
                 out.outputs.push(Output::Persist(Persist::Binding(row)));
                 out.outputs.push(Output::Announce(Event { at: now, account, what }));
             }
-            Change::Refreshed(Some(row)) => out.outputs.push(Output::Persist(Persist::Binding(row))),
-            Change::Refreshed(None) => {}
+            Change::Refreshed(row) => out.outputs.push(Output::Persist(Persist::Binding(row))),
+            Change::Replaced { connection, contact } => {
+                out.outputs.push(Output::Persist(Persist::BindingGone { connection, contact }));
+            }
             Change::Removed { connection, contact, expired } => {
                 let gone = Persist::BindingGone { connection: connection.clone(), contact: contact.clone() };
                 out.outputs.push(Output::Persist(gone));

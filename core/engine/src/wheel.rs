@@ -8,7 +8,7 @@ use timestamp::Timestamp;
 
 /// The wheel.
 #[derive(Debug)]
-pub struct Wheel {
+pub(crate) struct Wheel {
     elapsed: u64,
     levels: [Level; LEVELS],
     due: Vec<Timer>,
@@ -23,24 +23,25 @@ struct Level {
 
 impl Wheel {
     /// An empty wheel.
-    pub fn new(now: Timestamp) -> Self {
+    pub(crate) fn new(now: Timestamp) -> Self {
         let level = || Level { occupied: 0, slots: core::array::from_fn(|_| Vec::new()) };
         Self { elapsed: now.as_millis(), levels: core::array::from_fn(|_| level()), due: Vec::new(), len: 0 }
     }
 
     /// How many timers are set.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Sets a timer; it never fires before `at`.
-    pub fn set(&mut self, at: Timestamp, timer: Timer) {
+    pub(crate) fn set(&mut self, at: Timestamp, timer: Timer) {
         self.len += 1;
         self.place(at.as_micros().div_ceil(1000), timer);
     }
 
     /// When the next timer may fire.
-    pub fn next_timeout(&self) -> Option<Timestamp> {
+    pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
         if !self.due.is_empty() {
             return Some(Timestamp::from_micros(self.elapsed * 1000));
         }
@@ -48,7 +49,7 @@ impl Wheel {
     }
 
     /// The next timer that is due, if any.
-    pub fn pop(&mut self, now: Timestamp) -> Option<Timer> {
+    pub(crate) fn pop(&mut self, now: Timestamp) -> Option<Timer> {
         let now = now.as_millis();
         loop {
             if let Some(timer) = self.due.pop() {

@@ -40,8 +40,15 @@ struct Stored {
 pub enum Change {
     /// A contact registered for the first time.
     Added(Box<BindingRow>),
-    /// A contact was refreshed; the row is given when the disk must hear of it.
-    Refreshed(Option<Box<BindingRow>>),
+    /// A contact was refreshed, and the disk must hear of it.
+    Refreshed(Box<BindingRow>),
+    /// A device came back with another contact: this one is no more.
+    Replaced {
+        /// The connection.
+        connection: Box<str>,
+        /// The contact it had.
+        contact: Box<str>,
+    },
     /// A contact is gone.
     Removed {
         /// The connection.
@@ -94,28 +101,36 @@ impl Location {
 
     /// Puts a binding in force: replaces one of the same instance, else one of the same contact.
     /// `matches` decides whether a stored contact is the same.
-    pub fn bind(&mut self, mut row: BindingRow, matches: &dyn Fn(&BindingRow) -> bool) -> Change {
+    pub fn bind(
+        &mut self,
+        mut row: BindingRow,
+        matches: &dyn Fn(&BindingRow) -> bool,
+        changes: &mut Vec<Change>,
+    ) {
         let slot = self.slot(&row.connection);
         let at = row.expires_at;
         self.arm(slot, at);
-        let Some(record) = self.records.get_mut(slot) else { return Change::Refreshed(None) };
+        let Some(record) = self.records.get_mut(slot) else { return };
         let granted = row.expires_at.since(row.since);
         if let Some(stored) = record.bindings.iter_mut().find(|s| matches(&s.row)) {
             row.since = stored.row.since;
             let moved = stored.row.contact != row.contact || stored.row.source != row.source;
             let late = stored.kept_until < row.expires_at;
+            if stored.row.contact != row.contact {
+                let (connection, contact) = (row.connection.clone(), stored.row.contact.clone());
+                changes.push(Change::Replaced { connection, contact });
+            }
             *stored.row = row;
             if moved || late {
                 stored.kept_until = at + granted * PADDING;
-                return Change::Refreshed(Some(padded(&stored.row, stored.kept_until)));
+                changes.push(Change::Refreshed(padded(&stored.row, stored.kept_until)));
             }
-            return Change::Refreshed(None);
+            return;
         }
         let kept_until = at + granted * PADDING;
-        let change = Change::Added(padded(&row, kept_until));
+        changes.push(Change::Added(padded(&row, kept_until)));
         record.bindings.push(Stored { row: Box::new(row), kept_until });
         self.count += 1;
-        change
     }
 
     /// Takes bindings away.

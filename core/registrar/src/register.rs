@@ -112,7 +112,7 @@ impl Location {
                 user_agent: request.field(Name::UserAgent).map(|ua| clip(ua, 80)).unwrap_or_default(),
                 credential: credential.into(),
             };
-            changes.push(self.bind(row, &|stored| same.is(stored)));
+            self.bind(row, &|stored| same.is(stored), &mut changes);
         }
         Ok(changes)
     }

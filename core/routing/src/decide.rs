@@ -5,7 +5,8 @@ use std::sync::Arc;
 use smallvec::{SmallVec, smallvec};
 
 use crate::config::{
-    Account, AccountId, CallerIdFault, Connection, ConnectionId, DialAction, Domain, Kind, Target,
+    Account, AccountId, CallerIdFault, Connection, ConnectionId, DialAction, Domain, Kind, NumberFormat,
+    Target,
 };
 use crate::decision::{Candidate, Decision, Destination, Outcome, Proof, TestLine, Verdict};
 use crate::number::{for_peer, rewrite, to_e164};
@@ -72,6 +73,9 @@ impl Deciding<'_> {
             return (dialled, Outcome::Serve(service));
         }
         let e164 = self.e164(&dialled);
+        if e164.is_none() && self.misformed(&dialled) {
+            return (dialled, Outcome::Refuse(Reason::NumberForm));
+        }
         if let Some(outcome) = e164.as_deref().and_then(|number| self.number(number)) {
             return (e164.unwrap_or(dialled), outcome);
         }
@@ -102,6 +106,18 @@ impl Deciding<'_> {
         let country = self.tables.account(self.account()).and_then(|a| a.country.as_deref());
         let format = self.connection().map(|c| c.number_format.from.clone()).unwrap_or_default();
         to_e164(dialled, &format, country)
+    }
+
+    /// Whether this is a number in a form that the caller's number format rules out.
+    fn misformed(&self, dialled: &str) -> bool {
+        let strict = self.connection().is_some_and(|c| match &c.number_format.from {
+            NumberFormat::E164Plus | NumberFormat::E164 | NumberFormat::National(_) => true,
+            NumberFormat::Auto | NumberFormat::Raw => false,
+        });
+        let digits = dialled.strip_prefix('+').unwrap_or(dialled);
+        let number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let emergency = |account: &Arc<Account>| account.emergency.numbers.iter().any(|n| n == dialled);
+        strict && number && !self.tables.account(self.account()).is_some_and(emergency)
     }
 
     fn domain(&self, host: &Host) -> Option<Arc<Domain>> {
@@ -137,7 +153,7 @@ impl Deciding<'_> {
 
     fn ring(&mut self, connection: &Arc<Connection>, verdict: Verdict, called: &str) -> Outcome {
         let refused = match (connection.enabled, connection.kind, connection.dialled.action) {
-            (false, ..) => Some(Reason::Disabled),
+            (false, ..) => Some(Reason::CalleeDisabled),
             (_, Kind::Virtual, _) | (_, _, DialAction::Flow) => Some(Reason::NothingAttached),
             (_, Kind::Device | Kind::RegisterIn | Kind::RegisterOut | Kind::Trunk, DialAction::Bridge) => {
                 None

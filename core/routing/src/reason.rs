@@ -86,6 +86,7 @@ reasons! {
     TooManyHops "R-12" 483 25 "the call passed too many hops" "Look for a loop between the servers involved.";
     AmbiguousSource "R-13" 403 21 "several connections have this source address" "Tell them apart by number, domain or a narrower address.";
     NothingAttached "R-14" 480 20 "nothing answers for this connection" "Attach a flow, or let a device register.";
+    CalleeDisabled "R-15" 480 20 "the called connection is disabled" "Enable the connection.";
     ShuttingDown "S-01" 503 41 "the server is shutting down" "Try again in a moment.";
     Restarted "S-02" 0 41 "the server was restarted" "Nothing to do.";
     Fault "S-03" 500 41 "a fault of ours ended the call" "Please report it with the trace.";

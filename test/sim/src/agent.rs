@@ -223,10 +223,15 @@ impl Agent {
         Ok(bytes)
     }
 
-    /// The last message sent that began with this word.
-    pub fn sent_before(&self, label: &str, word: &str) -> Option<Vec<u8>> {
-        let dialog = self.dialogs.get(label)?;
-        dialog.sent.iter().rev().find(|(first, _)| first == word).map(|(_, bytes)| bytes.clone())
+    /// The last message sent that began with this word, and belongs to this method if one is given.
+    pub fn sent_before(&self, label: &str, word: &str, method: Option<&str>) -> Option<Vec<u8>> {
+        let of_method = |bytes: &[u8]| {
+            let number =
+                Message::parse(bytes).ok().and_then(|message| message.cseq().map(|(_, m)| m.to_vec()));
+            method.is_none_or(|method| number.as_deref() == Some(method.as_bytes()))
+        };
+        let mut sent = self.dialogs.get(label)?.sent.iter().rev();
+        sent.find(|(first, bytes)| first == word && of_method(bytes)).map(|(_, bytes)| bytes.clone())
     }
 
     /// Remembers a message received in the dialog of this label.
@@ -236,7 +241,8 @@ impl Agent {
         let (name, made, addr) = (self.name.clone(), self.made, self.addr);
         let dialog = self.dialogs.entry(label.to_owned()).or_default();
         if message.is_request() {
-            if dialog.call_id.is_empty() {
+            if dialog.call_id.is_empty() || dialog.register_call {
+                *dialog = Dialog::default();
                 dialog.accept(&message, &name, made, addr);
             }
             if let Some(contact) = message.contact() {
@@ -284,6 +290,11 @@ impl Agent {
 }
 
 impl Dialog {
+    /// Whether it is the series of requests that keeps a registration.
+    pub fn is_registration(&self) -> bool {
+        self.register_call
+    }
+
     fn accept(&mut self, request: &Message<'_>, name: &str, made: u32, _: SocketAddr) {
         let uri = |party: Option<sip_msg::NameAddr<'_>>| {
             party.map(|p| String::from_utf8_lossy(p.uri).into_owned()).unwrap_or_default()

@@ -178,6 +178,7 @@ impl World {
             }
         });
         self.queue.clear();
+        self.media = MediaPlane::default();
         let rows = core::mem::take(&mut self.rows);
         self.configure(rows);
         let bindings: Vec<BindingRow> =

@@ -34,5 +34,52 @@ macro_rules! ladders {
 }
 
 ladders! {
+    bye_before_ack
+    bye_crossing_bye
+    bye_instead_of_ack
     call_established
+    callee_busy
+    callee_not_found
+    callee_overloaded
+    callee_unavailable
+    callee_wants_credentials
+    cancel_before_provisional
+    cancel_crossing_200
+    cancel_of_nothing
+    cancel_too_late
+    cancel_while_ringing
+    draining
+    early_media
+    echo
+    fork_all_fail
+    fork_first_answer_wins
+    fork_late_200
+    glare
+    headers_pass
+    hold
+    hops_and_loops
+    hunting
+    identified_caller_is_told
+    info
+    late_offer
+    limits
+    lost_200
+    lost_ack
+    lost_ack_then_found
+    lost_invite
+    no_answer_on_the_wire
+    number_forms
+    over_tcp
+    registration
+    registration_digest
+    registration_instance
+    registration_md5_only
+    registration_nat
+    registration_refused
+    restart
+    ring_time_is_over
+    too_long_and_silent
+    trunk_by_source
+    trunk_challenge
+    understood
 }

@@ -13,7 +13,7 @@ use super::check::differences;
 use super::parse::{duration, field, lines};
 use super::setup::Scene;
 use super::{Line, Word};
-use crate::agent::Wish;
+use crate::agent::{Dialog, Wish};
 use crate::draw;
 use crate::rows;
 use crate::world::{BEGINNING, World};
@@ -142,10 +142,10 @@ impl Playing {
         let (index, label) = self.actor(actor)?;
         let agent = self.scene.agents.get_mut(index).ok_or("nobody of this name")?;
         let what = line.word(3);
+        let method = Some(line.word(4)).filter(|word| is_method(word));
         let bytes = if line.has("again") {
-            agent.sent_before(&label, what).ok_or("this was not sent before")?
+            agent.sent_before(&label, what, method).ok_or("this was not sent before")?
         } else if let Ok(code) = what.parse::<u16>() {
-            let method = Some(line.word(4)).filter(|word| is_method(word));
             agent.answer(&label, code, method, &wish(line, 4))?
         } else {
             agent.request(&label, what, &wish(line, 4))?
@@ -199,7 +199,7 @@ impl Playing {
             repeated
                 && match agent.label_of(message.call_id()) {
                     Some(known) => known == label,
-                    None => !agent.dialogs.contains_key(label),
+                    None => agent.dialogs.get(label).is_none_or(Dialog::is_registration),
                 }
         })?;
         mail.remove(place)
@@ -252,6 +252,12 @@ impl Playing {
     /// Topology hiding: nobody is shown the address of somebody else.
     fn hidden(&self, index: usize, bytes: &[u8]) -> Result<(), String> {
         let text = String::from_utf8_lossy(bytes);
+        // The list of contacts is the registrar's business.
+        if Message::parse(bytes)
+            .is_ok_and(|message| message.cseq().is_some_and(|(_, method)| method == b"REGISTER"))
+        {
+            return Ok(());
+        }
         let Some(own) = self.scene.agents.get(index) else { return Ok(()) };
         let others = self.scene.agents.iter().filter(|agent| agent.addr.ip() != own.addr.ip());
         for other in others.filter(|_| !self.scene.open) {
