@@ -61,7 +61,12 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
 
 impl Assembled {
     /// The facts of this start; makes the set-up link if nobody has claimed the installation.
-    pub(crate) async fn banner(&self, config: &Config, found: &Found) -> Result<Banner, Failure> {
+    pub(crate) async fn banner(
+        &self,
+        config: &Config,
+        found: &Found,
+        open_files: Option<u64>,
+    ) -> Result<Banner, Failure> {
         let base = format!("{}/", url(self.http));
         let sip = self.call_path.sip();
         let sip_port = sip.first().map_or(5060, |listener| listener.port);
@@ -83,7 +88,7 @@ impl Assembled {
                 calls: config.media.calls(),
             },
             public_ip: config.media.public_ip,
-            warnings: banner::warnings(config, self.http, sip_port),
+            warnings: banner::warnings(config, self.http, sip_port, open_files),
             setup_link: local::setup_link(&self.store, &base).await.map_err(failed)?,
         })
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::config::resolved::Config;
-use crate::out;
+use crate::{open_files, out};
 
 /// The facts of a start.
 #[derive(Debug, Serialize)]
@@ -98,7 +98,12 @@ impl Banner {
 }
 
 /// What will not work with this configuration, each with the command that cures it.
-pub(crate) fn warnings(config: &Config, http: SocketAddr, sip_port: u16) -> Vec<String> {
+pub(crate) fn warnings(
+    config: &Config,
+    http: SocketAddr,
+    sip_port: u16,
+    open_files: Option<u64>,
+) -> Vec<String> {
     let mut warnings = Vec::new();
     if config.http.port() != http.port() {
         let wanted = config.http.port();
@@ -111,6 +116,13 @@ pub(crate) fn warnings(config: &Config, http: SocketAddr, sip_port: u16) -> Vec<
         let calls = config.media.calls();
         warnings
             .push(format!("the media range holds {calls} calls only: --media-ports 20000-29999 holds 2500"));
+    }
+    let room = open_files.map_or(u64::MAX, open_files::calls);
+    if room < u64::from(config.media.calls()) {
+        let files = open_files.unwrap_or_default();
+        warnings.push(format!(
+            "{files} open files hold {room} relayed calls only: `ulimit -n 65536`, or LimitNOFILE=65536 in the unit"
+        ));
     }
     if config.media.public_ip.is_none()
         && config.sip.iter().any(|listener| !listener.address.ip().is_loopback())

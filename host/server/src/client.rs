@@ -223,7 +223,9 @@ fn problem(status: StatusCode, body: &Value) -> String {
     if let Some(code) = field(body, "code") {
         text.push_str(&format!(" ({code})"));
     }
-    for fault in body.get("errors").and_then(Value::as_array).into_iter().flatten() {
+    let faults = body.get("errors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    // The detail of a single fault is that fault.
+    for fault in faults.iter().filter(|_| faults.len() > 1) {
         let pointer = field(fault, "pointer").unwrap_or_default();
         let message = field(fault, "message").or_else(|| field(fault, "detail")).unwrap_or_default();
         text.push_str(&format!("\n  {pointer}: {message}"));

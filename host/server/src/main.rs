@@ -9,6 +9,7 @@ mod config;
 mod failure;
 mod http;
 mod local;
+mod open_files;
 mod out;
 mod port_holder;
 #[cfg(test)]
@@ -26,7 +27,10 @@ fn main() -> ExitCode {
     match cli::run(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            out::note(&format!("trunkline: {failure}"));
+            let words = failure.to_string();
+            if !words.is_empty() {
+                out::note(&format!("trunkline: {words}"));
+            }
             failure.exit_code()
         }
     }

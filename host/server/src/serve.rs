@@ -3,7 +3,7 @@
 use crate::assemble::Assembled;
 use crate::cli::{Globals, Serve};
 use crate::failure::Failure;
-use crate::{assemble, config, out, shutdown, telemetry};
+use crate::{assemble, config, open_files, out, shutdown, telemetry};
 
 /// Our version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -16,6 +16,7 @@ pub(crate) fn run(globals: &Globals, serve: &Serve) -> Result<(), Failure> {
     let found = config::find(&globals.data, serve.config.as_deref(), &serve.options)?;
     let config = found.resolve()?;
     telemetry::start(&config.log).map_err(Failure::Failed)?;
+    let open_files = open_files::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(OFFICE_THREADS)
         .thread_name("office")
@@ -25,8 +26,9 @@ pub(crate) fn run(globals: &Globals, serve: &Serve) -> Result<(), Failure> {
     runtime.block_on(async {
         let signals = shutdown::Signals::listen()?;
         let assembled: Assembled = assemble::assemble(&config).await?;
-        assembled.banner(&config, &found).await?.print();
+        let banner = assembled.banner(&config, &found, open_files).await?;
         tracing::info!(version = VERSION, "ready");
+        banner.print();
         shutdown::wait(assembled, signals, config.drain_s).await
     })
 }

@@ -94,6 +94,35 @@ fn it_stops_at_once_without_calls_and_keeps_what_it_knew() {
 }
 
 #[test]
+fn calls_go_on_while_it_drains_and_are_ended_in_time() {
+    let here = Installation::new();
+    let running = here.start();
+    let mut call = here.call_in_progress();
+    let (code, took) = running.stop();
+    assert_eq!(code, Some(0));
+    assert!((Duration::from_secs(2)..Duration::from_secs(5)).contains(&took), "{took:?}");
+    let report: serde_json::Value = serde_json::from_slice(&call.output()).expect("a report");
+    assert_eq!(report["ended_by"], "peer", "{report:#}");
+    assert_eq!(report["audio"]["both_ways"], true, "{report:#}");
+    let _again = here.start();
+    let history = here.json(&["history", "list"]);
+    assert_eq!(history["data"][0]["outcome"], "answered", "{history:#}");
+    assert_eq!(history["data"][0]["reason_code"], "S-01", "{history:#}");
+}
+
+#[test]
+fn a_second_signal_ends_it_now() {
+    let here = Installation::new();
+    let running = here.start();
+    let _call = here.call_in_progress();
+    running.signal();
+    std::thread::sleep(Duration::from_millis(100));
+    let (code, took) = running.stop();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[test]
 fn a_taken_sip_port_ends_the_start_and_names_its_holder() {
     let here = Installation::new();
     let _taken = UdpSocket::bind(("127.0.0.1", here.sip)).expect("a free port");

@@ -45,12 +45,12 @@ pub(super) fn run(globals: &Globals, arguments: Arguments) -> Result<(), Failure
     } else {
         write::one(globals.output, &serde_json::to_value(&report).unwrap_or_default());
     }
-    match (&report, report.ok) {
-        (_, true) => Ok(()),
-        (Report { first_answer_ms: None, peer, .. }, _) => {
-            Err(Failure::NotReachable(format!("{peer} does not answer")))
-        }
-        _ => Err(Failure::Found(verdict(&report))),
+    // The table has said it already.
+    let verdict = if globals.output == Format::Table { String::new() } else { verdict(&report) };
+    match (report.ok, report.first_answer_ms) {
+        (true, _) => Ok(()),
+        (false, None) => Err(Failure::NotReachable(verdict)),
+        (false, Some(_)) => Err(Failure::Found(verdict)),
     }
 }
 

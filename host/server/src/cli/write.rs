@@ -55,7 +55,11 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(parts) => parts.iter().map(plain).collect::<Vec<_>>().join(" "),
         Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| format!("{name}={}", plain(value)));
+            let filled = fields.iter().filter(|(_, value)| !is_empty(value));
+            let fields = filled.map(|(name, value)| match value {
+                Value::Object(_) => format!("{name}({})", plain(value)),
+                other => format!("{name}={}", plain(other)),
+            });
             fields.collect::<Vec<_>>().join(" ")
         }
         other => other.to_string(),
@@ -104,7 +108,7 @@ fn is_empty(value: &Value) -> bool {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
         Value::Array(parts) => parts.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
+        Value::Object(fields) => fields.values().all(is_empty),
         Value::Bool(_) | Value::Number(_) => false,
     }
 }
@@ -175,7 +179,11 @@ fn yaml(value: &Value) -> String {
         }
     }
     fn nested(value: &Value, depth: usize, text: &mut String) {
-        let block = !is_empty(value) && (value.is_object() || value.is_array());
+        let block = match value {
+            Value::Object(fields) => !fields.is_empty(),
+            Value::Array(parts) => !parts.is_empty(),
+            _ => false,
+        };
         text.push(if block { '\n' } else { ' ' });
         write(value, if block { depth } else { 0 }, text);
     }
@@ -222,5 +230,8 @@ mod tests {
     #[test]
     fn fields_leave_out_what_is_empty() {
         assert_eq!(fields(&json!({"name": "Desk", "notes": "", "tags": []})), "name  Desk\n");
+        let nested =
+            json!({"limits": {"concurrent": 8, "per_day": null, "countries": {"allow": ["DE", "AT"]}}});
+        assert_eq!(fields(&nested), "limits  concurrent=8 countries(allow=DE AT)\n");
     }
 }

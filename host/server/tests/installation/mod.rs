@@ -1,6 +1,6 @@
 //! An installation of its own for each test: the real binary, a folder, free ports on loopback.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -19,6 +19,9 @@ pub(crate) struct Installation {
     pub(crate) http: u16,
     media: u16,
 }
+
+/// A call of a phone of ours to the echo, as long as it lives.
+pub(crate) struct TestCall(Child);
 
 /// A server that runs on it.
 pub(crate) struct Running {
@@ -60,7 +63,7 @@ impl Installation {
     /// Arguments of a server on these ports.
     pub(crate) fn serve(&self) -> Command {
         let sip = |transport: &str| format!("{transport}:127.0.0.1:{}", self.sip);
-        let mut command = self.command(&["serve", "--log", "warn", "--drain-s", "5"]);
+        let mut command = self.command(&["serve", "--log", "warn", "--drain-s", "2"]);
         command.args(["--http", &format!("127.0.0.1:{}", self.http)]);
         command.args(["--sip", &sip("udp"), "--sip", &sip("tcp")]);
         command.args(["--media-ports", &format!("{}-{}", self.media, self.media + 39)]);
@@ -81,6 +84,22 @@ impl Installation {
             std::thread::sleep(Duration::from_millis(20));
         }
         running
+    }
+
+    /// A phone calls the echo; returns once the call is up.
+    pub(crate) fn call_in_progress(&self) -> TestCall {
+        self.output(&["connection", "create", "--user", "caller", "--password", "wonderland-7"]);
+        let target = format!("sip:echo@127.0.0.1:{}", self.sip);
+        let mut command =
+            self.command(&["call-test", &target, "--user", "caller", "--seconds", "20", "-o", "json"]);
+        let call = command.args(["--password", "wonderland-7"]).stdout(Stdio::piped()).spawn();
+        let call = TestCall(call.expect("the binary starts"));
+        let until = Instant::now() + Duration::from_secs(5);
+        while self.json(&["call", "list"])["data"].as_array().is_none_or(Vec::is_empty) {
+            assert!(Instant::now() < until, "no call");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        call
     }
 
     /// Starts a server that cannot start; the exit code and what it said.
@@ -109,12 +128,32 @@ impl Drop for Installation {
     }
 }
 
+impl TestCall {
+    /// What it printed at its end.
+    pub(crate) fn output(&mut self) -> Vec<u8> {
+        let mut printed = Vec::new();
+        self.0.stdout.take().expect("a pipe").read_to_end(&mut printed).expect("a report");
+        printed
+    }
+}
+
+impl Drop for TestCall {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 impl Running {
+    /// Sends SIGTERM.
+    pub(crate) fn signal(&self) {
+        Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
+    }
+
     /// Sends SIGTERM; the exit code and how long it took.
     pub(crate) fn stop(mut self) -> (Option<i32>, Duration) {
         let began = Instant::now();
-        let pid = self.child.id().to_string();
-        Command::new("kill").arg(&pid).status().expect("kill runs");
+        self.signal();
         let status = self.child.wait().expect("it ends");
         (status.code(), began.elapsed())
     }
