@@ -10,7 +10,7 @@ use crate::out;
 /// `trunkline call-test URI`
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// Who is called, sip:USER@HOST[:PORT]
+    /// Who is called, sip:USER@HOST or sip:USER@HOST:PORT
     target: String,
     /// Who calls, sip:USER@HOST [default: --user at the target's host]
     #[arg(long, value_name = "URI")]
