@@ -79,7 +79,7 @@ pub(crate) fn pass(
     open(to, &carried, call, means)?;
     let shown = shown(to, means);
     if to.media.id == 0 {
-        to.media.id = means.random.next() >> 2 | 1;
+        to.media.id = means.random.number() >> 2 | 1;
     }
     let ends = &to.media.ends;
     let mut place = |index: usize| {
@@ -149,7 +149,7 @@ pub(crate) fn answer_ourselves(
     open(leg, &carried, call, means)?;
     let shown = shown(leg, means);
     if leg.media.id == 0 {
-        leg.media.id = means.random.next() >> 2 | 1;
+        leg.media.id = means.random.number() >> 2 | 1;
     }
     leg.media.version += 1;
     let origin = OriginRewrite { user: None, id: leg.media.id, version: leg.media.version, addr: shown };

@@ -220,7 +220,7 @@ impl Call {
         means.effects.push(Effect::Open(Box::new(call.marker())));
         means.effects.push(Effect::Announce(Milestone::Started));
         match call.caller.connection.clone() {
-            Some(connection) => call.ask(&connection, true, nonce, means),
+            Some(connection) => Self::ask(&connection, true, nonce, means),
             None => call.admitted(means),
         }
         call
@@ -330,7 +330,6 @@ impl Call {
     }
 
     pub(crate) fn ask(
-        &self,
         connection: &Connection,
         from: bool,
         nonce: Option<registrar::NonceUse>,

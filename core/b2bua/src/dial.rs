@@ -80,7 +80,7 @@ impl Call {
         };
         let connection = Arc::clone(&destination.connection);
         self.phase = Phase::Seeking { target };
-        self.ask(&connection, false, None, means);
+        Self::ask(&connection, false, None, means);
     }
 
     fn reach(&mut self, target: usize, bindings: &[BindingRow], means: &mut Means<'_>) {

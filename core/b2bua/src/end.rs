@@ -117,10 +117,10 @@ impl Call {
                 self.caller.bye(slot, reason, means);
             }
         }
-        if let Phase::Talking { callee: Some(callee) } = &mut self.phase {
-            if except != Some(callee.number) {
-                callee.bye(slot, reason, means);
-            }
+        if let Phase::Talking { callee: Some(callee) } = &mut self.phase
+            && except != Some(callee.number)
+        {
+            callee.bye(slot, reason, means);
         }
     }
 

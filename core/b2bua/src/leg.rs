@@ -100,7 +100,7 @@ impl Leg {
     pub(crate) fn acknowledge(&mut self, cseq: u32, body: Option<&[u8]>, means: &mut Means<'_>) {
         let flow = self.dialog.flow;
         let shown = means.shown(&flow);
-        let unique = means.random.next();
+        let unique = means.random.number();
         let start = means.out.buffer().len();
         let branch = format!("z9hG4bKa{unique:016x}");
         let via = via(&flow, &shown, branch.as_bytes());

@@ -26,13 +26,13 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         u64::try_from(self.wide() & u128::from(u64::MAX)).unwrap_or_default()
     }
 
     /// A number below `bound`.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
+        self.number() % bound.max(1)
     }
 
     /// 128 bits as 32 hex digits, for a Call-ID or a cnonce.

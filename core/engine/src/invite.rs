@@ -108,7 +108,6 @@ impl Shard {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the facts of one request, used once")]
     fn on_caller(
         &mut self,
         request: &Message<'_>,
@@ -211,7 +210,6 @@ impl Shard {
     }
 
     /// Puts a refusal into the refused inbox.
-    #[expect(clippy::too_many_arguments, reason = "the facts of one refusal, used once")]
     pub(crate) fn note_refusal(
         &mut self,
         request: &Message<'_>,
@@ -247,7 +245,7 @@ impl Shard {
         reason: Reason,
         now: Timestamp,
     ) -> CallRecord {
-        let unique = self.random.next();
+        let unique = self.random.number();
         let text = |bytes: &[u8]| -> Box<str> { String::from_utf8_lossy(bytes).into() };
         let connection: Box<str> = decision.caller.as_ref().map_or("", |c| c.id.as_str()).into();
         let leg = b2bua::LegRecord {

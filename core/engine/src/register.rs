@@ -90,7 +90,7 @@ impl Shard {
             Ok(changes) => {
                 self.confirm_registration(request, flow, connection, now, out);
                 for change in changes {
-                    self.keep_binding(change, connection, now, out);
+                    keep_binding(change, connection, now, out);
                 }
             }
             Err(Rejection::Malformed(text)) => self.reply(request, flow, 400, text.as_bytes(), &[], out),
@@ -124,28 +124,6 @@ impl Shard {
         });
     }
 
-    /// What a change of bindings means to the disk and to listeners.
-    fn keep_binding(&mut self, change: Change, connection: &Connection, now: Timestamp, out: &mut Outbox) {
-        let account = connection.account.as_str().into();
-        match change {
-            Change::Added(row) => {
-                let what = added(&row);
-                out.outputs.push(Output::Persist(Persist::Binding(row)));
-                out.outputs.push(Output::Announce(Event { at: now, account, what }));
-            }
-            Change::Refreshed(row) => out.outputs.push(Output::Persist(Persist::Binding(row))),
-            Change::Replaced { connection, contact } => {
-                out.outputs.push(Output::Persist(Persist::BindingGone { connection, contact }));
-            }
-            Change::Removed { connection, contact, expired } => {
-                let gone = Persist::BindingGone { connection: connection.clone(), contact: contact.clone() };
-                out.outputs.push(Output::Persist(gone));
-                let what = Happening::RegistrationRemoved { connection, contact, expired };
-                out.outputs.push(Output::Announce(Event { at: now, account, what }));
-            }
-        }
-    }
-
     /// Bindings whose time is over.
     pub(crate) fn expire_bindings(&mut self, now: Timestamp, out: &mut Outbox) {
         let mut gone = Vec::new();
@@ -174,13 +152,35 @@ impl Shard {
         for change in gone {
             let Change::Removed { connection, .. } = &change else { continue };
             match self.tables.connection_by_text(connection).cloned() {
-                Some(row) => self.keep_binding(change, &row, now, out),
+                Some(row) => keep_binding(change, &row, now, out),
                 None => {
                     if let Change::Removed { connection, contact, .. } = change {
                         out.outputs.push(Output::Persist(Persist::BindingGone { connection, contact }));
                     }
                 }
             }
+        }
+    }
+}
+
+/// What a change of bindings means to the disk and to listeners.
+fn keep_binding(change: Change, connection: &Connection, now: Timestamp, out: &mut Outbox) {
+    let account = connection.account.as_str().into();
+    match change {
+        Change::Added(row) => {
+            let what = added(&row);
+            out.outputs.push(Output::Persist(Persist::Binding(row)));
+            out.outputs.push(Output::Announce(Event { at: now, account, what }));
+        }
+        Change::Refreshed(row) => out.outputs.push(Output::Persist(Persist::Binding(row))),
+        Change::Replaced { connection, contact } => {
+            out.outputs.push(Output::Persist(Persist::BindingGone { connection, contact }));
+        }
+        Change::Removed { connection, contact, expired } => {
+            let gone = Persist::BindingGone { connection: connection.clone(), contact: contact.clone() };
+            out.outputs.push(Output::Persist(gone));
+            let what = Happening::RegistrationRemoved { connection, contact, expired };
+            out.outputs.push(Output::Announce(Event { at: now, account, what }));
         }
     }
 }

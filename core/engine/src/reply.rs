@@ -50,23 +50,6 @@ impl Shard {
         out.outputs.push(Output::Send { flow: response_flow(&via, flow), start, end });
     }
 
-    /// Answers with a tag given, as the 200 to a CANCEL carries that of the INVITE.
-    pub(crate) fn reply_tagged(
-        &mut self,
-        request: &Message<'_>,
-        flow: &Flow,
-        code: u16,
-        tag: &[u8],
-        out: &mut Outbox,
-    ) {
-        let Some(via) = request.via() else { return };
-        let start = out.bytes.len();
-        let stamp: ViaStamp = stamp(&via, flow.remote);
-        answer(&mut out.bytes, request, code, b"", tag, stamp).end();
-        let end = out.bytes.len();
-        out.outputs.push(Output::Send { flow: response_flow(&via, flow), start, end });
-    }
-
     fn stateless_tag(&self, request: &Message<'_>) -> [u8; 16] {
         let number = self.fingerprint(request);
         core::array::from_fn(|i| {
@@ -83,4 +66,14 @@ impl Shard {
         hash.write_u32(request.cseq().map_or(0, |(number, _)| number));
         hash.finish()
     }
+}
+
+/// Answers with a tag given, as the 200 to a CANCEL carries that of the INVITE.
+pub(crate) fn reply_tagged(request: &Message<'_>, flow: &Flow, code: u16, tag: &[u8], out: &mut Outbox) {
+    let Some(via) = request.via() else { return };
+    let start = out.bytes.len();
+    let stamp: ViaStamp = stamp(&via, flow.remote);
+    answer(&mut out.bytes, request, code, b"", tag, stamp).end();
+    let end = out.bytes.len();
+    out.outputs.push(Output::Send { flow: response_flow(&via, flow), start, end });
 }

@@ -53,11 +53,12 @@ impl Shard {
     /// Framing is lost: if the head can be read, its sender is told before the stream is closed.
     fn refuse_broken(&mut self, flow: Flow, bytes: &[u8], now: Timestamp, out: &mut Outbox) {
         let Some(end) = memchr_head(bytes) else { return };
-        if let Ok(message) = sip_msg::Message::parse(bytes.get(..end).unwrap_or_default()) {
-            if message.is_request() && message.method() != sip_msg::Method::Ack {
-                let text = message.defect().map_or("unusable Content-Length", |d| d.text);
-                self.reply(&message, &flow, 400, text.as_bytes(), &[], out);
-            }
+        if let Ok(message) = sip_msg::Message::parse(bytes.get(..end).unwrap_or_default())
+            && message.is_request()
+            && message.method() != sip_msg::Method::Ack
+        {
+            let text = message.defect().map_or("unusable Content-Length", |d| d.text);
+            self.reply(&message, &flow, 400, text.as_bytes(), &[], out);
         }
         let _ = now;
     }

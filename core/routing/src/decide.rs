@@ -165,7 +165,7 @@ impl Deciding<'_> {
         }
         Outcome::Ring(smallvec![Destination {
             connection: Arc::clone(connection),
-            number: self.number_for(connection, called),
+            number: number_for(connection, called),
             outbound: false,
             caller_id: None,
         }])
@@ -226,7 +226,7 @@ impl Deciding<'_> {
                     self.note(&connection.id, true, verdict);
                     found.push(Destination {
                         connection: Arc::clone(connection),
-                        number: self.number_for(connection, number),
+                        number: number_for(connection, number),
                         outbound: true,
                         caller_id: caller_id.map(|id| for_peer(&id, &connection.number_format.to)),
                     });
@@ -241,10 +241,6 @@ impl Deciding<'_> {
             Some(reason) if found.is_empty() => Err(reason),
             Some(_) | None => Ok(found),
         }
-    }
-
-    fn number_for(&self, connection: &Connection, number: &str) -> String {
-        rewrite(&for_peer(number, &connection.number_format.to), &connection.rewrite_to)
     }
 
     fn note(&mut self, connection: &ConnectionId, taken: bool, reason: Verdict) {
@@ -275,6 +271,10 @@ fn caller_id(tables: &Tables, caller: &Connection, presented: &str) -> Result<Op
         }
         CallerIdFault::Refuse => Err(Reason::CallerIdNotAllowed),
     }
+}
+
+fn number_for(connection: &Connection, number: &str) -> String {
+    rewrite(&for_peer(number, &connection.number_format.to), &connection.rewrite_to)
 }
 
 fn service(user: &str) -> Option<TestLine> {

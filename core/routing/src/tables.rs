@@ -205,10 +205,10 @@ impl Tables {
 
     fn drop_connection(&mut self, id: &ConnectionId) {
         let Some(old) = self.connections.remove(id) else { return };
-        if let (Some(domain), Some(user)) = (&old.domain, &old.user) {
-            if let Some(users) = self.users.get_mut(domain).filter(|u| u.get(user.as_str()) == Some(id)) {
-                users.remove(user.as_str());
-            }
+        if let (Some(domain), Some(user)) = (&old.domain, &old.user)
+            && let Some(users) = self.users.get_mut(domain).filter(|u| u.get(user.as_str()) == Some(id))
+        {
+            users.remove(user.as_str());
         }
         for name in old.trunk_name.iter().chain(&old.trunk_aliases) {
             self.trunk_names.remove(name.as_str());
@@ -254,10 +254,10 @@ impl Tables {
                 self.numbers.remove(row.e164.as_str());
             }
         }
-        if let Target::Connection(target) = &row.target {
-            if let Some(numbers) = self.numbers_of.get_mut(target) {
-                numbers.retain(|n| **n != *row.e164);
-            }
+        if let Target::Connection(target) = &row.target
+            && let Some(numbers) = self.numbers_of.get_mut(target)
+        {
+            numbers.retain(|n| **n != *row.e164);
         }
     }
 }

@@ -259,6 +259,11 @@ impl Agent {
         self.dialogs.iter().find(|(_, d)| d.call_id.as_bytes() == call_id).map(|(label, _)| label.as_str())
     }
 
+    /// The CSeq number of the newest INVITE sent in the dialog of this label.
+    pub fn invite_cseq(&self, label: &str) -> Option<u32> {
+        self.dialogs.get(label)?.invite.as_ref().map(|invite| invite.cseq)
+    }
+
     /// Its Contact.
     pub fn contact(&self) -> String {
         let parameter = if self.protocol == Protocol::Udp { "" } else { ";transport=tcp" };

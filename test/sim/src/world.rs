@@ -360,7 +360,7 @@ impl AddressBook for Book {
 fn setup(index: u8, shards: u8, seed: u64) -> Setup {
     let mut mixed = Random::new(seed ^ u64::from(index) << 56);
     let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&mixed.next().to_le_bytes());
+    bytes[..8].copy_from_slice(&mixed.number().to_le_bytes());
     let first = 20_000 + u16::from(index) * 2_000;
     Setup {
         index,

@@ -78,10 +78,10 @@ impl Dialog {
 
     /// A target refresh (§12.2.1.2, §12.2.2): the Contact of a re-INVITE, an UPDATE or their 2xx.
     pub fn refresh_target(&mut self, message: &Message<'_>) {
-        if let Some(contact) = message.contact().filter(|c| !c.uri.is_empty()) {
-            if *self.target != *contact.uri {
-                self.target = contact.uri.into();
-            }
+        if let Some(contact) = message.contact().filter(|c| !c.uri.is_empty())
+            && *self.target != *contact.uri
+        {
+            self.target = contact.uri.into();
         }
     }
 
@@ -114,8 +114,8 @@ impl Dialog {
         let mut writer = Writer::request(buffer, line.method, strict.unwrap_or(&self.target));
         writer.field(Name::Via, line.via);
         writer.number(Name::MaxForwards, u64::from(line.max_forwards));
-        self.write_party(&mut writer, Name::From, &self.local, &self.local_tag);
-        self.write_party(&mut writer, Name::To, &self.remote, &self.remote_tag);
+        write_party(&mut writer, Name::From, &self.local, &self.local_tag);
+        write_party(&mut writer, Name::To, &self.remote, &self.remote_tag);
         writer.field(Name::CallId, &self.call_id);
         let mut digits = [0; 10];
         writer.parts(Name::CSeq, &[decimal(line.cseq, &mut digits), b" ", line.method]);
@@ -132,11 +132,6 @@ impl Dialog {
     /// The URI whose host the next request goes to (RFC 3261 §8.1.2): the first route, else the target.
     pub fn next_hop(&self) -> &[u8] {
         first_route(&self.routes).unwrap_or(&self.target)
-    }
-
-    fn write_party(&self, writer: &mut Writer<'_>, name: Name, party: &[u8], tag: &[u8]) {
-        let separator: &[u8] = if tag.is_empty() { b"" } else { b";tag=" };
-        writer.parts(name, &[party, separator, tag]);
     }
 }
 
@@ -192,4 +187,9 @@ fn rest_of_routes(routes: &[u8]) -> &[u8] {
 
 fn is_loose(uri: &[u8]) -> bool {
     sip_msg::uri::Uri::parse(uri).is_some_and(|uri| uri.params.get(b"lr").is_some())
+}
+
+fn write_party(writer: &mut Writer<'_>, name: Name, party: &[u8], tag: &[u8]) {
+    let separator: &[u8] = if tag.is_empty() { b"" } else { b";tag=" };
+    writer.parts(name, &[party, separator, tag]);
 }

@@ -1,6 +1,7 @@
 //! Transactions (RFC 3261 §17, RFC 6026): four machines and the table that finds them.
 
 mod client;
+mod entry;
 mod identity;
 mod invite_client;
 mod invite_server;

@@ -5,11 +5,11 @@
 
 use hashbrown::HashMap;
 use sip_msg::Message;
-use sip_msg::build::Writer;
 use sip_msg::token::{Key, Mint};
-use sip_msg::{Method, Name};
+use sip_msg::Method;
 use timestamp::Timestamp;
 
+use super::entry::{Client, ClientMachine, Server, ServerMachine, send_ack, write_like_invite};
 use super::identity::{Identities, Identity};
 use super::{InviteClient, InviteServer, NonInviteClient, NonInviteServer, Step};
 use crate::timer::Timer;
@@ -76,39 +76,6 @@ pub enum ClientEvent {
         /// The user's own number for it.
         purpose: u8,
     },
-}
-
-#[derive(Debug)]
-struct Client {
-    machine: ClientMachine,
-    request: Vec<u8>,
-    flow: Flow,
-    user: Slot,
-    purpose: u8,
-    /// The CANCEL that shares this INVITE's branch.
-    cancel: Option<Slot>,
-}
-
-#[derive(Debug)]
-enum ClientMachine {
-    Invite(InviteClient),
-    Other(NonInviteClient),
-}
-
-#[derive(Debug)]
-struct Server {
-    machine: ServerMachine,
-    response: Vec<u8>,
-    flow: Flow,
-    identity: Identity,
-    merged: Option<Identity>,
-    user: Option<Slot>,
-}
-
-#[derive(Debug)]
-enum ServerMachine {
-    Invite(InviteServer),
-    Other(NonInviteServer),
 }
 
 impl Transactions {
@@ -505,56 +472,6 @@ pub struct Outgoing {
     pub purpose: u8,
 }
 
-impl Client {
-    fn next_timeout(&self) -> Option<Timestamp> {
-        match &self.machine {
-            ClientMachine::Invite(machine) => machine.next_timeout(),
-            ClientMachine::Other(machine) => machine.next_timeout(),
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        matches!(
-            self.machine,
-            ClientMachine::Invite(InviteClient::Terminated)
-                | ClientMachine::Other(NonInviteClient::Terminated)
-        )
-    }
-
-    fn is_waiting(&self) -> bool {
-        matches!(
-            self.machine,
-            ClientMachine::Invite(InviteClient::Calling { .. } | InviteClient::Proceeding)
-                | ClientMachine::Other(NonInviteClient::Trying { .. } | NonInviteClient::Proceeding { .. })
-        )
-    }
-
-    fn keeps_nothing(&self) -> bool {
-        matches!(
-            self.machine,
-            ClientMachine::Invite(InviteClient::Accepted { .. })
-                | ClientMachine::Other(NonInviteClient::Completed { .. })
-        )
-    }
-}
-
-impl Server {
-    fn next_timeout(&self) -> Option<Timestamp> {
-        match &self.machine {
-            ServerMachine::Invite(machine) => machine.next_timeout(),
-            ServerMachine::Other(machine) => machine.next_timeout(),
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        matches!(
-            self.machine,
-            ServerMachine::Invite(InviteServer::Terminated)
-                | ServerMachine::Other(NonInviteServer::Terminated)
-        )
-    }
-}
-
 fn has_no_to_tag(request: &Message<'_>) -> bool {
     request.to().is_none_or(|to| to.tag().is_none())
 }
@@ -569,38 +486,6 @@ fn send_copy(message: &[u8], flow: Flow, out: &mut dyn Out) {
     let start = out.buffer().len();
     out.buffer().extend_from_slice(message);
     out.send(flow, start);
-}
-
-/// RFC 3261 §17.1.1.3: the ACK for a final answer other than 2xx belongs to the transaction.
-fn send_ack(client: &Client, response: &Message<'_>, out: &mut dyn Out) {
-    let Ok(invite) = Message::parse(&client.request) else { return };
-    let start = out.buffer().len();
-    write_like_invite(out.buffer(), &invite, b"ACK", response.field(Name::To), None);
-    out.send(client.flow, start);
-}
-
-/// ACK and CANCEL repeat the INVITE's Request-URI, top Via, From, Call-ID, CSeq number and Route.
-fn write_like_invite(
-    buffer: &mut Vec<u8>,
-    invite: &Message<'_>,
-    method: &[u8],
-    to: Option<&[u8]>,
-    reason: Option<&[u8]>,
-) {
-    let mut writer = Writer::request(buffer, method, invite.uri());
-    writer.field(Name::Via, invite.values(Name::Via).next().unwrap_or_default());
-    writer.field(Name::MaxForwards, b"70");
-    writer.field(Name::From, invite.field(Name::From).unwrap_or_default());
-    writer.field(Name::To, to.or_else(|| invite.field(Name::To)).unwrap_or_default());
-    writer.field(Name::CallId, invite.call_id());
-    let number = invite.cseq().map_or(0, |(number, _)| number);
-    let mut digits = [0; 10];
-    writer.parts(Name::CSeq, &[decimal(number, &mut digits), b" ", method]);
-    writer.copy(invite, Name::Route);
-    if let Some(reason) = reason {
-        writer.field(Name::Reason, reason);
-    }
-    writer.end();
 }
 
 /// A number in decimal without allocating.

@@ -51,10 +51,8 @@ fn plain(word: &str, message: &Message<'_>, method: &str, text: &str) -> Result<
     }
     let body = String::from_utf8_lossy(message.body());
     match word.split_once('=') {
-        _ if word.bytes().all(|b| b.is_ascii_uppercase()) => {
-            if word != method {
-                return Err(format!("its method is {method}"));
-            }
+        _ if word.bytes().all(|b| b.is_ascii_uppercase()) && word != method => {
+            return Err(format!("its method is {method}"));
         }
         None if word == "no-sdp" && !body.is_empty() => return Err(format!("a body is present in\n{text}")),
         None if word == "sdp" => {

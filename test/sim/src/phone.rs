@@ -1,0 +1,373 @@
+//! A phone that acts by itself, at random: it registers, calls, cancels, answers, holds and hangs up, and repeats
+//! what is lost (RFC 3261 §13, §17) well enough to live with a bad network.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, HashMap};
+
+use sip_msg::Message;
+use timestamp::Timestamp;
+
+use crate::agent::{Agent, Wish};
+use crate::random::Random;
+use crate::world::World;
+
+/// One phone.
+#[derive(Debug)]
+pub struct Phone {
+    /// How it writes and reads.
+    pub agent: Agent,
+    /// Its calls, by label.
+    pub calls: BTreeMap<String, PhoneCall>,
+    /// Whether it got a 200 for its REGISTER.
+    pub registered: bool,
+    repeating: Vec<Repeating>,
+    answers: HashMap<Vec<u8>, Vec<u8>>,
+    plans: Vec<(Timestamp, String, Plan)>,
+    made: u32,
+}
+
+/// A call as the phone sees it.
+#[derive(Clone, Debug)]
+pub struct PhoneCall {
+    /// Whether the phone began it.
+    pub outgoing: bool,
+    /// What it is doing.
+    pub state: State,
+    /// The final code of its INVITE; 0 while there is none.
+    pub final_code: u16,
+    challenged: bool,
+    cancelled: bool,
+}
+
+/// What a call is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// An INVITE is out or in.
+    Trying,
+    /// Answered.
+    Up,
+    /// Over, or on the way there.
+    Over,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Plan {
+    Answer(u16),
+    HangUp,
+}
+
+#[derive(Debug)]
+struct Repeating {
+    label: String,
+    /// What ends it: the method of an answer, or `ACK`.
+    until: &'static str,
+    cseq: u32,
+    bytes: Vec<u8>,
+    at: Timestamp,
+    interval: Duration,
+    give_up: Timestamp,
+}
+
+impl Phone {
+    /// A phone around an agent.
+    pub fn new(agent: Agent) -> Self {
+        Self {
+            agent,
+            calls: BTreeMap::new(),
+            registered: false,
+            repeating: Vec::new(),
+            answers: HashMap::new(),
+            plans: Vec::new(),
+            made: 0,
+        }
+    }
+
+    /// Registers for an hour.
+    pub fn register(&mut self, world: &mut World) {
+        let wish = Wish { fields: vec![("Expires".to_owned(), "3600".to_owned())], ..Wish::default() };
+        self.request("register", "REGISTER", &wish, world);
+    }
+
+    /// Calls somebody.
+    pub fn call(&mut self, target: &str, world: &mut World) {
+        self.made += 1;
+        let label = format!("out-{}", self.made);
+        let begun = PhoneCall { outgoing: true, state: State::Trying, final_code: 0, challenged: false, cancelled: false };
+        self.calls.insert(label.clone(), begun);
+        let wish = Wish { target: Some(target.to_owned()), ..offer("sdp") };
+        self.request(&label, "INVITE", &wish, world);
+    }
+
+    /// Does something at random with a call at random.
+    pub fn fiddle(&mut self, random: &mut Random, world: &mut World) {
+        let labels: Vec<String> =
+            self.calls.iter().filter(|(_, call)| call.state != State::Over).map(|(label, _)| label.clone()).collect();
+        let Some(label) = random.pick(&labels).cloned() else { return };
+        let Some(call) = self.calls.get_mut(&label) else { return };
+        match (call.state, call.outgoing, random.below(4)) {
+            (State::Trying, true, 0) if call.challenged => {
+                call.cancelled = true;
+                self.request(&label, "CANCEL", &Wish::default(), world);
+            }
+            (State::Up, _, 0) => self.hang_up(&label, world),
+            (State::Up, _, 1) if !self.is_asking(&label) => {
+                let direction = if random.chance(50) { "sendonly" } else { "sendrecv" };
+                self.request(&label, "INVITE", &offer(direction), world);
+            }
+            (State::Up, _, 2) => self.request(&label, "INFO", &Wish::default(), world),
+            _ => {}
+        }
+    }
+
+    /// Hangs up whatever is going on.
+    pub fn hang_up_all(&mut self, world: &mut World) {
+        for (label, call) in self.calls.clone() {
+            match (call.state, call.outgoing) {
+                (State::Up, _) => self.hang_up(&label, world),
+                (State::Trying, true) if call.challenged && !call.cancelled => {
+                    if let Some(call) = self.calls.get_mut(&label) {
+                        call.cancelled = true;
+                    }
+                    self.request(&label, "CANCEL", &Wish::default(), world);
+                }
+                (State::Trying | State::Over, _) => {}
+            }
+        }
+    }
+
+    /// Time passed.
+    pub fn on_time(&mut self, world: &mut World) {
+        let now = world.now();
+        let flow = self.agent.flow();
+        let mut late = Vec::new();
+        self.repeating.retain_mut(|entry| {
+            if now >= entry.give_up {
+                late.push((entry.label.clone(), entry.until));
+                return false;
+            }
+            if now >= entry.at {
+                world.send(flow, entry.bytes.clone());
+                entry.at = now + entry.interval;
+                entry.interval = (entry.interval * 2).min(Duration::from_secs(4));
+            }
+            true
+        });
+        for (label, until) in late {
+            if matches!(until, "INVITE" | "BYE" | "ACK") {
+                self.set(&label, State::Over);
+            }
+        }
+        let due: Vec<_> = self.plans.iter().filter(|(at, ..)| *at <= now).cloned().collect();
+        self.plans.retain(|(at, ..)| *at > now);
+        for (_, label, plan) in due {
+            let state = self.calls.get(&label).map(|call| call.state);
+            match (plan, state) {
+                (Plan::Answer(code), Some(State::Trying)) => self.answer_invite(&label, code, world),
+                (Plan::HangUp, Some(State::Up)) => self.hang_up(&label, world),
+                (Plan::Answer(_) | Plan::HangUp, _) => {}
+            }
+        }
+    }
+
+    /// A message arrived.
+    pub fn receive(&mut self, bytes: &[u8], random: &mut Random, world: &mut World) {
+        let Ok(message) = Message::parse(bytes) else { return };
+        let label = self.agent.label_of(message.call_id()).map(str::to_owned);
+        match (message.is_request(), label) {
+            (false, Some(label)) => self.on_answer(&label, &message, bytes, world),
+            (false, None) => {}
+            (true, label) => self.on_request(label, &message, bytes, random, world),
+        }
+    }
+
+    fn on_answer(&mut self, label: &str, answer: &Message<'_>, bytes: &[u8], world: &mut World) {
+        let code = answer.code();
+        let Some((cseq, method)) = answer.cseq() else { return };
+        let waiting = |entry: &Repeating| {
+            entry.label == label && entry.cseq == cseq && entry.until.as_bytes() == method
+        };
+        let was_waiting = self.repeating.iter().any(waiting);
+        if code >= 200 || method == b"INVITE" {
+            self.repeating.retain(|entry| !waiting(entry));
+        }
+        self.agent.hear(label, bytes);
+        match method {
+            b"REGISTER" if code == 401 && was_waiting => {
+                let wish = Wish { auth: Some("first".to_owned()), ..Wish::default() };
+                self.request(label, "REGISTER", &wish, world);
+            }
+            b"REGISTER" => self.registered |= code == 200,
+            b"INVITE" if code >= 200 => self.on_final(label, code, cseq, world),
+            b"BYE" if code >= 200 => self.set(label, State::Over),
+            _ => {}
+        }
+    }
+
+    fn on_final(&mut self, label: &str, code: u16, cseq: u32, world: &mut World) {
+        let newest = self.agent.invite_cseq(label) == Some(cseq);
+        if !newest {
+            return;
+        }
+        if let Ok(ack) = self.agent.request(label, "ACK", &Wish::default()) {
+            world.send(self.agent.flow(), ack);
+        }
+        let Some(call) = self.calls.get_mut(label) else { return };
+        match (code, call.state) {
+            (407, State::Trying) if !call.challenged => {
+                call.challenged = true;
+                let wish = Wish { auth: Some("first".to_owned()), ..offer("same") };
+                self.request(label, "INVITE", &wish, world);
+            }
+            (200..=299, State::Trying) => {
+                (call.state, call.final_code) = (State::Up, code);
+                if call.cancelled {
+                    self.hang_up(label, world);
+                }
+            }
+            (300.., State::Trying) => (call.state, call.final_code) = (State::Over, code),
+            _ => {}
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        label: Option<String>,
+        request: &Message<'_>,
+        bytes: &[u8],
+        random: &mut Random,
+        world: &mut World,
+    ) {
+        let mut key = request.via().and_then(|via| via.branch()).unwrap_or_default().to_vec();
+        let method = request.cseq().map(|(_, method)| method.to_vec()).unwrap_or_default();
+        key.extend_from_slice(&method);
+        if let Some(answer) = self.answers.get(&key) {
+            world.send(self.agent.flow(), answer.clone());
+            return;
+        }
+        let known = label.is_some();
+        if method == b"ACK" {
+            if let Some(label) = label {
+                self.repeating.retain(|entry| !(entry.label == label && entry.until == "ACK"));
+            }
+            return;
+        }
+        self.made += 1;
+        let label = label.unwrap_or_else(|| format!("in-{}", self.made));
+        self.agent.hear(&label, bytes);
+        match (method.as_slice(), known) {
+            (b"INVITE", false) => self.on_call(&label, random, world),
+            (b"INVITE", true) if self.is_asking(&label) => self.answer_reinvite(&label, 491, world),
+            (b"INVITE", true) => self.answer_reinvite(&label, 200, world),
+            (b"CANCEL", true) => {
+                self.answer(&label, 200, "CANCEL", world);
+                if self.calls.get(&label).is_some_and(|call| call.state == State::Trying) {
+                    self.answer_invite(&label, 487, world);
+                }
+            }
+            (b"BYE", true) => {
+                self.answer(&label, 200, "BYE", world);
+                self.set(&label, State::Over);
+                self.repeating.retain(|entry| entry.label != label || entry.until == "BYE");
+            }
+            (_, true) => self.answer(&label, 200, &String::from_utf8_lossy(&method), world),
+            (_, false) => self.answer(&label, 481, &String::from_utf8_lossy(&method), world),
+        }
+    }
+
+    fn on_call(&mut self, label: &str, random: &mut Random, world: &mut World) {
+        let begun = PhoneCall { outgoing: false, state: State::Trying, final_code: 0, challenged: false, cancelled: false };
+        self.calls.insert(label.to_owned(), begun);
+        let after = |random: &mut Random, most| world_after(world, random.below(most));
+        let at = after(random, 3000);
+        match random.below(10) {
+            0 => {}
+            1 => self.plans.push((at, label.to_owned(), Plan::Answer(486))),
+            2 => self.plans.push((at, label.to_owned(), Plan::Answer(603))),
+            3 => self.plans.push((at, label.to_owned(), Plan::Answer(503))),
+            _ => {
+                let hang_up = after(random, 30_000);
+                self.plans.push((at, label.to_owned(), Plan::Answer(200)));
+                self.plans.push((hang_up, label.to_owned(), Plan::HangUp));
+            }
+        }
+        match random.below(3) {
+            0 => self.answer(label, 180, "INVITE", world),
+            1 => {
+                if let Ok(bytes) = self.agent.answer(label, 183, Some("INVITE"), &offer("sdp")) {
+                    self.sent_answer(label, "INVITE", bytes, world);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn answer_invite(&mut self, label: &str, code: u16, world: &mut World) {
+        let wish = if code == 200 { offer("sdp") } else { Wish::default() };
+        if let Ok(bytes) = self.agent.answer(label, code, Some("INVITE"), &wish) {
+            self.repeat(label, "ACK", 0, bytes.clone(), world);
+            self.sent_answer(label, "INVITE", bytes, world);
+        }
+        self.set(label, if code == 200 { State::Up } else { State::Over });
+    }
+
+    fn answer_reinvite(&mut self, label: &str, code: u16, world: &mut World) {
+        let wish = if code == 200 { offer("sendrecv") } else { Wish::default() };
+        if let Ok(bytes) = self.agent.answer(label, code, Some("INVITE"), &wish) {
+            self.repeat(label, "ACK", 0, bytes.clone(), world);
+            self.sent_answer(label, "INVITE", bytes, world);
+        }
+    }
+
+    fn answer(&mut self, label: &str, code: u16, method: &str, world: &mut World) {
+        if let Ok(bytes) = self.agent.answer(label, code, Some(method), &Wish::default()) {
+            self.sent_answer(label, method, bytes, world);
+        }
+    }
+
+    fn sent_answer(&mut self, _: &str, method: &str, bytes: Vec<u8>, world: &mut World) {
+        if let Ok(message) = Message::parse(&bytes) {
+            let mut key = message.via().and_then(|via| via.branch()).unwrap_or_default().to_vec();
+            key.extend_from_slice(method.as_bytes());
+            self.answers.insert(key, bytes.clone());
+        }
+        world.send(self.agent.flow(), bytes);
+    }
+
+    fn hang_up(&mut self, label: &str, world: &mut World) {
+        self.set(label, State::Over);
+        self.repeating.retain(|entry| entry.label != label);
+        self.request(label, "BYE", &Wish::default(), world);
+    }
+
+    fn request(&mut self, label: &str, method: &'static str, wish: &Wish, world: &mut World) {
+        let Ok(bytes) = self.agent.request(label, method, wish) else { return };
+        let cseq = Message::parse(&bytes).ok().and_then(|m| m.cseq()).map_or(0, |(number, _)| number);
+        self.repeat(label, method, cseq, bytes.clone(), world);
+        world.send(self.agent.flow(), bytes);
+    }
+
+    fn repeat(&mut self, label: &str, until: &'static str, cseq: u32, bytes: Vec<u8>, world: &World) {
+        let interval = Duration::from_millis(500);
+        let (at, give_up) = (world.now() + interval, world.now() + interval * 64);
+        let label = label.to_owned();
+        self.repeating.push(Repeating { label, until, cseq, bytes, at, interval: interval * 2, give_up });
+    }
+
+    fn is_asking(&self, label: &str) -> bool {
+        self.repeating.iter().any(|entry| entry.label == label && matches!(entry.until, "INVITE" | "ACK"))
+    }
+
+    fn set(&mut self, label: &str, state: State) {
+        if let Some(call) = self.calls.get_mut(label) {
+            call.state = state;
+        }
+    }
+}
+
+fn world_after(world: &World, millis: u64) -> Timestamp {
+    world.now() + Duration::from_millis(millis)
+}
+
+fn offer(kind: &str) -> Wish {
+    Wish { sdp: Some(kind.to_owned()), ..Wish::default() }
+}
