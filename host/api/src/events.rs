@@ -3,7 +3,7 @@
 //! Ids grow with time, also across restarts: a client of the process before gets everything the ring still holds.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use engine::control::{Event, Happening};
 use serde_json::{Value, json};
@@ -12,13 +12,29 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::status::Call;
 
-/// One event as it is streamed.
+/// One event as it is streamed; its text is made when the first client wants it.
 #[derive(Debug)]
 pub(crate) struct Streamed {
     pub(crate) id: u64,
-    pub(crate) kind: &'static str,
-    pub(crate) account: Box<str>,
-    pub(crate) json: String,
+    event: Arc<Event>,
+    text: OnceLock<String>,
+}
+
+impl Streamed {
+    /// What kind of event.
+    pub(crate) fn kind(&self) -> &'static str {
+        kind(&self.event.what)
+    }
+
+    /// Whose it is.
+    pub(crate) fn account(&self) -> &str {
+        &self.event.account
+    }
+
+    /// The event in JSON.
+    pub(crate) fn json(&self) -> &str {
+        self.text.get_or_init(|| document(&self.event, self.id).to_string())
+    }
 }
 
 /// The last events.
@@ -59,7 +75,7 @@ impl Ring {
         tokio::spawn(async move {
             loop {
                 match source.recv().await {
-                    Ok(event) => ring.push(&event),
+                    Ok(event) => ring.push(event),
                     Err(RecvError::Lagged(events)) => {
                         tracing::warn!(events, "events came faster than they are read")
                     }
@@ -81,13 +97,11 @@ impl Ring {
 }
 
 impl Shared {
-    fn push(&self, event: &Event) {
+    fn push(&self, event: Arc<Event>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let id = event.at.as_micros().max(kept.last + 1);
         kept.last = id;
-        let (kind, document) = document(event, id);
-        let streamed =
-            Arc::new(Streamed { id, kind, account: event.account.clone(), json: document.to_string() });
+        let streamed = Arc::new(Streamed { id, event, text: OnceLock::new() });
         kept.events.push_back(Arc::clone(&streamed));
         if kept.events.len() > KEPT {
             kept.dropped = kept.events.pop_front().map_or(0, |event| event.id);
@@ -103,27 +117,37 @@ impl Shared {
     }
 }
 
-fn document(event: &Event, id: u64) -> (&'static str, Value) {
-    let (kind, what) = match &event.what {
-        Happening::CallStarted(call) => ("call.started", json!(Call::from(call))),
-        Happening::CallRinging(call) => ("call.ringing", json!(Call::from(call))),
-        Happening::CallAnswered(call) => ("call.answered", json!(Call::from(call))),
+fn kind(what: &Happening) -> &'static str {
+    match what {
+        Happening::CallStarted(_) => "call.started",
+        Happening::CallRinging(_) => "call.ringing",
+        Happening::CallAnswered(_) => "call.answered",
+        Happening::CallEnded { .. } => "call.ended",
+        Happening::RegistrationAdded { .. } => "registration.added",
+        Happening::RegistrationRemoved { .. } => "registration.removed",
+    }
+}
+
+fn document(event: &Event, id: u64) -> Value {
+    let what = match &event.what {
+        Happening::CallStarted(call) | Happening::CallRinging(call) | Happening::CallAnswered(call) => {
+            json!(Call::from(call))
+        }
         Happening::CallEnded { call, sip_code, reason_code } => {
             let mut what = json!(Call::from(call));
             what["sip_code"] = json!(sip_code);
             what["reason_code"] = json!(reason_code);
-            ("call.ended", what)
+            what
         }
         Happening::RegistrationAdded { connection, contact, source } => {
-            ("registration.added", json!({"connection": connection, "contact": contact, "source": source}))
+            json!({"connection": connection, "contact": contact, "source": source})
         }
-        Happening::RegistrationRemoved { connection, contact, expired } => (
-            "registration.removed",
-            json!({"connection": connection, "contact": contact, "expired": expired}),
-        ),
+        Happening::RegistrationRemoved { connection, contact, expired } => {
+            json!({"connection": connection, "contact": contact, "expired": expired})
+        }
     };
-    let at = rfc3339(event.at);
-    (kind, json!({"id": id.to_string(), "type": kind, "at": at, "account": event.account, "data": what}))
+    let (kind, at) = (kind(&event.what), rfc3339(event.at));
+    json!({"id": id.to_string(), "type": kind, "at": at, "account": event.account, "data": what})
 }
 
 const KEPT: usize = 10_000;

@@ -5,19 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{Part, Readiness, Shards, SipAddress};
+use engine::BindingRow;
 use engine::control::{Answer, Ask, Event};
-use engine::{BindingRow, Persist};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use net::clock::Clock;
-use net::shard_loop::{ListenFault, ListenerSpec, Office, ShardHandle, ShardLoop, ShardSetup};
+use net::shard_loop::{ListenFault, ListenerSpec, ShardHandle, ShardLoop, ShardSetup};
 use routing::config::Delta;
 use sip_stack::transport::Protocol;
 use store::Writer;
 use tokio::sync::{broadcast, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::config::resolved::{Config, SipAddress as Wanted, SipTransport};
+use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::{port_holder, token_key};
 
@@ -27,7 +29,7 @@ pub(crate) struct CallPath {
     sip: Vec<SipAddress>,
     events: broadcast::Sender<Arc<Event>>,
     draining: AtomicBool,
-    threads: Mutex<Option<ShardLoop>>,
+    threads: Mutex<Option<(ShardLoop, JoinHandle<()>)>>,
 }
 
 impl CallPath {
@@ -39,6 +41,7 @@ impl CallPath {
         writer: Writer,
     ) -> Result<Arc<Self>, Failure> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let (desk, clearing) = Desk::new(writer, events.clone());
         let setup = ShardSetup {
             clock: Clock::start(),
             listeners: config.sip.iter().map(listener).collect(),
@@ -52,7 +55,7 @@ impl CallPath {
             media_ports: (*config.media.ports.start(), *config.media.ports.end()),
             rows,
             bindings,
-            office: Arc::new(Desk { writer, events: events.clone() }),
+            office: Arc::new(desk),
         };
         let threads = ShardLoop::start(setup).map_err(|fault| cannot_listen(&fault))?;
         let address = |spec: &ListenerSpec| SipAddress {
@@ -65,7 +68,7 @@ impl CallPath {
             sip: threads.bound().iter().map(address).collect(),
             events,
             draining: AtomicBool::new(false),
-            threads: Mutex::new(Some(threads)),
+            threads: Mutex::new(Some((threads, clearing))),
         }))
     }
 
@@ -94,9 +97,11 @@ impl CallPath {
     /// Ends the threads; what they were told before is done first.
     pub(crate) async fn stop(&self) {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(threads) = threads {
+        if let Some((threads, clearing)) = threads {
             // A join waits, which the office's own threads must not.
             drop(tokio::task::spawn_blocking(|| threads.stop()).await);
+            // With the shards gone the desk is cleared for the last time.
+            drop(clearing.await);
         }
     }
 }
@@ -138,23 +143,6 @@ impl Shards for CallPath {
             parts: self.sip.iter().map(listener).chain([tables]).collect(),
             draining: self.draining.load(Ordering::Relaxed),
         }
-    }
-}
-
-/// Where shards hand over what is for the disk and for those who listen.
-struct Desk {
-    writer: Writer,
-    events: broadcast::Sender<Arc<Event>>,
-}
-
-impl Office for Desk {
-    fn persist(&self, persist: Persist) {
-        self.writer.push(persist);
-    }
-
-    fn announce(&self, event: Event) {
-        // Nobody listening is fine.
-        drop(self.events.send(Arc::new(event)));
     }
 }
 

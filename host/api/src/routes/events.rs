@@ -56,8 +56,8 @@ async fn stream_events(
     let types: Option<Vec<String>> =
         query.types.map(|t| t.split(',').map(|one| one.trim().to_owned()).collect());
     let wanted = move |event: &Streamed| {
-        past::sees(&caller, Some(&event.account))
-            && types.as_ref().is_none_or(|types| types.iter().any(|one| one == event.kind))
+        past::sees(&caller, Some(event.account()))
+            && types.as_ref().is_none_or(|types| types.iter().any(|one| one == event.kind()))
     };
     let stream = Sse::new(written(api.events.join(last), wanted));
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
@@ -76,7 +76,7 @@ fn written(
     let events = missed.chain(BroadcastStream::new(joined.live)).filter_map(move |event| {
         let event = match event {
             Ok(event) if wanted(&event) => {
-                Some(Event::default().id(event.id.to_string()).event(event.kind).data(&event.json))
+                Some(Event::default().id(event.id.to_string()).event(event.kind()).data(event.json()))
             }
             Ok(_) => None,
             Err(BroadcastStreamRecvError::Lagged(_)) => Some(gap()),
