@@ -222,7 +222,7 @@ fn open(leg: &mut Leg, carried: &[bool], call: Slot, means: &mut Means<'_>) -> R
     let inactivity = (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)));
     for (index, &wanted) in carried.iter().enumerate().take(MOST_LINES) {
         if leg.media.ends.len() == index {
-            leg.media.ends.push(End { id: end_id(call, leg.number, index), port: 0 });
+            leg.media.ends.push(End { id: end_id(means.shard, call, leg.number, index), port: 0 });
         }
         let Some(end) = leg.media.ends.get_mut(index) else { continue };
         if wanted && end.port == 0 {
@@ -272,19 +272,33 @@ fn describe(
     });
 }
 
-/// Name of an end: slot, generation, leg and m-line of the call it belongs to.
-pub(crate) fn end_id(call: Slot, leg: u8, line: usize) -> EndId {
+/// Name of an end: shard, slot, generation, leg and m-line of the call it belongs to; the upper half is the
+/// same for all ends of a call.
+pub(crate) fn end_id(shard: u8, call: Slot, leg: u8, line: usize) -> EndId {
     let line = u64::try_from(line & 0xff).unwrap_or(0);
-    EndId(
-        u64::from(call.index) << 32 | u64::from(call.generation & 0xffff) << 16 | u64::from(leg) << 8 | line,
-    )
+    let call_bits = u64::from(shard) << 56 | u64::from(call.index & 0x00ff_ffff) << 32;
+    EndId(call_bits | u64::from(call.generation & 0xffff) << 16 | u64::from(leg) << 8 | line)
 }
 
-/// The slot index, low generation bits and leg that an end's name holds.
-pub fn end_owner(end: EndId) -> (u32, u16, u8) {
-    let index = u32::try_from(end.0 >> 32).unwrap_or(0);
+/// What an end's name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndOwner {
+    /// The shard whose call it is.
+    pub shard: u8,
+    /// Slot index of the call.
+    pub index: u32,
+    /// Low bits of the slot's generation.
+    pub generation: u16,
+    /// The leg.
+    pub leg: u8,
+}
+
+/// Whose end this is.
+pub fn end_owner(end: EndId) -> EndOwner {
+    let [shard, ..] = end.0.to_be_bytes();
+    let index = u32::try_from(end.0 >> 32 & 0x00ff_ffff).unwrap_or(0);
     let generation = u16::try_from(end.0 >> 16 & 0xffff).unwrap_or(0);
-    (index, generation, u8::try_from(end.0 >> 8 & 0xff).unwrap_or(0))
+    EndOwner { shard, index, generation, leg: u8::try_from(end.0 >> 8 & 0xff).unwrap_or(0) }
 }
 
 fn is_rtp(proto: &[u8]) -> bool {

@@ -38,6 +38,8 @@ pub struct Call {
     pub(crate) losers: Vec<Branch>,
     pub(crate) next_leg: u8,
     pub(crate) held: SmallVec<[ConnectionId; 2]>,
+    /// The connection whose home was asked for a place and has not answered yet.
+    pub(crate) asked: Option<ConnectionId>,
     pub(crate) times: Times,
     pub(crate) ending: Option<Ending>,
     pub(crate) recorded: bool,
@@ -206,6 +208,7 @@ impl Call {
             losers: Vec::new(),
             next_leg: 1,
             held: SmallVec::new(),
+            asked: None,
             times: Times { started: means.now, ringing: None, answered: None, ended: None },
             ending: None,
             recorded: false,
@@ -220,7 +223,7 @@ impl Call {
         means.effects.push(Effect::Open(Box::new(call.marker())));
         means.effects.push(Effect::Announce(Milestone::Started));
         match call.caller.connection.clone() {
-            Some(connection) => Self::ask(&connection, true, nonce, means),
+            Some(connection) => call.ask(&connection, true, nonce, means),
             None => call.admitted(means),
         }
         call
@@ -282,7 +285,7 @@ impl Call {
 
     /// Whether nothing is left to wait for.
     pub fn is_over(&self) -> bool {
-        self.recorded && self.losers.is_empty() && self.caller_is_quiet()
+        self.recorded && self.losers.is_empty() && self.asked.is_none() && self.caller_is_quiet()
     }
 
     /// Whether it takes no new events of people: its record is written or about to be.
@@ -330,12 +333,14 @@ impl Call {
     }
 
     pub(crate) fn ask(
+        &mut self,
         connection: &Connection,
         from: bool,
         nonce: Option<registrar::NonceUse>,
         means: &mut Means<'_>,
     ) {
         let limits = &connection.limits;
+        self.asked = Some(connection.id.clone());
         means.effects.push(Effect::Ask(Box::new(Question {
             connection: connection.id.clone(),
             most: [limits.concurrent, limits.concurrent_from, limits.concurrent_to],

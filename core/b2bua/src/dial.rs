@@ -32,21 +32,17 @@ impl Call {
 
     /// The home of a connection answered.
     pub fn on_told(&mut self, told: Told, means: &mut Means<'_>) {
+        let asked = self.asked.take();
         match (&self.phase, told) {
             (Phase::Admitting, Told::Granted(_)) => {
-                if let Some(connection) = self.caller.connection.clone() {
-                    self.held.push(connection.id.clone());
-                }
+                self.held.extend(asked);
                 self.admitted(means);
             }
             (Phase::Admitting, Told::Full) => self.refuse(Reason::Simultaneous, EndedBy::System, means),
             (Phase::Admitting, Told::Replayed) => self.refuse(Reason::NonceReplayed, EndedBy::System, means),
             (Phase::Seeking { target }, Told::Granted(bindings)) => {
                 let target = *target;
-                if let Some(destination) = self.target(target) {
-                    let id = destination.connection.id.clone();
-                    self.held.push(id);
-                }
+                self.held.extend(asked);
                 self.reach(target, &bindings, means);
             }
             (Phase::Seeking { target }, Told::Full | Told::Replayed) => {
@@ -55,9 +51,7 @@ impl Call {
             }
             (_, Told::Granted(_)) => {
                 // The caller gave up while the question was out: the place goes back.
-                if let Some(id) = self.pending_place() {
-                    means.effects.push(Effect::Release(id));
-                }
+                means.effects.extend(asked.map(Effect::Release));
             }
             (Phase::Locating { .. } | Phase::Dialling(_) | Phase::Talking { .. } | Phase::Over, _) => {}
         }
@@ -80,7 +74,7 @@ impl Call {
         };
         let connection = Arc::clone(&destination.connection);
         self.phase = Phase::Seeking { target };
-        Self::ask(&connection, false, None, means);
+        self.ask(&connection, false, None, means);
     }
 
     fn reach(&mut self, target: usize, bindings: &[BindingRow], means: &mut Means<'_>) {
@@ -396,11 +390,6 @@ impl Call {
             self.held.remove(index + first);
             means.effects.push(Effect::Release(id));
         }
-    }
-
-    fn pending_place(&self) -> Option<routing::config::ConnectionId> {
-        let first = self.caller.connection.as_ref().filter(|_| self.held.is_empty());
-        first.map(|c| c.id.clone())
     }
 
     /// Answers a peer's challenge, once, if we have credentials for it (RFC 3261 §22.2).

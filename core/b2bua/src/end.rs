@@ -108,7 +108,9 @@ impl Call {
     fn bye_all(&mut self, except: Option<u8>, reason: Option<&[u8]>, means: &mut Means<'_>) {
         let slot = self.slot;
         for forward in core::mem::take(&mut self.forwards) {
+            // RFC 3261 §15.1.2: what is pending when the BYE comes is answered 487.
             means.transactions.cancel(forward.client, None, means.now, means.out);
+            self.answer_forward(&forward, 487, None, means);
         }
         if except != Some(0) {
             if matches!(self.caller.usage, InviteUsage::Answering { .. }) {
@@ -180,7 +182,7 @@ impl Call {
     }
 
     fn on_closed(&mut self, end: EndId, counters: Counters, means: &mut Means<'_>) {
-        let (_, _, leg) = anchor::end_owner(end);
+        let leg = anchor::end_owner(end).leg;
         self.closing = self.closing.saturating_sub(1);
         if !self.counters.iter().any(|(number, _)| *number == leg) {
             self.counters.push((leg, counters));

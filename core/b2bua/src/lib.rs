@@ -20,7 +20,7 @@ mod service;
 mod talk;
 mod usage;
 
-pub use anchor::end_owner;
+pub use anchor::{EndOwner, end_owner};
 pub use branch::{Presentation, escape_user};
 pub use call::{Begin, Call};
 pub use end::{candidates, proof_text};

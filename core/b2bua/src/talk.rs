@@ -474,7 +474,7 @@ impl Call {
     }
 
     /// Gives the other leg's answer to the request that waits for it.
-    fn answer_forward(
+    pub(crate) fn answer_forward(
         &mut self,
         forward: &Forward,
         code: u16,

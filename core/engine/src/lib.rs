@@ -22,7 +22,9 @@ mod streams;
 mod tap;
 mod wheel;
 
-pub use b2bua::{CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall, PortPool};
+pub use b2bua::{
+    CallOutcome, CallRecord, CandidateRecord, EndOwner, EndedBy, LegRecord, OpenCall, PortPool, end_owner,
+};
 pub use input::Input;
 pub use outbox::{Located, Outbox, Output, Persist};
 pub use owner::{Owners, ShardMessage};

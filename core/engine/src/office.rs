@@ -72,9 +72,10 @@ impl Shard {
             | media::Event::FirstPacket { end, .. }
             | media::Event::Inactive { end } => end,
         };
-        let (index, low_generation, _) = b2bua::end_owner(end);
-        let slot =
-            self.calls.slot_at(index).filter(|slot| slot.generation & 0xffff == u32::from(low_generation));
+        let owner = b2bua::end_owner(end);
+        let slot = self.calls.slot_at(owner.index).filter(|slot| {
+            owner.shard == self.index && slot.generation & 0xffff == u32::from(owner.generation)
+        });
         if let Some(slot) = slot {
             self.with_call(slot, now, out, |call, means| call.on_media(event, means));
         }

@@ -20,6 +20,8 @@ pub(super) struct Client {
     pub(super) purpose: u8,
     /// The CANCEL that shares this INVITE's branch.
     pub(super) cancel: Option<Slot>,
+    /// When an INVITE that was to be cancelled counts as over without a final answer (§9.1).
+    pub(super) give_up: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -47,10 +49,12 @@ pub(super) enum ServerMachine {
 
 impl Client {
     pub(super) fn next_timeout(&self) -> Option<Timestamp> {
-        match &self.machine {
+        let own = match &self.machine {
             ClientMachine::Invite(machine) => machine.next_timeout(),
             ClientMachine::Other(machine) => machine.next_timeout(),
-        }
+        };
+        let give_up = self.give_up.filter(|_| self.is_waiting());
+        own.into_iter().chain(give_up).min()
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -5,14 +5,14 @@
 
 use hashbrown::HashMap;
 use sip_msg::Message;
-use sip_msg::token::{Key, Mint};
 use sip_msg::Method;
+use sip_msg::token::{Key, Mint};
 use timestamp::Timestamp;
 
 use super::entry::{Client, ClientMachine, Server, ServerMachine, send_ack, write_like_invite};
 use super::identity::{Identities, Identity};
 use super::{InviteClient, InviteServer, NonInviteClient, NonInviteServer, Step};
-use crate::timer::Timer;
+use crate::timer::{T1_64, Timer};
 use crate::transport::Flow;
 use crate::{Out, Slot, Slots};
 
@@ -239,7 +239,15 @@ impl Transactions {
         request.extend_from_slice(out.buffer().get(start..).unwrap_or_default());
         out.send(outgoing.flow, start);
         let Outgoing { flow, user, purpose, .. } = outgoing;
-        let inserted = self.clients.insert(Client { machine, request, flow, user, purpose, cancel: None });
+        let inserted = self.clients.insert(Client {
+            machine,
+            request,
+            flow,
+            user,
+            purpose,
+            cancel: None,
+            give_up: None,
+        });
         debug_assert_eq!(inserted, slot);
         self.arm_client(slot, out);
         slot
@@ -320,12 +328,14 @@ impl Transactions {
         }
     }
 
-    /// Sends a CANCEL for an INVITE that has a provisional answer; its own answer concerns nobody.
+    /// Sends a CANCEL for an INVITE that has a provisional answer; its own answer concerns nobody. Without a final
+    /// answer in 64 × T1 the INVITE has timed out (§9.1).
     pub fn cancel(&mut self, slot: Slot, reason: Option<&[u8]>, now: Timestamp, out: &mut dyn Out) {
-        let Some(client) = self.clients.get(slot) else { return };
-        if client.cancel.is_some()
-            || !matches!(client.machine, ClientMachine::Invite(InviteClient::Proceeding))
-        {
+        let Some(client) = self.clients.get_mut(slot) else { return };
+        client.give_up.get_or_insert(now + T1_64);
+        let proceeding = matches!(client.machine, ClientMachine::Invite(InviteClient::Proceeding));
+        if client.cancel.is_some() || !proceeding {
+            self.arm_client(slot, out);
             return;
         }
         let (flow, user) = (client.flow, client.user);
@@ -337,12 +347,20 @@ impl Transactions {
         copy.extend_from_slice(out.buffer().get(start..).unwrap_or_default());
         out.send(flow, start);
         let machine = ClientMachine::Other(NonInviteClient::start(flow.protocol.is_reliable(), now));
-        let cancel =
-            self.clients.insert(Client { machine, request: copy, flow, user, purpose: NOBODY, cancel: None });
+        let cancel = self.clients.insert(Client {
+            machine,
+            request: copy,
+            flow,
+            user,
+            purpose: NOBODY,
+            cancel: None,
+            give_up: None,
+        });
         if let Some(client) = self.clients.get_mut(slot) {
             client.cancel = Some(cancel);
         }
         self.arm_client(cancel, out);
+        self.arm_client(slot, out);
     }
 
     /// The INVITE's user has waited long enough after a CANCEL (§9.1): forget it.
@@ -384,6 +402,11 @@ impl Transactions {
 
     fn on_client_timer(&mut self, slot: Slot, now: Timestamp, out: &mut dyn Out) -> Option<ClientEvent> {
         let client = self.clients.get_mut(slot)?;
+        if client.is_waiting() && client.give_up.is_some_and(|at| at <= now) {
+            let (user, purpose) = (client.user, client.purpose);
+            self.abandon(slot);
+            return (purpose != NOBODY).then_some(ClientEvent::Timeout { transaction: slot, user, purpose });
+        }
         let step = match &mut client.machine {
             ClientMachine::Invite(machine) => machine.on_timer(now),
             ClientMachine::Other(machine) => machine.on_timer(now),
