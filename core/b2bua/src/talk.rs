@@ -44,7 +44,8 @@ impl Call {
             self.on_bye(event, means);
             return;
         }
-        let Some(leg) = self.leg_mut(event.leg) else {
+        let ended = self.has_ended();
+        let Some(leg) = self.leg_mut(event.leg).filter(|_| !ended) else {
             respond(&event, 481, &[], means);
             return;
         };

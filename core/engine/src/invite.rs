@@ -9,15 +9,15 @@ use routing::decide::{Caller, Question, decide};
 use routing::decision::{Decision, Outcome, Proof};
 use routing::identify::{Facts, Identity, after_digest, identify};
 use routing::reason::Reason;
-use sip_msg::{Message, Name, NameAddr, Uri};
-use sip_stack::transport::{Flow, response_flow};
+use sip_msg::{Message, Name, NameAddr, Uri, answer};
+use sip_stack::transport::{Flow, response_flow, stamp};
 use timestamp::Timestamp;
 
 use crate::control::Refusal;
 use crate::outbox::{Outbox, Output, Persist};
 use crate::prove::Proven;
 use crate::register::transport_of;
-use crate::shard::Shard;
+use crate::shard::{Shard, Sink};
 
 /// The parties of a request, unescaped.
 struct Parties {
@@ -191,7 +191,28 @@ impl Shard {
         if is_policy(reason) {
             self.note_refusal(request, flow, reason, decision.caller.as_deref(), reason.sip_code(), now, out);
         }
-        self.reply_reason(request, flow, reason, true, out);
+        self.refuse_once(request, flow, reason, now, out);
+    }
+
+    /// Refuses in a transaction: what leaves a record is answered from memory when it comes again.
+    fn refuse_once(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        reason: Reason,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        let Some(via) = request.via() else { return };
+        let tag = self.stateless_tag(request);
+        let [why, warning] = reason_values(reason);
+        let server = self.transactions.open(request, response_flow(&via, flow));
+        let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
+        self.transactions.respond(server, reason.sip_code(), now, &mut sink, &mut |buffer| {
+            let mut writer = answer(buffer, request, reason.sip_code(), b"", &tag, stamp(&via, flow.remote));
+            writer.field(Name::Reason, why.as_bytes()).field(Name::Warning, warning.as_bytes());
+            writer.end();
+        });
     }
 
     fn reply_reason(
@@ -202,10 +223,8 @@ impl Shard {
         told: bool,
         out: &mut Outbox,
     ) {
-        let value = format!("Q.850;cause={};text=\"{} {}\"", reason.q850(), reason.code(), reason.text());
-        let warning = format!("399 trunkline \"{} {}\"", reason.code(), reason.text());
-        let fields: &[(Name, &[u8])] =
-            &[(Name::Reason, value.as_bytes()), (Name::Warning, warning.as_bytes())];
+        let [why, warning] = reason_values(reason);
+        let fields: &[(Name, &[u8])] = &[(Name::Reason, why.as_bytes()), (Name::Warning, warning.as_bytes())];
         self.reply(request, flow, reason.sip_code(), b"", if told { fields } else { &[] }, out);
     }
 
@@ -281,6 +300,15 @@ impl Shard {
             legs: vec![leg],
         }
     }
+}
+
+/// Values of Reason (RFC 6432) and Warning.
+fn reason_values(reason: Reason) -> [String; 2] {
+    let (code, text) = (reason.code(), reason.text());
+    [
+        format!("Q.850;cause={};text=\"{code} {text}\"", reason.q850()),
+        format!("399 trunkline \"{code} {text}\""),
+    ]
 }
 
 /// What is wrong with an INVITE before anybody asks who sent it.

@@ -50,7 +50,7 @@ impl Shard {
         out.outputs.push(Output::Send { flow: response_flow(&via, flow), start, end });
     }
 
-    fn stateless_tag(&self, request: &Message<'_>) -> [u8; 16] {
+    pub(crate) fn stateless_tag(&self, request: &Message<'_>) -> [u8; 16] {
         let number = self.fingerprint(request);
         core::array::from_fn(|i| {
             let nibble = usize::try_from(number >> (4 * (15 - i)) & 0xf).unwrap_or(0);

@@ -70,6 +70,7 @@ ladders! {
     no_answer_on_the_wire
     number_forms
     over_tcp
+    reinvite_after_the_end
     registration
     registration_digest
     registration_instance

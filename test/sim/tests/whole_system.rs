@@ -150,7 +150,10 @@ fn play(shards: u8, seed: u64, faults: Faults) -> (usize, usize) {
     for index in 0..town.phones.len() {
         town.phones[index].hang_up_all(&mut town.world);
     }
-    town.run(200);
+    town.run(100);
+    // Who lost every BYE sends no media either, and that is how we notice.
+    town.world.silence();
+    town.run(100);
     for index in 0..town.phones.len() {
         for (label, call) in &town.phones[index].calls {
             assert!(call.state != State::Trying || !call.outgoing, "seed {seed}: {label} never ended");
