@@ -20,7 +20,7 @@ use crate::failure::Failure;
 
 /// SIP switchboard for phones, PBXs and carriers: registrar, B2BUA and media relay in one binary
 #[derive(Debug, Parser)]
-#[command(name = "trunkline", version, before_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "trunkline", version, before_help = EXAMPLES, disable_help_subcommand = true, args_override_self = true)]
 pub(crate) struct Cli {
     /// What every command takes.
     #[command(flatten)]
