@@ -161,9 +161,14 @@ impl World {
     pub fn silence(&mut self) {
         let ends: Vec<_> = self.media.open().collect();
         for end in ends {
-            for shard in 0..self.shards.len() {
-                self.give(shard, Input::Media(media::Event::Inactive { end }));
-            }
+            self.hear(media::Event::Inactive { end });
+        }
+    }
+
+    /// The media plane says something.
+    pub fn hear(&mut self, event: media::Event) {
+        for shard in 0..self.shards.len() {
+            self.give(shard, Input::Media(event));
         }
     }
 
