@@ -39,7 +39,7 @@ impl Call {
                 self.admitted(means);
             }
             (Phase::Admitting, Told::Full) => self.refuse(Reason::Simultaneous, EndedBy::System, means),
-            (Phase::Admitting, Told::Replayed) => self.refuse(Reason::NonceReplayed, EndedBy::System, means),
+            (Phase::Admitting, Told::Replayed) => self.challenge_again(means),
             (Phase::Seeking { target }, Told::Granted(bindings)) => {
                 let target = *target;
                 self.held.extend(asked);
@@ -268,7 +268,6 @@ impl Call {
         winner.leg.dialog.confirm(response);
         winner.leg.code = response.code();
         let cseq = response.cseq().map_or(1, |(number, _)| number);
-        self.times.answered = Some(means.now);
         let late_offer =
             self.invite.as_ref().is_some_and(|i| Message::parse(&i.bytes).is_ok_and(|m| m.body().is_empty()));
         let body = match response.body() {
@@ -285,6 +284,7 @@ impl Call {
                 }
             },
         };
+        self.times.answered = Some(means.now);
         if late_offer {
             // The answer comes in the caller's ACK, and ours waits for it (RFC 3261 §13.2.2.4).
             winner.leg.usage = crate::usage::InviteUsage::Asking { client: winner.client, cseq };

@@ -4,10 +4,13 @@
 //! word, so that its counters are true.
 
 use sip_msg::Name;
+use sip_msg::digest::Algorithm;
 use sip_stack::timer::{T1_64, Timer};
 
 use media::{Counters, EndId};
+use routing::config::{DigestAlgorithm, Domain};
 use routing::reason::Reason;
+use smallvec::SmallVec;
 
 use crate::anchor;
 use crate::call::{Call, Ending, Final, Phase, timers};
@@ -29,6 +32,24 @@ impl Call {
         self.refuse_with(code, b"", &[], warn, means);
         let text = reason.text().to_owned();
         self.over(Ending { code, by, reason: Some(reason), text, q850: reason.q850() }, means);
+    }
+
+    /// The nonce was used before: the caller is asked for credentials with a fresh one (RFC 7616 §3.3, `stale`).
+    pub(crate) fn challenge_again(&mut self, means: &mut Means<'_>) {
+        let reason = Reason::NonceReplayed;
+        let caller = self.caller.connection.as_ref();
+        let domain = caller.and_then(|c| means.tables.domain(c.domain.as_ref()?)).cloned();
+        let (nonces, now, salt) = (means.nonces.clone(), means.now, means.random.number());
+        let fill = |writer: &mut sip_msg::Writer<'_>| {
+            let Some(domain) = &domain else { return };
+            let (realm, algorithms) = (domain.realm.as_bytes(), offered(Some(domain)));
+            nonces.write(writer, Name::ProxyAuthenticate, realm, &algorithms, true, (salt, now));
+        };
+        self.respond(407, b"", None, Some(&fill), means);
+        let text = reason.text().to_owned();
+        let ending =
+            Ending { code: 407, by: EndedBy::System, reason: Some(reason), text, q850: reason.q850() };
+        self.over(ending, means);
     }
 
     /// Relays a callee's failure to the caller.
@@ -143,7 +164,7 @@ impl Call {
 
     /// From here on only late answers and the media plane are waited for.
     fn over(&mut self, ending: Ending, means: &mut Means<'_>) {
-        if self.has_ended() {
+        if self.ending.is_some() {
             return;
         }
         self.times.ended = Some(means.now);
@@ -287,6 +308,18 @@ pub fn proof_text(proof: routing::decision::Proof) -> &'static str {
         Proof::Given => "given",
         Proof::None => "none",
     }
+}
+
+/// The digest algorithms a domain offers, in its order (RFC 8760 §2.4); both where no domain is known.
+pub fn offered(domain: Option<&Domain>) -> SmallVec<[Algorithm; 2]> {
+    let both = &[DigestAlgorithm::Md5, DigestAlgorithm::Sha256][..];
+    let algorithms = domain.map_or(both, |domain| &domain.digest).iter();
+    algorithms
+        .map(|algorithm| match algorithm {
+            DigestAlgorithm::Md5 => Algorithm::Md5,
+            DigestAlgorithm::Sha256 => Algorithm::Sha256,
+        })
+        .collect()
 }
 
 fn outcome(ending: &Ending, answered: bool) -> CallOutcome {

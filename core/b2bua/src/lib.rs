@@ -23,7 +23,7 @@ mod usage;
 pub use anchor::{EndOwner, end_owner};
 pub use branch::{Presentation, escape_user};
 pub use call::{Begin, Call};
-pub use end::{candidates, proof_text};
+pub use end::{candidates, offered, proof_text};
 pub use leg::ALLOW;
 pub use means::{Effect, LEG_KIND, MOST_LEGS, Means, Milestone, Question, Told};
 pub use ports::PortPool;

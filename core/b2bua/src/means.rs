@@ -1,6 +1,7 @@
 //! What a call has to act with: the time, the transactions, the ports, and where effects go.
 
 use sip_msg::token::{Key, Mint, Token};
+use sip_stack::auth::Nonces;
 use sip_stack::transaction::Transactions;
 use sip_stack::transport::{AddressBook, Flow, Listeners};
 use sip_stack::{Out, Slot};
@@ -40,6 +41,8 @@ pub struct Means<'m> {
     pub ports: &'m mut PortPool,
     /// The configuration in force.
     pub tables: &'m Tables,
+    /// Makes nonces.
+    pub nonces: &'m Nonces,
 }
 
 /// What a call wants besides messages and timers.

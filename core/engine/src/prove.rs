@@ -3,7 +3,7 @@
 use core::hash::Hasher;
 
 use registrar::NonceUse;
-use routing::config::{Connection, DigestAlgorithm, Domain};
+use routing::config::{Connection, Domain};
 use sip_msg::digest::{Algorithm, verify};
 use sip_msg::{Credentials, Message, Name};
 use sip_stack::auth::Freshness;
@@ -75,14 +75,7 @@ impl Shard {
         let (code, name) =
             if register { (401, Name::WwwAuthenticate) } else { (407, Name::ProxyAuthenticate) };
         let realm = domain.map_or("trunkline", |d| d.realm.as_str());
-        let offered = domain.map_or(&[DigestAlgorithm::Md5, DigestAlgorithm::Sha256][..], |d| &d.digest);
-        let algorithms: smallvec::SmallVec<[Algorithm; 2]> = offered
-            .iter()
-            .map(|a| match a {
-                DigestAlgorithm::Md5 => Algorithm::Md5,
-                DigestAlgorithm::Sha256 => Algorithm::Sha256,
-            })
-            .collect();
+        let algorithms = b2bua::offered(domain);
         let salt = self.fingerprint(request);
         self.reply_with(request, flow, code, b"", out, |shard, writer| {
             shard.nonces.write(writer, name, realm.as_bytes(), &algorithms, stale, (salt, now));

@@ -148,8 +148,10 @@ impl Shard {
     ) {
         let Some((slot, leg)) = self.dialog_of(request, tag) else {
             // A BYE that crosses ours finds the call gone; our own tag proves that there was one (RFC 3261 §15.1.2).
-            let ours = self.owners.leg(tag).is_some();
-            let code = if ours && request.method() == Method::Bye { 200 } else { 481 };
+            let gone = self.owners.leg(tag).is_some_and(|(shard, slot, _)| {
+                shard == self.index && self.calls.get(slot).is_none_or(Call::has_ended)
+            });
+            let code = if gone && request.method() == Method::Bye { 200 } else { 481 };
             self.reply(request, &flow, code, b"", &[], out);
             return;
         };

@@ -261,6 +261,7 @@ impl Shard {
             random: &mut self.random,
             ports: &mut self.ports,
             tables: &self.tables,
+            nonces: &self.nonces,
         };
         if let Some(call) = self.calls.get_mut(slot) {
             act(call, &mut means);
@@ -290,6 +291,7 @@ impl Shard {
             random: &mut self.random,
             ports: &mut self.ports,
             tables: &self.tables,
+            nonces: &self.nonces,
         };
         let call = begin(slot, &mut means);
         let inserted = self.calls.insert(call);

@@ -92,7 +92,13 @@ impl Phone {
     pub fn call(&mut self, target: &str, world: &mut World) {
         self.made += 1;
         let label = format!("out-{}", self.made);
-        let begun = PhoneCall { outgoing: true, state: State::Trying, final_code: 0, challenged: false, cancelled: false };
+        let begun = PhoneCall {
+            outgoing: true,
+            state: State::Trying,
+            final_code: 0,
+            challenged: false,
+            cancelled: false,
+        };
         self.calls.insert(label.clone(), begun);
         let wish = Wish { target: Some(target.to_owned()), ..offer("sdp") };
         self.request(&label, "INVITE", &wish, world);
@@ -100,8 +106,12 @@ impl Phone {
 
     /// Does something at random with a call at random.
     pub fn fiddle(&mut self, random: &mut Random, world: &mut World) {
-        let labels: Vec<String> =
-            self.calls.iter().filter(|(_, call)| call.state != State::Over).map(|(label, _)| label.clone()).collect();
+        let labels: Vec<String> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| call.state != State::Over)
+            .map(|(label, _)| label.clone())
+            .collect();
         let Some(label) = random.pick(&labels).cloned() else { return };
         let Some(call) = self.calls.get_mut(&label) else { return };
         match (call.state, call.outgoing, random.below(4)) {
@@ -275,7 +285,13 @@ impl Phone {
     }
 
     fn on_call(&mut self, label: &str, random: &mut Random, world: &mut World) {
-        let begun = PhoneCall { outgoing: false, state: State::Trying, final_code: 0, challenged: false, cancelled: false };
+        let begun = PhoneCall {
+            outgoing: false,
+            state: State::Trying,
+            final_code: 0,
+            challenged: false,
+            cancelled: false,
+        };
         self.calls.insert(label.to_owned(), begun);
         let after = |random: &mut Random, most| world_after(world, random.below(most));
         let at = after(random, 3000);

@@ -68,19 +68,25 @@ ladders! {
     lost_ack_then_found
     lost_invite
     no_answer_on_the_wire
+    no_common_description
+    nonce_replayed_by_a_call
+    not_our_peer
     number_forms
     over_tcp
-    reinvite_after_the_end
     registration
     registration_digest
     registration_instance
     registration_md5_only
     registration_nat
     registration_refused
+    reinvite_after_the_end
+    remove_while_talking
     restart
     ring_time_is_over
     too_long_and_silent
+    trunk_by_name
     trunk_by_source
     trunk_challenge
+    trunk_over_tcp
     understood
 }

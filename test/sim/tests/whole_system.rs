@@ -81,8 +81,13 @@ impl Town {
 
     fn check(&mut self) -> Result<(), String> {
         for figures in self.world.figures() {
-            let left =
-                [figures.calls_active, figures.transactions, figures.media_ports_used, figures.incidents, figures.malformed];
+            let left = [
+                figures.calls_active,
+                figures.transactions,
+                figures.media_ports_used,
+                figures.incidents,
+                figures.malformed,
+            ];
             if left != [0; 5] {
                 return Err(format!("calls, transactions, ports, incidents, malformed: {left:?}"));
             }
@@ -135,7 +140,8 @@ impl Town {
     }
 
     fn unanswered(&self) -> (usize, usize) {
-        let outgoing = || self.phones.iter().flat_map(|phone| phone.calls.values()).filter(|call| call.outgoing);
+        let outgoing =
+            || self.phones.iter().flat_map(|phone| phone.calls.values()).filter(|call| call.outgoing);
         (outgoing().filter(|call| call.final_code == 0).count(), outgoing().count())
     }
 }
