@@ -20,6 +20,7 @@ mod shard;
 mod standing;
 mod streams;
 mod tap;
+mod throttle;
 mod wheel;
 
 pub use b2bua::{

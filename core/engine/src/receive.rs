@@ -85,7 +85,7 @@ impl Shard {
         match (to_tag, method) {
             (Some(tag), _) => self.on_in_dialog(request, tag, flow, now, out),
             (None, Method::Register) => self.on_register(request, &flow, now, out),
-            (None, Method::Options) => self.on_options(request, &flow, out),
+            (None, Method::Options) => self.on_options(request, &flow, now, out),
             (None, Method::Invite) => self.on_invite(request, flow, now, out),
             (None, _) => self.on_other(request, &flow, out),
         }
@@ -180,7 +180,13 @@ impl Shard {
         self.mint.token(key)
     }
 
-    fn on_options(&mut self, request: &Message<'_>, flow: &Flow, out: &mut Outbox) {
+    /// Answered to anybody; strangers only so often.
+    fn on_options(&mut self, request: &Message<'_>, flow: &Flow, now: Timestamp, out: &mut Outbox) {
+        let source = flow.remote.ip();
+        let known = source.is_loopback() || !self.tables.by_source(source).is_empty();
+        if !known && !self.throttle.admits(source, now) {
+            return;
+        }
         let fields: &[(Name, &[u8])] = &[(Name::Allow, b2bua::ALLOW), (Name::Accept, b"application/sdp")];
         self.reply(request, flow, 200, b"", fields, out);
     }

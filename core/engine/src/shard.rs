@@ -25,6 +25,7 @@ use crate::places::Places;
 use crate::standing::Standing;
 use crate::streams::Streams;
 use crate::tap::Tap;
+use crate::throttle::Throttle;
 use crate::wheel::Wheel;
 
 /// What a shard is made with.
@@ -82,6 +83,7 @@ pub struct Shard {
     pub(crate) next_question: u64,
     pub(crate) draining: bool,
     pub(crate) current: Option<Slot>,
+    pub(crate) throttle: Throttle,
     pub(crate) tap: Option<Box<dyn Tap>>,
     /// Messages for ourselves, handled before the next input.
     pub(crate) inbox: Vec<ShardMessage>,
@@ -138,6 +140,7 @@ impl Shard {
             next_question: 0,
             draining: false,
             current: None,
+            throttle: Throttle::new(setup.seed),
             tap: None,
             inbox: Vec::new(),
         }

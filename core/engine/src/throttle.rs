@@ -1,0 +1,61 @@
+//! How often a stranger is answered: so many a second by source address, in a table of fixed size.
+//!
+//! Sources of datagrams can be forged, so nobody is banned and nothing is remembered beyond the second; two
+//! addresses that share a place share its allowance.
+
+use core::hash::Hasher;
+use std::net::IpAddr;
+
+use siphasher::sip::SipHasher13;
+use timestamp::Timestamp;
+
+/// Counters by source, of one second each.
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    seed: [u8; 16],
+    places: Box<[(u32, u32)]>,
+}
+
+impl Throttle {
+    pub(crate) fn new(seed: [u8; 16]) -> Self {
+        Self { seed, places: vec![(0, 0); PLACES].into() }
+    }
+
+    /// Whether one more request of this source is answered in this second.
+    pub(crate) fn admits(&mut self, source: IpAddr, now: Timestamp) -> bool {
+        let mut hash = SipHasher13::new_with_key(&self.seed);
+        match source.to_canonical() {
+            IpAddr::V4(v4) => hash.write(&v4.octets()),
+            // One customer has a /64 at the least.
+            IpAddr::V6(v6) => hash.write(&v6.octets()[..8]),
+        }
+        let index = usize::try_from(hash.finish() % PLACES as u64).unwrap_or(0);
+        let second = u32::try_from(now.as_secs() & u64::from(u32::MAX)).unwrap_or(0);
+        let Some((at, count)) = self.places.get_mut(index) else { return false };
+        if *at != second {
+            (*at, *count) = (second, 0);
+        }
+        *count += 1;
+        *count <= A_SECOND
+    }
+}
+
+const PLACES: usize = 4096;
+/// A peer that probes a hundred trunks of ours every second is still no flood.
+const A_SECOND: u32 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_cut_and_the_next_second_is_new() {
+        let mut throttle = Throttle::new([1; 16]);
+        let source = IpAddr::from([203, 0, 113, 7]);
+        let now = Timestamp::from_secs(1_800_000_000);
+        let answered = (0..1000).filter(|_| throttle.admits(source, now)).count();
+        assert_eq!(answered, 100);
+        assert!(throttle.admits(source, Timestamp::from_secs(1_800_000_001)));
+        assert!(throttle.admits(IpAddr::from([203, 0, 113, 8]), now), "others are not touched");
+    }
+}
