@@ -32,7 +32,7 @@ pub struct Call {
     pub id: Box<str>,
     pub(crate) decision: Box<Decision>,
     pub(crate) caller: Leg,
-    pub(crate) invite: Option<Box<Invite>>,
+    pub(crate) invite: Option<Arc<Invite>>,
     pub(crate) phase: Phase,
     /// Branches that lost, or were cancelled, and still owe us a final answer.
     pub(crate) losers: Vec<Branch>,
@@ -195,7 +195,7 @@ impl Call {
             id: format!("call_{:011x}{:016x}", means.now.as_millis(), random as u64).into(),
             decision: Box::new(decision),
             caller,
-            invite: Some(Box::new(Invite {
+            invite: Some(Arc::new(Invite {
                 bytes: invite.bytes().to_vec(),
                 server,
                 stamp,

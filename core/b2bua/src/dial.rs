@@ -129,7 +129,7 @@ impl Call {
     /// Sends an INVITE to every place of a target.
     fn ring(&mut self, target: usize, peer: usize, places: &[Place], means: &mut Means<'_>) {
         let Some(destination) = self.target(target).cloned() else { return };
-        let Some(invite) = self.invite.take() else { return };
+        let Some(invite) = self.invite.clone() else { return };
         let mut branches = Vec::with_capacity(places.len());
         let mut fault = None;
         if let Ok(message) = Message::parse(&invite.bytes) {
@@ -141,7 +141,6 @@ impl Call {
                 }
             }
         }
-        self.invite = Some(invite);
         if branches.is_empty() {
             self.refuse(fault.unwrap_or(Reason::Fault), EndedBy::System, means);
             return;
@@ -394,9 +393,8 @@ impl Call {
 
     /// Answers a peer's challenge, once, if we have credentials for it (RFC 3261 §22.2).
     fn authenticate(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) -> bool {
-        let Some(invite) = self.invite.take() else { return false };
+        let Some(invite) = self.invite.clone() else { return false };
         let sent = self.send_with_credentials(number, response, &invite, means);
-        self.invite = Some(invite);
         sent.is_some()
     }
 

@@ -13,7 +13,7 @@ use crate::record::EndedBy;
 impl Call {
     /// Answers at once.
     pub(crate) fn serve(&mut self, service: TestLine, means: &mut Means<'_>) {
-        let Some(invite) = self.invite.take() else { return };
+        let Some(invite) = self.invite.clone() else { return };
         let answered = Message::parse(&invite.bytes).map_err(|_| Reason::Fault).and_then(|message| {
             let keep = |media: &sdp::Media<'_>| {
                 let plain = media.proto == b"RTP/AVP" || media.proto == b"RTP/AVPF";
@@ -30,7 +30,6 @@ impl Call {
             let body = anchor::answer_ourselves(message.body(), &mut self.caller, self.slot, &keep, means)?;
             Ok((body, source))
         });
-        self.invite = Some(invite);
         match answered {
             Ok((body, source)) => {
                 anchor::serve(&self.caller, source, means);

@@ -118,6 +118,11 @@ impl Shard {
         now: Timestamp,
         out: &mut Outbox,
     ) {
+        // Asked of those only who may call: a stranger's INVITE in the form of RFC 2543 is challenged like any other.
+        if request.field(Name::Contact).is_none() {
+            self.reply(request, &flow, 400, b"An INVITE needs a Contact", &[], out);
+            return;
+        }
         let question = Question {
             called_user: &parties.called_user,
             called_host: &parties.called_host,
@@ -313,9 +318,6 @@ fn reason_values(reason: Reason) -> [String; 2] {
 
 /// What is wrong with an INVITE before anybody asks who sent it.
 fn unacceptable(request: &Message<'_>) -> Option<(u16, Vec<(Name, &'static [u8])>)> {
-    if request.field(Name::Contact).is_none() {
-        return Some((400, Vec::new()));
-    }
     if request.body().is_empty() {
         return None;
     }

@@ -133,18 +133,8 @@ impl Shard {
 
     /// A stream is closed: contacts that lived by it cannot be reached any more (RFC 5626 §5.3).
     pub(crate) fn unbind_stream(&mut self, flow: &Flow, now: Timestamp, out: &mut Outbox) {
-        let by_stream = |row: &BindingRow| row.stream == flow.stream && row.listener == flow.listener;
-        let connections: Vec<Box<str>> = self
-            .location
-            .all()
-            .into_iter()
-            .filter(|(_, rows)| rows.iter().any(|row| by_stream(row)))
-            .map(|(connection, _)| connection.into())
-            .collect();
         let mut gone = Vec::new();
-        for connection in connections {
-            self.location.unbind(&connection, &by_stream, &mut gone);
-        }
+        self.location.unbind_stream(flow.listener, flow.stream, &mut gone);
         self.tell_gone(gone, now, out);
     }
 

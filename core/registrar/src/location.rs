@@ -1,7 +1,7 @@
 //! All bindings of a shard's addresses of record, by connection.
 
 use core::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
 use hashbrown::HashMap;
 use sip_stack::{Slot, Slots};
@@ -18,6 +18,8 @@ pub struct Location {
     index: HashMap<Box<str>, Slot>,
     expiring: BinaryHeap<Reverse<(Timestamp, u32, u32)>>,
     count: usize,
+    /// Connections with a contact that lives by a stream, by listener and stream.
+    streams: HashMap<(u16, u32), SmallVec<[Box<str>; 1]>>,
 }
 
 #[derive(Debug)]
@@ -110,6 +112,12 @@ impl Location {
         let slot = self.slot(&row.connection);
         let at = row.expires_at;
         self.arm(slot, at);
+        if row.stream != 0 {
+            let connections = self.streams.entry((row.listener, row.stream)).or_default();
+            if !connections.contains(&row.connection) {
+                connections.push(row.connection.clone());
+            }
+        }
         let Some(record) = self.records.get_mut(slot) else { return };
         let granted = row.expires_at.since(row.since);
         if let Some(stored) = record.bindings.iter_mut().find(|s| matches(&s.row)) {
@@ -168,15 +176,11 @@ impl Location {
         }
     }
 
-    /// Every binding, by connection.
-    pub fn all(&self) -> BTreeMap<&str, Vec<&BindingRow>> {
-        let mut all: BTreeMap<&str, Vec<&BindingRow>> = BTreeMap::new();
-        for (_, record) in self.records.iter() {
-            for stored in &record.bindings {
-                all.entry(&record.connection).or_default().push(&stored.row);
-            }
+    /// A stream is closed: its contacts cannot be reached any more (RFC 5626 §5.3).
+    pub fn unbind_stream(&mut self, listener: u16, stream: u32, gone: &mut Vec<Change>) {
+        for connection in self.streams.remove(&(listener, stream)).unwrap_or_default() {
+            self.unbind(&connection, &|row| row.stream == stream && row.listener == listener, gone);
         }
-        all
     }
 
     fn take(

@@ -11,4 +11,5 @@ pub mod media_plane;
 pub mod phone;
 pub mod random;
 pub mod rows;
+pub mod town;
 pub mod world;

@@ -77,6 +77,8 @@ pub struct World {
 
 /// Our address.
 pub const US: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
+/// Looking up the way to this address panics, as if the host had a fault.
+pub const FAULTY: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 250));
 /// When every simulation begins.
 pub const BEGINNING: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -353,7 +355,8 @@ const STEP: Duration = Duration::from_millis(1);
 struct Book;
 
 impl AddressBook for Book {
-    fn shown_to(&mut self, _: IpAddr) -> IpAddr {
+    fn shown_to(&mut self, remote: IpAddr) -> IpAddr {
+        assert_ne!(remote, FAULTY, "a fault of the host while it looks up a route");
         US.ip()
     }
 
