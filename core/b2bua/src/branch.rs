@@ -202,9 +202,11 @@ pub(crate) fn place_of_binding(
         Latching::Never => false,
         Latching::Auto => binding.behind_nat && path_hop.is_none(),
     };
-    let remote = match (protocol.is_reliable(), by_source, declared) {
-        (true, _, _) | (false, true, _) | (false, false, None) => source,
-        (false, false, Some(declared)) => declared,
+    // A stream that is still there is the way; one that a restart cut off is opened anew where the contact says.
+    let lives = protocol.is_reliable() && binding.stream != 0;
+    let remote = match declared {
+        Some(declared) if !lives && !by_source => declared,
+        Some(_) | None => source,
     };
     let same_family = |listener: u16| {
         means

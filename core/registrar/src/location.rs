@@ -91,7 +91,10 @@ impl Location {
     }
 
     /// Takes up what a former process left.
-    pub fn restore(&mut self, row: BindingRow) {
+    ///
+    /// Its streams are gone, and their numbers mean other streams now.
+    pub fn restore(&mut self, mut row: BindingRow) {
+        row.stream = 0;
         let slot = self.slot(&row.connection);
         let at = row.expires_at;
         if let Some(record) = self.records.get_mut(slot) {

@@ -25,6 +25,8 @@ pub(super) enum Mail {
     Media(media::Event),
     /// A host name was resolved.
     Located(u64, Vec<IpAddr>),
+    /// A stream of the first shard is gone.
+    Closed(Flow),
     /// Another shard says something.
     FromShard(ShardMessage),
     /// Another shard wants this sent over a stream of ours.

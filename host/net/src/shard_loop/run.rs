@@ -177,7 +177,11 @@ impl ShardThread {
         self.flush();
     }
 
+    /// A stream of ours is gone; contacts that lived by it may be at home in any shard.
     fn lost(&mut self, flow: Flow) {
+        for post in self.posts.iter().skip(1) {
+            post.send(Mail::Closed(flow));
+        }
         self.shard.handle(Input::StreamClosed { flow }, self.now, &mut self.outbox);
     }
 
@@ -188,6 +192,7 @@ impl ShardThread {
                 Mail::Ask(ask, reply) => Input::Control { id: self.expect(reply), ask },
                 Mail::Apply(delta, reply) => Input::Config { id: self.expect(reply), delta },
                 Mail::Media(event) => Input::Media(event),
+                Mail::Closed(flow) => Input::StreamClosed { flow },
                 Mail::Located(id, addresses) => Input::Located(Located { id, addresses }),
                 Mail::FromShard(message) => Input::FromShard(message),
                 Mail::Send(flow, bytes) => {
