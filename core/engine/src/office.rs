@@ -107,14 +107,14 @@ impl Shard {
         let state = match (connection.enabled, connection.kind, rows.is_empty(), &last_response) {
             (false, ..) => "disabled",
             (true, Kind::Device | Kind::RegisterIn, false, _) => "up",
-            (true, Kind::Device | Kind::RegisterIn, true, _) => "down",
+            (true, Kind::Device | Kind::RegisterIn, true, _) if self.location.has_seen(id.as_str()) => "down",
             (true, Kind::Trunk | Kind::RegisterOut, _, Some(last))
                 if last.code == 503 || last.code == 408 =>
             {
                 "degraded"
             }
             (true, Kind::Trunk | Kind::RegisterOut, _, Some(_)) => "up",
-            (true, Kind::Virtual | Kind::Trunk | Kind::RegisterOut, ..) => "unknown",
+            (true, ..) => "unknown",
         };
         Some(StatusView {
             connection: id.clone(),

@@ -1,9 +1,10 @@
 //! All bindings of a shard's addresses of record, by connection.
 
 use core::cmp::Reverse;
+use core::hash::BuildHasher;
 use std::collections::BinaryHeap;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use sip_stack::{Slot, Slots};
 use smallvec::SmallVec;
 use timestamp::Timestamp;
@@ -18,6 +19,8 @@ pub struct Location {
     index: HashMap<Box<str>, Slot>,
     expiring: BinaryHeap<Reverse<(Timestamp, u32, u32)>>,
     count: usize,
+    /// Connections that have ever registered, by hash: enough to tell "down" from "never seen".
+    seen: HashSet<u64>,
     /// Connections with a contact that lives by a stream, by listener and stream.
     streams: HashMap<(u16, u32), SmallVec<[Box<str>; 1]>>,
 }
@@ -83,6 +86,11 @@ impl Location {
         rows
     }
 
+    /// Whether a connection has registered since the start, or was registered when the last process ended.
+    pub fn has_seen(&self, connection: &str) -> bool {
+        self.seen.contains(&self.index.hasher().hash_one(connection))
+    }
+
     /// Whether a right digest answer is new at this address of record.
     pub fn admit(&mut self, connection: &str, used: NonceUse, keep_until: Timestamp) -> bool {
         let slot = self.slot(connection);
@@ -95,6 +103,7 @@ impl Location {
     /// Its streams are gone, and their numbers mean other streams now.
     pub fn restore(&mut self, mut row: BindingRow) {
         row.stream = 0;
+        self.seen.insert(self.index.hasher().hash_one(&*row.connection));
         let slot = self.slot(&row.connection);
         let at = row.expires_at;
         if let Some(record) = self.records.get_mut(slot) {
@@ -115,6 +124,7 @@ impl Location {
         let slot = self.slot(&row.connection);
         let at = row.expires_at;
         self.arm(slot, at);
+        self.seen.insert(self.index.hasher().hash_one(&*row.connection));
         if row.stream != 0 {
             let connections = self.streams.entry((row.listener, row.stream)).or_default();
             if !connections.contains(&row.connection) {
