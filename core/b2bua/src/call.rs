@@ -37,6 +37,7 @@ pub struct Call {
     /// Branches that lost, or were cancelled, and still owe us a final answer.
     pub(crate) losers: Vec<Branch>,
     pub(crate) next_leg: u8,
+    pub(crate) redirects: u8,
     pub(crate) held: SmallVec<[ConnectionId; 2]>,
     /// The connection whose home was asked for a place and has not answered yet.
     pub(crate) asked: Option<ConnectionId>,
@@ -207,6 +208,7 @@ impl Call {
             phase: Phase::Admitting,
             losers: Vec::new(),
             next_leg: 1,
+            redirects: 0,
             held: SmallVec::new(),
             asked: None,
             times: Times { started: means.now, ringing: None, answered: None, ended: None },

@@ -312,7 +312,9 @@ impl Call {
             reason: response.field(Name::Reason).unwrap_or_default().to_vec(),
             why: None,
         };
-        self.branch_over(number, failed, Failure::Answered { code, rang: false }, means);
+        let redirected = (300..400).contains(&code) && self.follow(response, means);
+        let failure = if redirected { Failure::Redirected } else { Failure::Answered { code, rang: false } };
+        self.branch_over(number, failed, failure, means);
     }
 
     /// No answer in time, or the message could not be sent.
@@ -337,7 +339,7 @@ impl Call {
             Failure::Unreachable if branch.alive => {
                 Failure::Answered { code: failed.code, rang: branch.rang }
             }
-            Failure::Unreachable => Failure::Unreachable,
+            Failure::Unreachable | Failure::Redirected => failure,
         };
         let media_began = dialling.early.is_some();
         let chosen = match dialling.best.take() {

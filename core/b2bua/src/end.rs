@@ -128,6 +128,7 @@ impl Call {
     /// BYE to every leg but one. A leg whose 2xx is unacknowledged gets its BYE after the ACK (RFC 3261 §15).
     fn bye_all(&mut self, except: Option<u8>, reason: Option<&[u8]>, means: &mut Means<'_>) {
         let slot = self.slot;
+        self.acknowledge_unanswered_offer(means);
         for forward in core::mem::take(&mut self.forwards) {
             // RFC 3261 §15.1.2: what is pending when the BYE comes is answered 487.
             means.transactions.cancel(forward.client, None, means.now, means.out);
@@ -144,6 +145,16 @@ impl Call {
             && except != Some(callee.number)
         {
             callee.bye(slot, reason, means);
+        }
+    }
+
+    /// The callee's 2xx with an offer still waits for an answer of the caller's: its ACK goes before any BYE.
+    fn acknowledge_unanswered_offer(&mut self, means: &mut Means<'_>) {
+        let Phase::Talking { callee: Some(callee) } = &mut self.phase else { return };
+        let InviteUsage::Asking { client, cseq } = callee.usage else { return };
+        if self.forwards.iter().all(|forward| forward.client != client) {
+            callee.usage = InviteUsage::Idle;
+            callee.acknowledge(cseq, None, means);
         }
     }
 

@@ -8,6 +8,8 @@ use routing::reason::Reason;
 pub(crate) enum Failure {
     /// The peer could not be reached: transport error, or nothing provisional in time.
     Unreachable,
+    /// It named others of ours, who are next in line.
+    Redirected,
     /// It answered with this code; `rang` if a 18x came before.
     Answered {
         /// The final code.
@@ -20,7 +22,7 @@ pub(crate) enum Failure {
 /// Whether the next target is tried ("try the next target" of the interface): never to a callee who declined.
 pub(crate) fn hunts(failure: Failure, connection: &Connection) -> bool {
     match failure {
-        Failure::Unreachable => true,
+        Failure::Unreachable | Failure::Redirected => true,
         Failure::Answered { code: 408, rang } => !rang,
         Failure::Answered { code: 486 | 600 | 603 | 487 | 401 | 407, .. } => false,
         Failure::Answered { code, .. } => (500..600).contains(&code) || connection.hunt_on.contains(&code),

@@ -16,6 +16,7 @@ mod passthrough;
 mod ports;
 mod random;
 mod record;
+mod redirect;
 mod service;
 mod talk;
 mod usage;

@@ -76,11 +76,12 @@ impl Call {
             return;
         }
         answered.usage = InviteUsage::Idle;
-        if !ack.body().is_empty() {
-            self.on_delayed_answer(leg, ack.body(), means);
-        }
         if self.has_ended() {
             self.on_late_ack(leg, means);
+            return;
+        }
+        if !ack.body().is_empty() {
+            self.on_delayed_answer(leg, ack.body(), means);
         }
     }
 

@@ -81,10 +81,9 @@ impl Town {
                     self.phones[phone].call(&target, &mut self.world);
                 }
             }
-            if self.random.chance(20) {
-                if let Some(phone) = self.anybody() {
-                    self.phones[phone].fiddle(&mut self.random, &mut self.world);
-                }
+            let fiddles = self.random.chance(20);
+            if let Some(phone) = self.anybody().filter(|_| fiddles) {
+                self.phones[phone].fiddle(&mut self.random, &mut self.world);
             }
         }
     }

@@ -36,6 +36,7 @@ macro_rules! ladders {
 ladders! {
     bye_before_ack
     bye_crossing_bye
+    bye_during_reinvite
     bye_instead_of_ack
     call_established
     callee_busy
@@ -43,11 +44,13 @@ ladders! {
     callee_overloaded
     callee_unavailable
     callee_wants_credentials
+    calls_itself
     cancel_before_provisional
     cancel_crossing_200
     cancel_of_nothing
     cancel_too_late
     cancel_while_ringing
+    downstream_fork
     draining
     early_media
     echo
@@ -61,7 +64,10 @@ ladders! {
     hunting
     identified_caller_is_told
     info
+    info_unanswered
     late_offer
+    late_offer_refused
+    late_offer_without_answer
     limits
     lost_200
     lost_ack
@@ -69,6 +75,7 @@ ladders! {
     lost_invite
     no_answer_on_the_wire
     no_common_description
+    no_hunting_after_media
     nonce_replayed_by_a_call
     not_our_peer
     number_forms
@@ -80,6 +87,9 @@ ladders! {
     registration_nat
     registration_refused
     reinvite_after_the_end
+    reinvite_cancelled
+    reinvite_unanswered
+    reinvite_unknown
     remove_while_talking
     restart
     ring_time_is_over
