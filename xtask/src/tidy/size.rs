@@ -26,9 +26,7 @@ mod tests {
     use super::*;
 
     fn finds(path: &str, text: &str) -> bool {
-        let mut findings = Vec::new();
-        check(&Source::new(path, text.to_owned()), &mut findings);
-        !findings.is_empty()
+        Source::new(path, text.to_owned()).found_by(check) > 0
     }
 
     #[test]

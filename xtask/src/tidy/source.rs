@@ -29,6 +29,14 @@ impl Source {
         Self { path: path.to_owned(), text, code, prose }
     }
 
+    /// How much a rule finds in it.
+    #[cfg(test)]
+    pub(crate) fn found_by(&self, check: fn(&Self, &mut Vec<super::Finding>)) -> usize {
+        let mut findings = Vec::new();
+        check(self, &mut findings);
+        findings.len()
+    }
+
     /// Whether rules for Rust apply.
     pub(crate) fn is_rust(&self) -> bool {
         has_extension(&self.path, "rs")

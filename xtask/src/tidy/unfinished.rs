@@ -34,9 +34,7 @@ mod tests {
     use super::*;
 
     fn found(path: &str, text: &str) -> usize {
-        let mut findings = Vec::new();
-        check(&Source::new(path, text.to_owned()), &mut findings);
-        findings.len()
+        Source::new(path, text.to_owned()).found_by(check)
     }
 
     #[test]
