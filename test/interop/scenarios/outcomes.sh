@@ -4,12 +4,12 @@
 check "server starts" server
 device alice >/dev/null; device bob >/dev/null; device absent >/dev/null
 device slow '"dialled":{"ring_s":2}' >/dev/null
-A=(--user alice --password pw-alice) B=(--user bob --password pw-bob --at 127.0.0.32)
+A=(--user alice --password pw-alice) B=(--user bob --password pw-bob --at 127.0.0.32:6002)
 
 # with_callee 'UA ARGUMENTS OF BOB' 'EXPRESSION ON ALICE' UA ARGUMENTS OF ALICE... ; bob's report is left in $WORK/b.json
 with_callee() {
     local callee=$1 expression=$2 p i; shift 2
-    ua "${B[@]}" $callee answer > "$WORK/b.json" 2> "$WORK/b.err" & p=$!
+    : > "$WORK/b.err"; ua "${B[@]}" $callee answer > "$WORK/b.json" 2> "$WORK/b.err" & p=$!
     for i in $(seq 50); do grep -q registered "$WORK/b.err" && break; sleep 0.1; done
     sees "$expression" "${A[@]}" "$@"; i=$?
     wait $p; return $i

@@ -7,7 +7,7 @@ bob=$(device bob '"dialled":{"ring_s":3}')
 trunk itsp $ITSP '"number_format":{"from":"e164_plus","to":"raw"}' >/dev/null
 number +15550100 "$alice" >/dev/null; number +15550101 "$bob" >/dev/null
 check "Asterisk starts as a carrier" carrier tr-itsp
-A=(--user alice --password pw-alice)
+A=(--user alice --password pw-alice) HOME_OF_ALICE=127.0.0.31:6001
 
 tone() { sees 'r["final"] == 200 and r["bye"]["by"] == "peer"' "${A[@]}" --record "$WORK/601.wav" --seconds 9 call 601 && share "$WORK/601.wav" 440 0.6; }
 check "phone -> 601: 440 Hz is heard, the carrier hangs up" tone
@@ -35,7 +35,7 @@ check "605: CANCEL ends it with 487 on both sides" cancel
 check "history: cancelled" last_call outcome=cancelled sip_code=487
 
 inbound() {
-    ua "${A[@]}" --tone 880 --record "$WORK/in.wav" answer --bye-after 4 > "$WORK/in.json" & local p=$!
+    ua "${A[@]}" --at $HOME_OF_ALICE --tone 880 --record "$WORK/in.wav" answer --bye-after 4 > "$WORK/in.json" & local p=$!
     sleep 1; "$LAB/asterisk.sh" originate tr-itsp PJSIP/+15550100@trunk TAG=in1 SECONDS=6 PLAY=/lab/tr-itsp/sounds/tone1000 CALLERID=+15550142
     wait $p; holds 'r["invite"] and "5550142" in r["invite"]["from"] and r["bye"]["answer"] == 200' < "$WORK/in.json" &&
         share "$WORK/in.wav" 1000 0.5 && share "$("$LAB/asterisk.sh" dir tr-itsp)/rec/in1-rx.wav" 880 0.5
@@ -44,7 +44,7 @@ check "Asterisk -> +15550100 -> phone: both tones, caller's number" inbound
 check "history: the phone ended it" last_call outcome=answered ended_by=callee
 from_carrier() {                     # from_carrier CODE TEXT... : the phone refuses; what Asterisk sees
     local code=$1; shift
-    ua "${A[@]}" --code "$code" "$@" answer > "$WORK/in.json" & local p=$!
+    ua "${A[@]}" --at $HOME_OF_ALICE --code "$code" "$@" answer > "$WORK/in.json" & local p=$!
     sleep 1; "$LAB/asterisk.sh" originate tr-itsp Local/9+15550100@lab "TAG=c$code" SECONDS=1 WAIT=8; wait $p
     wait_lab tr-itsp "dial=\+15550100 .*sip=SIP $code" 8
 }
