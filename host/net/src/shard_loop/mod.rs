@@ -194,7 +194,8 @@ fn start_media(setup: &ShardSetup, shard: usize, post: &Post) -> std::io::Result
 
 /// The part of the media ports that belongs to one shard.
 fn slice((first, last): (u16, u16), index: usize, shards: usize) -> (u16, u16) {
-    let pairs = (usize::from(last.saturating_sub(first)) + 1) / 2 / shards;
+    let ports = usize::from(last.saturating_sub(first)) + 1;
+    let pairs = ports / 2 / shards;
     let start = usize::from(first) + index * pairs * 2;
     let end = start + pairs * 2 - 1;
     (u16::try_from(start).unwrap_or(u16::MAX), u16::try_from(end).unwrap_or(u16::MAX))

@@ -159,10 +159,10 @@ impl ShardThread {
     }
 
     fn serve_stream(&mut self, number: u32, flags: EventFlags, buffer: &mut [u8]) {
-        if flags.contains(EventFlags::OUT) {
-            if let Some(flow) = self.streams.flush(number, &self.poll) {
-                self.lost(flow);
-            }
+        if flags.contains(EventFlags::OUT)
+            && let Some(flow) = self.streams.flush(number, &self.poll)
+        {
+            self.lost(flow);
         }
         if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
             match self.streams.read(number, buffer, self.now) {

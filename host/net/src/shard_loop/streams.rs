@@ -143,8 +143,12 @@ impl Streams {
             let patience = if stream.spoke { SILENCE } else { FIRST_WORD };
             now.since(stream.last) > patience
         };
-        let gone: Vec<u32> = self.streams.iter().filter(|(_, s)| idle(s)).map(|(n, _)| *n).collect();
-        gone.into_iter().filter_map(|number| self.close(number)).collect()
+        let idle: Vec<u32> = self.streams.iter().filter(|(_, s)| idle(s)).map(|(n, _)| *n).collect();
+        let mut gone = Vec::new();
+        for number in idle {
+            gone.extend(self.close(number));
+        }
+        gone
     }
 
     fn open(&mut self, flow: &Flow, poll: &OwnedFd, now: Timestamp) -> io::Result<u32> {
