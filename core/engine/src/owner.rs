@@ -74,8 +74,14 @@ impl Owners {
             None => scan.branch.strip_prefix(MAGIC).unwrap_or_default(),
             Some(_) => scan.to_tag,
         };
-        if let Some(key) = self.mint.open(token).filter(|key| key.shard < self.shards) {
-            return key.shard;
+        let owner =
+            |token: &[u8]| self.mint.open(token).map(|key| key.shard).filter(|&shard| shard < self.shards);
+        if let Some(shard) = owner(token) {
+            return shard;
+        }
+        // A From tag of ours: our own call come back, which only its owner can tell (RFC 3261 §16.3).
+        if let Some(shard) = scan.request.and_then(|_| owner(scan.from_tag)) {
+            return shard;
         }
         match scan.request {
             Some(Method::Register) => {

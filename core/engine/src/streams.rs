@@ -1,6 +1,7 @@
 //! Finding messages in streams (RFC 3261 §18.3) and answering keepalives (RFC 5626 §3.5.1).
 
-use hashbrown::HashMap;
+use std::collections::BTreeMap;
+
 use sip_msg::frame::{Framed, next};
 use sip_stack::transport::Flow;
 use timestamp::Timestamp;
@@ -11,13 +12,25 @@ use crate::shard::Shard;
 /// Bytes of messages that are not complete yet, by stream.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
-    partial: HashMap<(u16, u32), Vec<u8>>,
+    partial: BTreeMap<(u16, u32), Partial>,
+}
+
+#[derive(Debug)]
+struct Partial {
+    flow: Flow,
+    /// When its first byte came.
+    since: Timestamp,
+    bytes: Vec<u8>,
 }
 
 impl Shard {
     pub(crate) fn on_stream_bytes(&mut self, flow: Flow, bytes: &[u8], now: Timestamp, out: &mut Outbox) {
         let key = (flow.listener, flow.stream);
-        let mut held = self.streams.partial.remove(&key).unwrap_or_default();
+        let (since, mut held) = self
+            .streams
+            .partial
+            .remove(&key)
+            .map_or((now, Vec::new()), |partial| (partial.since, partial.bytes));
         held.extend_from_slice(bytes);
         let mut at = 0;
         loop {
@@ -46,8 +59,20 @@ impl Shard {
         }
         if at < held.len() {
             held.drain(..at);
-            self.streams.partial.insert(key, held);
+            let since = if at == 0 { since } else { now };
+            self.streams.partial.insert(key, Partial { flow, since, bytes: held });
         }
+    }
+
+    /// Streams whose current message began before this time and is still not complete: slow senders, to be closed
+    /// by the host.
+    pub fn stale_streams(&self, before: Timestamp) -> Vec<Flow> {
+        self.streams
+            .partial
+            .values()
+            .filter(|partial| partial.since < before)
+            .map(|partial| partial.flow)
+            .collect()
     }
 
     /// Framing is lost: if the head can be read, its sender is told before the stream is closed.

@@ -83,6 +83,8 @@ pub struct Wish {
     pub from: Option<String>,
     /// Another tag of ours: another callee behind a fork.
     pub tag: Option<String>,
+    /// The From of the newest call received, as one who sends it back to us has it.
+    pub sends_back: bool,
     /// A body as it is, with its type.
     pub body: Option<(String, String)>,
 }
@@ -121,6 +123,7 @@ impl Agent {
         let via = format!("SIP/2.0/{} {};rport", self.protocol.via(), self.addr);
         let contact = self.contact();
         let (user, password) = (self.user.clone(), self.password.clone());
+        let received = if wish.sends_back { self.received_from() } else { None };
         let dialog = self.dialogs.get_mut(label).ok_or("no dialog")?;
         let bound = matches!(method, "ACK" | "CANCEL");
         if bound && dialog.invite.is_none() {
@@ -173,6 +176,10 @@ impl Agent {
         ];
         if matches!(method, "INVITE" | "REGISTER" | "SUBSCRIBE" | "REFER" | "UPDATE") {
             fields.push(("Contact".to_owned(), contact));
+        }
+        if let Some(from) = received {
+            fields.retain(|(name, _)| name != "From");
+            fields.push(("From".to_owned(), from));
         }
         if let Some(auth) = &wish.auth {
             fields.push(dialog.credentials(&user, &password, auth, method, &uri)?);
@@ -262,6 +269,12 @@ impl Agent {
     /// The CSeq number of the newest INVITE sent in the dialog of this label.
     pub fn invite_cseq(&self, label: &str) -> Option<u32> {
         self.dialogs.get(label)?.invite.as_ref().map(|invite| invite.cseq)
+    }
+
+    fn received_from(&self) -> Option<String> {
+        let request = self.dialogs.values().filter_map(|dialog| dialog.requests.last()).next_back()?;
+        let from = Message::parse(request).ok()?.field(Name::From)?.to_vec();
+        String::from_utf8(from).ok()
     }
 
     /// Its Contact.

@@ -37,6 +37,8 @@ pub struct PhoneCall {
     pub final_code: u16,
     challenged: bool,
     cancelled: bool,
+    /// Its INVITE makes no offer: the answer goes with the ACK.
+    late: bool,
 }
 
 /// What a call is doing.
@@ -88,8 +90,20 @@ impl Phone {
         self.request("register", "REGISTER", &wish, world);
     }
 
-    /// Calls somebody.
-    pub fn call(&mut self, target: &str, world: &mut World) {
+    /// Its stream breaks; it forgets its calls and comes back with another stream.
+    pub fn reconnect(&mut self, world: &mut World) {
+        for call in self.calls.values_mut().filter(|call| call.state != State::Over) {
+            (call.state, call.final_code) = (State::Over, 408);
+        }
+        self.repeating.clear();
+        world.close(self.agent.flow());
+        self.agent.stream += 100;
+        self.agent.addr.set_port(self.agent.addr.port().wrapping_add(8).max(1024));
+        self.register(world);
+    }
+
+    /// Calls somebody; a late offer leaves the description to the callee.
+    pub fn call(&mut self, target: &str, late: bool, world: &mut World) {
         self.made += 1;
         let label = format!("out-{}", self.made);
         let begun = PhoneCall {
@@ -98,10 +112,11 @@ impl Phone {
             final_code: 0,
             challenged: false,
             cancelled: false,
+            late,
         };
         self.calls.insert(label.clone(), begun);
-        let wish = Wish { target: Some(target.to_owned()), ..offer("sdp") };
-        self.request(&label, "INVITE", &wish, world);
+        let begin = if late { Wish::default() } else { offer("sdp") };
+        self.request(&label, "INVITE", &Wish { target: Some(target.to_owned()), ..begin }, world);
     }
 
     /// Does something at random with a call at random.
@@ -218,14 +233,18 @@ impl Phone {
         if !newest {
             return;
         }
-        if let Ok(ack) = self.agent.request(label, "ACK", &Wish::default()) {
+        let answers =
+            self.calls.get(label).is_some_and(|call| call.late && call.state == State::Trying && code < 300);
+        let wish = if answers { offer("sdp") } else { Wish::default() };
+        if let Ok(ack) = self.agent.request(label, "ACK", &wish) {
             world.send(self.agent.flow(), ack);
         }
         let Some(call) = self.calls.get_mut(label) else { return };
         match (code, call.state) {
             (407, State::Trying) if !call.challenged => {
                 call.challenged = true;
-                let wish = Wish { auth: Some("first".to_owned()), ..offer("same") };
+                let begin = if call.late { Wish::default() } else { offer("same") };
+                let wish = Wish { auth: Some("first".to_owned()), ..begin };
                 self.request(label, "INVITE", &wish, world);
             }
             (200..=299, State::Trying) => {
@@ -291,6 +310,7 @@ impl Phone {
             final_code: 0,
             challenged: false,
             cancelled: false,
+            late: false,
         };
         self.calls.insert(label.to_owned(), begun);
         let after = |random: &mut Random, most| world_after(world, random.below(most));

@@ -38,7 +38,8 @@ impl Town {
             let limits = [("limits.concurrent", "4"), ("dialled.ring_s", "8")];
             changes.extend(rows::device(&name, &name, &limits).map(|row| Change::Connection(Arc::new(row))));
             let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, index)), 5060 + u16::from(index));
-            phones.push(Phone::new(Agent::new(&name, addr, Protocol::Udp, 0)));
+            let protocol = if index % 4 == 3 { Protocol::Tcp } else { Protocol::Udp };
+            phones.push(Phone::new(Agent::new(&name, addr, protocol, u32::from(index) + 1)));
         }
         world.configure(changes);
         world.faults = faults;
@@ -78,8 +79,14 @@ impl Town {
                     _ => format!("phone{}", self.random.below(u64::from(PHONES))),
                 };
                 if let Some(phone) = self.anybody() {
-                    self.phones[phone].call(&target, &mut self.world);
+                    let late = self.random.chance(15);
+                    self.phones[phone].call(&target, late, &mut self.world);
                 }
+            }
+            let breaks = self.random.chance(1) && self.random.chance(20);
+            let phone = self.anybody().and_then(|index| self.phones.get_mut(index));
+            if let Some(phone) = phone.filter(|phone| breaks && phone.agent.protocol == Protocol::Tcp) {
+                phone.reconnect(&mut self.world);
             }
             let fiddles = self.random.chance(20);
             if let Some(phone) = self.anybody().filter(|_| fiddles) {

@@ -18,13 +18,13 @@ fn a_panic_ends_its_call_with_500_and_the_others_go_on() {
         let trunk = rows::trunk("faulty", &FAULTY.to_string(), 5060, "udp", &[]).expect(&addr);
         town.world.configure(vec![Change::Connection(Arc::new(trunk))]);
         town.switch_on();
-        town.phones[0].call("echo", &mut town.world);
+        town.phones[0].call("echo", false, &mut town.world);
         town.run(1);
         let incidents =
             |town: &mut Town| town.world.figures().iter().map(|figures| figures.incidents).sum::<u64>();
         assert_eq!(incidents(&mut town), 0);
 
-        town.phones[1].call("+4930123456", &mut town.world);
+        town.phones[1].call("+4930123456", false, &mut town.world);
         town.run(2);
         assert_eq!(incidents(&mut town), 1);
         let call = town.phones[1].calls.values().next().expect("the call just made");

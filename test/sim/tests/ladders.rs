@@ -69,6 +69,7 @@ ladders! {
     late_offer_refused
     late_offer_without_answer
     limits
+    loop_through_a_carrier
     lost_200
     lost_ack
     lost_ack_then_found
@@ -80,6 +81,7 @@ ladders! {
     not_our_peer
     number_forms
     over_tcp
+    redirect
     registration
     registration_digest
     registration_instance

@@ -27,7 +27,7 @@ fn calls_survive_a_storm_of_broken_messages() {
         let panics: u64 = town.world.figures().iter().map(|figures| figures.incidents).sum();
         assert_eq!(panics, 0, "seed {seed}");
         town.run(60);
-        town.phones[0].call("echo", &mut town.world);
+        town.phones[0].call("echo", false, &mut town.world);
         town.run(1);
         let (_, call) = town.phones[0].calls.iter().next_back().expect("the call just made");
         let last =

@@ -12,6 +12,8 @@ pub struct Scan<'a> {
     pub request: Option<Method>,
     /// The branch of the topmost Via.
     pub branch: &'a [u8],
+    /// The tag of From.
+    pub from_tag: &'a [u8],
     /// The tag of To.
     pub to_tag: &'a [u8],
     /// The Call-ID.
@@ -28,7 +30,7 @@ pub fn scan(bytes: &[u8]) -> Option<Scan<'_>> {
         [b'S', b'I', b'P', b'/', ..] => None,
         _ => Some(Method::from_bytes(line.get(..memchr::memchr(b' ', line)?)?)),
     };
-    let mut scan = Scan { request, branch: &[], to_tag: &[], call_id: &[], to_uri: &[] };
+    let mut scan = Scan { request, branch: &[], from_tag: &[], to_tag: &[], call_id: &[], to_uri: &[] };
     let mut found = 0;
     while found != ALL
         && let Some((line, next)) = next_line(bytes, at)
@@ -52,6 +54,9 @@ impl<'a> Scan<'a> {
         match name {
             Name::Via => self.branch = Via::parse(value).and_then(|via| via.branch()).unwrap_or_default(),
             Name::CallId => self.call_id = value,
+            Name::From => {
+                self.from_tag = NameAddr::parse(value).and_then(|from| from.tag()).unwrap_or_default();
+            }
             _ => {
                 if let Some(to) = NameAddr::parse(value) {
                     self.to_uri = to.uri;
@@ -63,11 +68,11 @@ impl<'a> Scan<'a> {
 }
 
 /// The bits [`wanted`] gives, together.
-const ALL: u8 = 0b111;
+const ALL: u8 = 0b1111;
 
-/// The name of a header line if it is one of the three of interest, with a bit of its own.
+/// The name of a header line if it is one of the four of interest, with a bit of its own.
 fn wanted(line: &[u8]) -> Option<(Name, u8)> {
-    if !matches!(line.first()? | 0x20, b'v' | b't' | b'c' | b'i') {
+    if !matches!(line.first()? | 0x20, b'v' | b'f' | b't' | b'c' | b'i') {
         return None;
     }
     let (name, value) = lex::split_once(line, b':');
@@ -76,6 +81,7 @@ fn wanted(line: &[u8]) -> Option<(Name, u8)> {
         name @ Name::Via => Some((name, 1)),
         name @ Name::To => Some((name, 2)),
         name @ Name::CallId => Some((name, 4)),
+        name @ Name::From => Some((name, 8)),
         _ => None,
     }
 }

@@ -376,6 +376,7 @@ fn wish(line: &Line, from: usize) -> Wish {
                         let kind = "application/dtmf-relay".to_owned();
                         wish.body = Some((kind, format!("Signal={digit}\r\nDuration=160\r\n")));
                     }
+                    ("sends-back", "") => wish.sends_back = true,
                     ("again" | "source", _) => {}
                     (name, _) if name.starts_with('!') => {
                         wish.without.push(name.trim_start_matches('!').to_owned())
