@@ -310,7 +310,12 @@ impl ShardThread {
             return;
         }
         self.swept = self.now;
-        for flow in self.streams.sweep(self.now) {
+        let mut gone = self.streams.sweep(self.now);
+        let patience = Timestamp::from_micros(self.now.as_micros().saturating_sub(SLOW_MESSAGE_US));
+        for flow in self.shard.stale_streams(patience) {
+            gone.extend(self.streams.close(flow.stream));
+        }
+        for flow in gone {
             self.lost(flow);
         }
         self.flush();
@@ -326,4 +331,6 @@ const BATCH: usize = 64;
 /// Largest datagram.
 const LARGEST: usize = 65_536;
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// How long a message may take to arrive on a stream.
+const SLOW_MESSAGE_US: u64 = 30_000_000;
 const SWEEP: Duration = Duration::from_secs(5);
