@@ -33,14 +33,12 @@ pub fn story(octets: &[u8]) -> u64 {
     happened
 }
 
-/// A town in which one user is on a stream, with a trunk believed by its address and one found by name.
+/// A town with a trunk believed by its address and one found by name.
 struct Story(Town);
 
 impl Story {
     fn new(shards: u8, seed: u64) -> Self {
         let mut town = Town::new(shards, seed, Faults::default());
-        let agent = &mut town.phones[ON_STREAM].agent;
-        (agent.protocol, agent.stream) = (Protocol::Tcp, 1);
         let mut changes = vec![rows::number("+4930123456", "phone1", None).expect("a row")];
         for (host, name, peer) in [(8, "carrier", "10.0.0.8"), (9, "named", "sip.named.test")] {
             let row = rows::trunk(name, peer, address(host).port(), "udp", &[]).expect("a row");
@@ -57,7 +55,7 @@ impl Story {
         for (caller, target) in
             [(0, "phone1"), (2, "echo"), (3, "+43123456789"), (8, "+4930123456"), (4, "phone3")]
         {
-            story.0.phones[caller].call(target, &mut story.0.world);
+            story.0.phones[caller].call(target, false, &mut story.0.world);
         }
         story.pass(1_000);
         story
@@ -75,7 +73,7 @@ impl Story {
             12 => self.hear_of_media(dice),
             13 => self.ask(dice),
             14 => self.0.phones[who].fiddle(&mut self.0.random, &mut self.0.world),
-            _ => self.0.world.close(self.0.phones[ON_STREAM].agent.flow()),
+            _ => self.0.phones[ON_STREAM].reconnect(&mut self.0.world),
         }
         self.pass(3);
     }
@@ -224,7 +222,7 @@ impl Story {
     /// The first user calls; the final answer it gets.
     fn call(&mut self, target: &str) -> u16 {
         let before: Vec<String> = self.0.phones[0].calls.keys().cloned().collect();
-        self.0.phones[0].call(target, &mut self.0.world);
+        self.0.phones[0].call(target, false, &mut self.0.world);
         self.pass(12_000);
         let new = self.0.phones[0].calls.iter().find(|(label, _)| !before.contains(label));
         let code = new.map_or(0, |(_, call)| call.final_code);
@@ -252,7 +250,7 @@ static TORTURE: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     paths.iter().map(|path| std::fs::read(path).expect("a torture message")).collect()
 });
 
-/// The user with a stream.
+/// A user with a stream.
 const ON_STREAM: usize = 3;
 
 /// Trunks stand behind the users.
