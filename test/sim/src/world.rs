@@ -246,7 +246,12 @@ impl World {
                 if flow.protocol == Protocol::Udp {
                     self.give(shard, Input::Datagram { flow, bytes: &bytes });
                 } else {
-                    self.give(shard, Input::StreamBytes { flow, bytes: &bytes });
+                    // Streams know no messages: they come in pieces.
+                    let cut = usize::try_from(self.random.below(bytes.len() as u64)).unwrap_or(0);
+                    let (first, rest) = bytes.split_at(cut);
+                    for bytes in [first, rest].into_iter().filter(|piece| !piece.is_empty()) {
+                        self.give(shard, Input::StreamBytes { flow, bytes });
+                    }
                 }
             }
             Arrival::Closed { flow } => {

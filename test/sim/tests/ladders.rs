@@ -44,12 +44,14 @@ ladders! {
     callee_overloaded
     callee_unavailable
     callee_wants_credentials
+    caller_refused_without_a_word
     calls_itself
     cancel_before_provisional
     cancel_crossing_200
     cancel_of_nothing
     cancel_too_late
     cancel_while_ringing
+    disabled_later
     downstream_fork
     draining
     early_media
