@@ -1,4 +1,4 @@
-//! Plays every ladder of `test/ladders`, with one shard and with two.
+//! Plays every ladder of `test/ladders`, with one shard, with two and with three.
 
 use std::path::Path;
 
