@@ -34,9 +34,13 @@ impl Shard {
                 self.tell(home, ShardMessage::Ask { from: self.index, call: slot, question }, out);
             }
             Effect::Release(connection) => {
-                let home = self.tables.connection(&connection).map_or(0, |c| self.owners.home_of(c));
-                let connection = connection.as_str().into();
-                self.tell(home, ShardMessage::Release { connection, holder: (self.index, slot) }, out);
+                // Of a connection that is gone nobody knows the home: all are told.
+                let home = self.tables.connection(&connection).map(|c| self.owners.home_of(c));
+                let holder = (self.index, slot);
+                for shard in home.map_or_else(|| 0..self.owners.shards(), |home| home..home + 1) {
+                    let connection = connection.as_str().into();
+                    self.tell(shard, ShardMessage::Release { connection, holder }, out);
+                }
             }
             Effect::Locate(host) => {
                 self.next_question += 1;

@@ -45,8 +45,9 @@ impl Places {
     /// Gives a place back.
     pub(crate) fn release(&mut self, connection: &str, holder: Holder) {
         let Some(places) = self.taken.get_mut(connection) else { return };
-        if let Some(index) = places.iter().position(|p| p.holder == holder) {
-            places.swap_remove(index);
+        // The newest first: a call from a connection to itself that tries elsewhere keeps its caller's place.
+        if let Some(index) = places.iter().rposition(|p| p.holder == holder) {
+            places.remove(index);
         }
         if places.is_empty() {
             self.taken.remove(connection);
@@ -85,6 +86,11 @@ mod tests {
             places.release("con_1", call(index));
         }
         assert_eq!((places.of("con_1"), places.total()), (0, 0));
+        assert!(places.take(&ask(true, most), call(7)));
+        assert!(places.take(&ask(false, most), call(7)), "it calls itself");
+        places.release("con_1", call(7));
+        assert!(!places.take(&ask(true, most), call(8)), "its caller's place is still taken");
+        places.release("con_1", call(7));
         assert!(!places.take(&ask(true, [Some(0), None, None]), call(6)));
         assert_eq!(places.total(), 0);
     }
