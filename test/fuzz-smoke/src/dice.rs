@@ -39,9 +39,10 @@ impl<'a> Dice<'a> {
     }
 }
 
-/// Changes a message in up to eight places; never longer than [`LONGEST`].
+/// Changes a message in up to eight places, mostly few; never longer than [`LONGEST`].
 pub fn mutate(message: &mut Vec<u8>, others: &[Vec<u8>], dice: &mut Dice<'_>) {
-    for _ in 0..1 + dice.below(8) {
+    let most = 1 + dice.below(8);
+    for _ in 0..1 + dice.below(most) {
         mutate_once(message, others, dice);
         message.truncate(LONGEST);
     }

@@ -12,7 +12,7 @@ use engine::control::{Ask, ExplainQuery};
 use media::{EndId, Event, OpenFault};
 use routing::config::Change;
 use sim::agent::{Agent, Wish};
-use sim::phone::Phone;
+use sim::phone::{Phone, State};
 use sim::rows;
 use sim::town::Town;
 use sim::world::Faults;
@@ -65,14 +65,18 @@ impl Story {
     fn happen(&mut self, dice: &mut Dice<'_>) {
         let who = dice.below(self.0.phones.len());
         match dice.below(16) {
-            0..=4 => self.say_again(who, dice),
-            5 | 6 => self.torture(who, dice),
-            7 | 8 => self.begin_something(who, dice),
-            9 | 10 => self.go_on_with_something(who, dice),
-            11 => self.pass(1 << dice.below(16)),
-            12 => self.hear_of_media(dice),
-            13 => self.ask(dice),
-            14 => self.0.phones[who].fiddle(&mut self.0.random, &mut self.0.world),
+            0..=2 => self.say_again(who, dice),
+            3 => self.torture(who, dice),
+            4..=6 => self.begin_something(who, dice),
+            7..=9 => self.go_on_with_something(dice),
+            10 => self.pass(1 << dice.below(14)),
+            11 => self.hear_of_media(dice),
+            12 => self.ask(dice),
+            13 => self.0.phones[who].fiddle(&mut self.0.random, &mut self.0.world),
+            14 => {
+                let target = dice.pick(TARGETS).copied().unwrap_or_default();
+                self.0.phones[who].call(target, dice.below(4) == 0, &mut self.0.world);
+            }
             _ => self.0.phones[ON_STREAM].reconnect(&mut self.0.world),
         }
         self.pass(3);
@@ -113,19 +117,17 @@ impl Story {
         }
     }
 
-    /// A request in a dialog that there is.
-    fn go_on_with_something(&mut self, who: usize, dice: &mut Dice<'_>) {
-        let agent = &mut self.0.phones[who].agent;
-        let labels: Vec<String> = agent
-            .dialogs
-            .iter()
-            .filter(|(_, d)| !d.is_registration())
-            .map(|(label, _)| label.clone())
-            .collect();
-        let Some(label) = dice.pick(&labels) else { return };
+    /// A request in a call that there is.
+    fn go_on_with_something(&mut self, dice: &mut Dice<'_>) {
+        let mut live = Vec::new();
+        for (who, phone) in self.0.phones.iter().enumerate() {
+            let calls = phone.calls.iter().filter(|(_, call)| call.state != State::Over);
+            live.extend(calls.map(|(label, _)| (who, label.clone())));
+        }
+        let Some((who, label)) = dice.pick(&live).cloned() else { return };
         let method = dice.pick(&METHODS[1..]).copied().unwrap_or_default();
         let wish = Wish { sdp: offer(method), ..Wish::default() };
-        if let Ok(message) = agent.request(label, method, &wish) {
+        if let Ok(message) = self.0.phones[who].agent.request(&label, method, &wish) {
             self.send_changed(who, message, dice);
         }
     }
