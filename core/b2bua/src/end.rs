@@ -85,8 +85,7 @@ impl Call {
                     let value = format!("Q.850;cause={};text=\"{} {}\"", why.q850(), why.code(), why.text());
                     writer.field(Name::Reason, value.as_bytes());
                 }
-                let warning = format!("399 trunkline \"{} {}\"", why.code(), why.text());
-                writer.field(Name::Warning, warning.as_bytes());
+                writer.field(Name::Warning, why.warning().as_bytes());
             }),
             means,
         );

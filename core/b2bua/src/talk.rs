@@ -538,8 +538,7 @@ pub(crate) fn respond(event: &InDialog<'_, '_>, code: u16, fields: &[(Name, &[u8
 
 fn refuse_in_dialog(event: &InDialog<'_, '_>, reason: Reason, means: &mut Means<'_>) {
     let code = if reason.sip_code() == 0 { 500 } else { reason.sip_code() };
-    let warning = format!("399 trunkline \"{} {}\"", reason.code(), reason.text());
-    respond(event, code, &[(Name::Warning, warning.as_bytes())], means);
+    respond(event, code, &[(Name::Warning, reason.warning().as_bytes())], means);
 }
 
 fn send_reinvite(slot: Slot, leg: &mut Leg, body: &[u8], means: &mut Means<'_>) -> Slot {

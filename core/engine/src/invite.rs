@@ -310,10 +310,7 @@ impl Shard {
 /// Values of Reason (RFC 6432) and Warning.
 fn reason_values(reason: Reason) -> [String; 2] {
     let (code, text) = (reason.code(), reason.text());
-    [
-        format!("Q.850;cause={};text=\"{code} {text}\"", reason.q850()),
-        format!("399 trunkline \"{code} {text}\""),
-    ]
+    [format!("Q.850;cause={};text=\"{code} {text}\"", reason.q850()), reason.warning()]
 }
 
 /// What is wrong with an INVITE before anybody asks who sent it.

@@ -92,6 +92,14 @@ reasons! {
     Fault "S-03" 500 41 "a fault of ours ended the call" "Please report it with the trace.";
 }
 
+impl Reason {
+    /// The value of Warning (RFC 3261 §20.43): 304 where no medium is left, else 399; the agent is us.
+    pub fn warning(self) -> String {
+        let number = if matches!(self, Self::NoCommonCodec | Self::EncryptionMismatch) { 304 } else { 399 };
+        format!("{number} trunkline \"{} {}\"", self.code(), self.text())
+    }
+}
+
 impl Serialize for Reason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.code())

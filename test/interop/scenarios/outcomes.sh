@@ -59,6 +59,8 @@ crossing() {
 check "X-Lab, Subject, User-to-User cross unchanged" crossing
 hidden() { holds 'r["invite"]["vias"] == 1 and "127.0.0.31" not in r["invite"]["contact"] and r["invite"]["max-forwards"] == "69"' < "$WORK/b.json"; }
 check "one Via, our Contact, Max-Forwards less one" hidden
+no_codec() { sees 'r["final"] == 488 and r["headers"]["warning"].startswith("304 ")' "${A[@]}" --formats 18 call milliwatt; }
+check "no codec in common: 488 with Warning 304" no_codec
 audio() {
     ua "${B[@]}" --tone 440 --record "$WORK/b.wav" answer > "$WORK/b.json" & local p=$!; sleep 1
     sees 'r["rtp"]["received"] > 100' "${A[@]}" --record "$WORK/a.wav" --seconds 3 call bob; wait $p

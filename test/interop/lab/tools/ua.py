@@ -224,7 +224,7 @@ class Phone:
 
     def sdp(self, direction="sendrecv", version=1):
         return (f"v=0\r\no=lab 1 {version} IN IP4 {self.address}\r\ns=-\r\nc=IN IP4 {self.address}\r\nt=0 0\r\n"
-                f"m=audio {self.audio.port} RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+                f"m=audio {self.audio.port} RTP/AVP {self.o.formats}\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
                 f"a=fmtp:101 0-15\r\na=ptime:20\r\na={direction}\r\n")
 
     def hear(self, message):
@@ -470,7 +470,7 @@ def options():
     add("--trace", action="store_true", help="every message on stderr")
     add("--user"), add("--password"), add("--auth-user"), add("--algorithm")
     add("--tone", type=float, default=1000)
-    add("--record")
+    add("--record"), add("--formats", default="8 101", help="payload types offered")
     add("--expires", type=int, default=120)
     add("--wait", type=float, default=15, help="seconds for whatever is waited for")
     add("--seconds", type=float, default=2), add("--cancel-after", type=float), add("--hold-after", type=float)
