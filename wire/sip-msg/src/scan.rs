@@ -26,10 +26,9 @@ pub struct Scan<'a> {
 pub fn scan(bytes: &[u8]) -> Option<Scan<'_>> {
     let bytes = skip_line_ends(bytes);
     let (line, mut at) = next_line(bytes, 0)?;
-    let request = match line {
-        [b'S', b'I', b'P', b'/', ..] => None,
-        _ => Some(Method::from_bytes(line.get(..memchr::memchr(b' ', line)?)?)),
-    };
+    let response = line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/"));
+    let request =
+        if response { None } else { Some(Method::from_bytes(line.get(..memchr::memchr(b' ', line)?)?)) };
     let mut scan = Scan { request, branch: &[], from_tag: &[], to_tag: &[], call_id: &[], to_uri: &[] };
     let mut found = 0;
     while found != ALL

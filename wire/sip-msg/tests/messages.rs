@@ -138,6 +138,10 @@ fn responses() {
     let text = message("SIP/2.0 200 OK", "CSeq: 7 BYE", "");
     let m = Message::parse(text.as_bytes()).unwrap();
     assert_eq!((m.method(), m.code(), m.uri(), m.defect()), (Method::Bye, 200, &b""[..], None));
+    // RFC 3261 §7.1: the version is case-insensitive.
+    let text = message("sIP/2.0 200 OK", "CSeq: 7 BYE", "");
+    assert_eq!(Message::parse(text.as_bytes()).map(|m| m.code()), Ok(200));
+    assert_eq!(scan(text.as_bytes()).unwrap().request, None);
 }
 
 #[test]
