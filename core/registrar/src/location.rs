@@ -36,7 +36,7 @@ struct Record {
 #[derive(Debug)]
 struct Stored {
     row: Box<BindingRow>,
-    /// What the disk believes; see [`Change::persist`].
+    /// Until when the disk has it; see [`Change::Refreshed`].
     kept_until: Timestamp,
 }
 

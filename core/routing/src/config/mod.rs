@@ -1,7 +1,7 @@
 //! The rows an installation is configured with, exactly as the API shows them.
 //!
 //! Plain data: parsing and checking of what people type happens at the API's edge, compiled forms live in
-//! [`crate::table`]. Secrets ride along in fields that serialisation skips.
+//! [`crate::tables`]. Secrets ride along in fields that serialisation skips.
 
 mod account;
 mod connection;
