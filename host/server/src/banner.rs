@@ -137,7 +137,7 @@ pub(crate) fn warnings(
     }
     if config.country.is_none() {
         warnings.push(
-            "no country, so no rule guards against calls abroad: TRUNKLINE_COUNTRY=DE, or in set-up"
+            "no country, so national numbers are not understood: TRUNKLINE_COUNTRY=DE, or in set-up"
                 .to_owned(),
         );
     }

@@ -14,11 +14,7 @@ use crate::shape::{self, Field, Shape};
 pub(crate) const FIELDS: &[Field] = &[
     Field::read_only("id", ID, "identifier, acc_…"),
     Field::open("name", Shape::Text(1, 63), "unique name, a DNS label"),
-    Field::open(
-        "country",
-        Shape::Text(2, 2),
-        "ISO 3166 code; decides national number formats and the country rule",
-    ),
+    Field::open("country", Shape::Text(2, 2), "ISO 3166 code; decides national number formats"),
     Field::open("timezone", Shape::Text(1, 64), "IANA time zone"),
     Field::open("language", Shape::Text(2, 35), "BCP 47 language"),
     Field::open(
@@ -96,11 +92,9 @@ pub(crate) fn draft(
     verdict(errors)?;
     let mut warnings = Vec::new();
     if row.country.is_none() {
-        warnings.push(
-            "without a country, national numbers are not understood and no country rule protects calls that leave"
-                .to_owned(),
-        );
+        warnings.push("without a country, national numbers are not understood".to_owned());
     }
+    super::limits::advise(&row.limits, false, &mut warnings);
     desk.pending.account_names.insert(row.name.clone());
     Ok(Drafted { row, warnings })
 }

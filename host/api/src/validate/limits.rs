@@ -1,6 +1,6 @@
 //! Limits: their fields, and what makes sense in them.
 
-use routing::config::Limits;
+use routing::config::{Allowance, Limits};
 use serde_json::{Map, Value};
 
 use crate::problem::{Code, FieldError, Problem};
@@ -38,6 +38,27 @@ pub(crate) fn draft(document: &Map<String, Value>) -> Result<Limits, Problem> {
     check(&mut limits, "", &mut errors);
     super::verdict(errors)?;
     Ok(limits)
+}
+
+/// Says which limits are kept but not applied yet; only a connection counts its calls.
+pub(crate) fn advise(limits: &Limits, counts_calls: bool, warnings: &mut Vec<String>) {
+    let rules = |allowance: &Allowance| allowance.allow.is_some() || !allowance.deny.is_empty();
+    let calls = [limits.concurrent, limits.concurrent_from, limits.concurrent_to];
+    let without_effect: Vec<&str> = [
+        ("concurrent calls", !counts_calls && calls.iter().any(Option::is_some)),
+        ("per_second", limits.per_second.is_some()),
+        ("per_hour", limits.per_hour.is_some()),
+        ("per_day", limits.per_day.is_some()),
+        ("per_week", limits.per_week.is_some()),
+        ("countries", rules(&limits.countries)),
+        ("prefixes", rules(&limits.prefixes)),
+    ]
+    .into_iter()
+    .filter_map(|(name, set)| set.then_some(name))
+    .collect();
+    if !without_effect.is_empty() {
+        warnings.push(format!("limits kept, but not applied in this release: {}", without_effect.join(", ")));
+    }
 }
 
 /// Checks words in limits and writes country codes in capitals; `at` points to the limits.

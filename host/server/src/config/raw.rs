@@ -39,7 +39,7 @@ pub(crate) struct Raw {
     #[arg(long, value_name = "NAME")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub(crate) base_domain: Option<String>,
-    /// ISO 3166 code of the first account's country; decides number formats and the country rule
+    /// ISO 3166 code of the first account's country; decides national number formats
     #[arg(long, value_name = "CC")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub(crate) country: Option<String>,

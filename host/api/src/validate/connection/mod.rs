@@ -61,7 +61,7 @@ pub(crate) fn draft(
         trunk_name::settle(desk, &mut row, existing)?;
     }
     secret::settle(desk, &mut row, domain, secret, existing)?;
-    advise(&row, account, &mut warnings);
+    advise(&row, &mut warnings);
     desk.reserve_connection(&row, existing);
     Ok(Drafted { row, warnings })
 }
@@ -292,13 +292,8 @@ fn quota(desk: &Desk<'_>, account: &Account) -> Result<(), Problem> {
     Err(Problem::new(Code::QuotaReached, format!("the account may have {most} connections")))
 }
 
-fn advise(row: &Connection, account: &Account, warnings: &mut Vec<String>) {
-    if row.may_call_out && account.country.is_none() && row.limits.countries.allow.is_none() {
-        warnings.push(format!(
-            "the account {} has no country, so no country rule protects calls that leave; set its country, or limits.countries.allow",
-            account.name
-        ));
-    }
+fn advise(row: &Connection, warnings: &mut Vec<String>) {
+    super::limits::advise(&row.limits, true, warnings);
     if row.kind == Kind::Device && row.credentials.is_empty() {
         warnings.push("without a password it cannot register or call, only be dialled".to_owned());
     }
