@@ -1,7 +1,8 @@
-//! Where shards lay down what is to be kept and told; the office picks it up twenty times a second.
+//! Where shards lay down what is to be kept and told; the office picks it up fifty times a second.
 //!
 //! A shard that woke the office for every record would pay more for waking than for the call. Nothing that waits
-//! here is promised to anybody: records have half a second to reach the disk, events are news.
+//! here is promised to anybody: records have half a second to reach the disk, events are news. Refusals are counted
+//! up to a bound per round, so that a flood of strangers fills no queue.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -49,8 +50,14 @@ async fn clear(papers: Receiver<Paper>, writer: Writer, events: broadcast::Sende
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         rounds.tick().await;
+        let mut refused = 0;
         loop {
             match papers.try_recv() {
+                Ok(Paper::Keep(Persist::Refused(_))) if refused >= MOST_REFUSED => {}
+                Ok(Paper::Keep(persist @ Persist::Refused(_))) => {
+                    refused += 1;
+                    writer.push(persist);
+                }
                 Ok(Paper::Keep(persist)) => writer.push(persist),
                 // Nobody listening is fine.
                 Ok(Paper::Tell(event)) => drop(events.send(Arc::new(event))),
@@ -62,4 +69,6 @@ async fn clear(papers: Receiver<Paper>, writer: Writer, events: broadcast::Sende
 }
 
 /// Short enough for a screen that follows calls, long enough to do many things at once.
-const ROUND: Duration = Duration::from_millis(50);
+const ROUND: Duration = Duration::from_millis(20);
+/// Refusals written down in a round; beyond 5,000 a second their exact number tells nobody more.
+const MOST_REFUSED: usize = 100;

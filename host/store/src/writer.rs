@@ -1,6 +1,6 @@
 //! Group commit: records come from the shards without waiting, and reach the disk together.
 //!
-//! A batch is what came within 200 ms, at most 2,000 rows. Within it a later row replaces an earlier one: a call that
+//! A batch is what came within 50 ms, at most 2,000 rows. Within it a later row replaces an earlier one: a call that
 //! began and ended leaves no marker, a binding refreshed twice is written once. A batch that cannot be written is
 //! tried again for some seconds, then given up and counted; so is what comes while the queue is full.
 
@@ -161,7 +161,7 @@ impl Task {
 
 const QUEUE: usize = 65_536;
 const ROWS: usize = 2_000;
-const WINDOW: Duration = Duration::from_millis(200);
+const WINDOW: Duration = Duration::from_millis(50);
 const KEYS_EVERY: Duration = Duration::from_secs(30);
 
 /// Rests between attempts to write one batch: some 12 seconds, in which the queue holds what comes.

@@ -149,7 +149,11 @@ class Phone:
         address, _, local = options.at.partition(":")
         self.tcp, self.buffer, self.inbox = options.tcp, b"", []
         if self.tcp:
-            self.socket = socket.create_connection(self.server, 5, (address, int(local or 0)))
+            self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port of a phone before is still waiting
+            self.socket.settimeout(5)
+            self.socket.bind((address, int(local or 0)))
+            self.socket.connect(self.server)
         else:
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self.socket.bind((address, int(local or 0)))
