@@ -110,6 +110,26 @@ impl Out for Sink<'_> {
     }
 }
 
+/// What a call acts with. A macro and not a function: it borrows field by field, and leaves the calls alone.
+macro_rules! means {
+    ($shard:ident, $now:ident, $sink:ident) => {
+        Means {
+            now: $now,
+            transactions: &mut $shard.transactions,
+            out: &mut $sink,
+            effects: &mut $shard.effects,
+            listeners: &$shard.listeners,
+            book: $shard.book.as_mut(),
+            mint: &$shard.mint,
+            shard: $shard.index,
+            random: &mut $shard.random,
+            ports: &mut $shard.ports,
+            tables: &$shard.tables,
+            nonces: &$shard.nonces,
+        }
+    };
+}
+
 impl Shard {
     /// An empty shard: no configuration, no bindings.
     pub fn new(setup: Setup, now: Timestamp) -> Self {
@@ -252,20 +272,7 @@ impl Shard {
     ) {
         let before = self.current.replace(slot);
         let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
-        let mut means = Means {
-            now,
-            transactions: &mut self.transactions,
-            out: &mut sink,
-            effects: &mut self.effects,
-            listeners: &self.listeners,
-            book: self.book.as_mut(),
-            mint: &self.mint,
-            shard: self.index,
-            random: &mut self.random,
-            ports: &mut self.ports,
-            tables: &self.tables,
-            nonces: &self.nonces,
-        };
+        let mut means = means!(self, now, sink);
         if let Some(call) = self.calls.get_mut(slot) {
             act(call, &mut means);
         }
@@ -282,20 +289,7 @@ impl Shard {
     ) {
         let slot = self.calls.next_slot();
         let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
-        let mut means = Means {
-            now,
-            transactions: &mut self.transactions,
-            out: &mut sink,
-            effects: &mut self.effects,
-            listeners: &self.listeners,
-            book: self.book.as_mut(),
-            mint: &self.mint,
-            shard: self.index,
-            random: &mut self.random,
-            ports: &mut self.ports,
-            tables: &self.tables,
-            nonces: &self.nonces,
-        };
+        let mut means = means!(self, now, sink);
         let call = begin(slot, &mut means);
         let inserted = self.calls.insert(call);
         debug_assert_eq!(inserted, slot);
