@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sip_msg::uri::{Uri, parse_ip};
 use sip_msg::{Message, Name};
-use sip_stack::Slot;
 use sip_stack::dialog::{Dialog, RequestLine};
 use sip_stack::transaction::Outgoing;
-use sip_stack::transport::{Flow, Protocol};
+use sip_stack::transport::{Flow, Protocol, Query, Target};
+use sip_stack::{Slot, User};
 
 use registrar::BindingRow;
 use routing::config::{Connection, Kind, Latching, Peer, Transport};
@@ -119,7 +119,7 @@ impl Branch {
         let shown = means.shown(&flow);
         let cseq = self.leg.dialog.next_cseq();
         let number = self.leg.number;
-        let outgoing = Outgoing { flow, invite: true, user: offer.call, purpose: number };
+        let outgoing = Outgoing { flow, invite: true, user: User::Call(offer.call), purpose: number };
         let (dialog, connection, path) = (&self.leg.dialog, self.leg.connection.as_deref(), &self.path);
         let our_contact = contact(&flow, &shown);
         self.client = means.transactions.request(outgoing, means.now, means.out, &mut |buffer, branch| {
@@ -228,12 +228,27 @@ pub(crate) fn place_of_binding(
     })
 }
 
-/// Where a peer is reached at this address.
-pub(crate) fn place_of_peer(peer: &Peer, address: IpAddr, number: &str, means: &Means<'_>) -> Option<Place> {
+/// How a peer is looked for: `Err` asks the name servers (RFC 3263 §4).
+pub(crate) fn targets_of(peer: &Peer) -> Result<Target, Query> {
     let protocol = protocol_of(peer.transport);
-    let port = peer.port.unwrap_or_else(|| protocol.default_port());
-    let remote = SocketAddr::new(address, port);
-    let listener = means.listeners.towards(protocol, address)?;
+    match peer.host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(address) => {
+            let port = peer.port.unwrap_or_else(|| protocol.default_port());
+            Ok(Target { protocol, address: SocketAddr::new(address, port) })
+        }
+        Err(_) => Err(Query {
+            host: peer.host.as_str().into(),
+            port: peer.port,
+            transport: Some(protocol),
+            secure: false,
+        }),
+    }
+}
+
+/// Where a peer is reached at this target.
+pub(crate) fn place_of_peer(peer: &Peer, target: Target, number: &str, means: &Means<'_>) -> Option<Place> {
+    let Target { protocol, address: remote } = target;
+    let listener = means.listeners.towards(protocol, remote.ip())?;
     let host = match peer.host.parse::<IpAddr>() {
         Ok(IpAddr::V6(v6)) => format!("[{v6}]"),
         Ok(IpAddr::V4(_)) | Err(_) => peer.host.clone(),

@@ -9,7 +9,7 @@ use sip_msg::build::{Writer, answer};
 use sip_msg::{Message, Name, ViaStamp};
 use sip_stack::Slot;
 use sip_stack::dialog::Dialog;
-use sip_stack::transport::{Flow, stamp};
+use sip_stack::transport::{Flow, Target, stamp};
 use smallvec::SmallVec;
 use timestamp::Timestamp;
 
@@ -104,6 +104,8 @@ pub(crate) struct Dialling {
     /// The last provisional answer passed on.
     pub(crate) shown: (u16, bool),
     pub(crate) best: Option<Final>,
+    /// Addresses of the same peer that were not tried yet (RFC 3263 §4.3).
+    pub(crate) rest: Vec<Target>,
     pub(crate) ring_until: Timestamp,
     pub(crate) alive_until: Option<Timestamp>,
 }

@@ -3,11 +3,12 @@
 //! RFC 3261 §16.7 for choosing among failures, §9 for CANCEL in every race, §13.2.2.4 for late 2xx.
 
 use core::time::Duration;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use sip_msg::{Message, Name};
+use sip_stack::User;
 use sip_stack::timer::{T1_64, Timer};
+use sip_stack::transport::Target;
 
 use registrar::BindingRow;
 use routing::config::{Connection, Kind, Peer};
@@ -15,7 +16,7 @@ use routing::decision::Destination;
 use routing::reason::Reason;
 
 use crate::anchor;
-use crate::branch::{Branch, Offer, Place, Presentation, place_of_binding, place_of_peer};
+use crate::branch::{Branch, Offer, Place, Presentation, place_of_binding, place_of_peer, targets_of};
 use crate::call::{Call, Dialling, Final, Invite, Phase, timers};
 use crate::failure::{Failure, better, hunts, relayed};
 use crate::means::{Effect, MOST_LEGS, Means, Milestone, Told};
@@ -58,11 +59,12 @@ impl Call {
     }
 
     /// A host name was resolved.
-    pub fn on_located(&mut self, addresses: &[IpAddr], means: &mut Means<'_>) {
+    pub fn on_located(&mut self, targets: &[Target], means: &mut Means<'_>) {
         let Phase::Locating { target, peer } = self.phase else { return };
-        match addresses.first() {
-            Some(&address) => self.ring_peer(target, peer, address, means),
-            None => self.after_peer(target, peer, Final::ours(500, Reason::NameNotFound), true, means),
+        if targets.is_empty() {
+            self.after_peer(target, peer, Final::ours(500, Reason::NameNotFound), true, means);
+        } else {
+            self.ring_peer(target, peer, targets, means);
         }
     }
 
@@ -100,20 +102,30 @@ impl Call {
             self.after_failure(target, Final::ours(500, Reason::NameNotFound), true, means);
             return;
         };
-        match row.host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            Ok(address) => self.ring_peer(target, peer, address, means),
-            Err(_) => {
+        match targets_of(&row) {
+            Ok(found) => self.ring_peer(target, peer, &[found], means),
+            Err(query) => {
                 self.phase = Phase::Locating { target, peer };
-                means.effects.push(Effect::Locate(row.host.into()));
+                means.effects.push(Effect::Locate(query));
             }
         }
     }
 
-    fn ring_peer(&mut self, target: usize, peer: usize, address: IpAddr, means: &mut Means<'_>) {
+    /// Rings the first of the targets of a peer that we have a socket for; the rest is kept in case it fails.
+    fn ring_peer(&mut self, target: usize, peer: usize, found: &[Target], means: &mut Means<'_>) {
         let number = self.target(target).map(|t| t.number.clone()).unwrap_or_default();
-        let place = self.peer(target, peer).and_then(|row| place_of_peer(row, address, &number, means));
+        let Some(row) = self.peer(target, peer) else { return };
+        let place = found
+            .iter()
+            .enumerate()
+            .find_map(|(index, to)| place_of_peer(row, *to, &number, means).map(|place| (place, index + 1)));
         match place {
-            Some(place) => self.ring(target, peer, &[place], means),
+            Some((place, next)) => {
+                self.ring(target, peer, &[place], means);
+                if let Phase::Dialling(dialling) = &mut self.phase {
+                    dialling.rest = found.get(next..).unwrap_or_default().to_vec();
+                }
+            }
             None => self.after_peer(target, peer, Final::ours(500, Reason::ConnectionRefused), true, means),
         }
     }
@@ -150,9 +162,9 @@ impl Call {
         let is_peer = !crate::branch::is_registered_kind(connection.kind);
         let alive = Duration::from_secs(u64::from(connection.timers.no_provisional_s));
         let alive_until = (is_peer && !alive.is_zero()).then(|| means.now + alive);
-        means.out.arm(ring_until, Timer::User(self.slot, timers::RING));
+        means.out.arm(ring_until, Timer::User(User::Call(self.slot), timers::RING));
         if let Some(at) = alive_until {
-            means.out.arm(at, Timer::User(self.slot, timers::ALIVE));
+            means.out.arm(at, Timer::User(User::Call(self.slot), timers::ALIVE));
         }
         let early = None;
         let shown = (0, false);
@@ -163,6 +175,7 @@ impl Call {
             early,
             shown,
             best: None,
+            rest: Vec::new(),
             ring_until,
             alive_until,
         }));
@@ -361,9 +374,19 @@ impl Call {
         }
     }
 
-    /// The next peer of the same target, if that may help.
+    /// The next address of the same peer, or the next peer of the same target, if that may help.
     fn after_peer(&mut self, target: usize, peer: usize, failed: Final, again: bool, means: &mut Means<'_>) {
-        if again && self.peer(target, peer + 1).is_some() {
+        let rest = match &mut self.phase {
+            Phase::Dialling(dialling) => core::mem::take(&mut dialling.rest),
+            Phase::Admitting
+            | Phase::Seeking { .. }
+            | Phase::Locating { .. }
+            | Phase::Talking { .. }
+            | Phase::Over => Vec::new(),
+        };
+        if again && !rest.is_empty() {
+            self.ring_peer(target, peer, &rest, means);
+        } else if again && self.peer(target, peer + 1).is_some() {
             self.try_peer(target, peer + 1, means);
         } else {
             self.after_failure(target, failed, again, means);
@@ -481,7 +504,7 @@ impl Call {
     fn retire(&mut self, mut branch: Branch, means: &mut Means<'_>) {
         self.callee = Some((branch.leg.number, crate::end::leg_record("callee", &branch.leg)));
         self.close_leg(&mut branch.leg, means);
-        means.out.arm(means.now + T1_64, Timer::User(self.slot, timers::LINGER));
+        means.out.arm(means.now + T1_64, Timer::User(User::Call(self.slot), timers::LINGER));
         self.losers.push(branch);
     }
 

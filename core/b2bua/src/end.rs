@@ -5,6 +5,7 @@
 
 use sip_msg::Name;
 use sip_msg::digest::Algorithm;
+use sip_stack::User;
 use sip_stack::timer::{T1_64, Timer};
 
 use media::{Counters, EndId};
@@ -193,7 +194,7 @@ impl Call {
             || !self.losers.is_empty()
             || matches!(self.caller.usage, InviteUsage::Answering { .. })
         {
-            means.out.arm(means.now + T1_64, Timer::User(self.slot, timers::LINGER));
+            means.out.arm(means.now + T1_64, Timer::User(User::Call(self.slot), timers::LINGER));
         }
         self.close_record(means);
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use sip_msg::build::Writer;
 use sip_msg::{Message, Name};
-use sip_stack::Slot;
 use sip_stack::dialog::{Dialog, RequestLine};
 use sip_stack::transaction::{NOBODY, Outgoing};
 use sip_stack::transport::{Flow, Protocol};
+use sip_stack::{Slot, User};
 
 use routing::config::Connection;
 
@@ -78,6 +78,7 @@ impl Leg {
         let flow = self.dialog.flow;
         let shown = means.shown(&flow);
         let dialog = &self.dialog;
+        let user = User::Call(user);
         let outgoing = Outgoing { flow, invite: method == b"INVITE", user, purpose };
         means.transactions.request(outgoing, means.now, means.out, &mut |buffer, branch| {
             let via = via(&flow, &shown, branch);

@@ -3,7 +3,7 @@
 use sip_msg::token::{Key, Mint, Token};
 use sip_stack::auth::Nonces;
 use sip_stack::transaction::Transactions;
-use sip_stack::transport::{AddressBook, Flow, Listeners};
+use sip_stack::transport::{AddressBook, Flow, Listeners, Query};
 use sip_stack::{Out, Slot};
 use std::net::SocketAddr;
 
@@ -55,7 +55,7 @@ pub enum Effect {
     /// Gives back a place at the home of a connection.
     Release(ConnectionId),
     /// Resolve a host name; the answer comes back to the call.
-    Locate(Box<str>),
+    Locate(Query),
     /// The call began, rings, was answered or ended.
     Announce(Milestone),
     /// The marker that lets history close the call after a crash.

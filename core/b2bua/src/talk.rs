@@ -7,10 +7,10 @@ use core::time::Duration;
 
 use sip_msg::build::{Writer, answer};
 use sip_msg::{Message, Method, Name, ViaStamp};
-use sip_stack::Slot;
 use sip_stack::dialog::Order;
 use sip_stack::timer::Timer;
 use sip_stack::transport::{Flow, stamp};
+use sip_stack::{Slot, User};
 
 use routing::reason::Reason;
 
@@ -161,14 +161,14 @@ impl Call {
             leg.usage.next_timeout()
         });
         if let Some(at) = late.flatten() {
-            means.out.arm(at, Timer::User(self.slot, timers::USAGE));
+            means.out.arm(at, Timer::User(User::Call(self.slot), timers::USAGE));
         }
     }
 
     pub(crate) fn arm_duration(&mut self, means: &mut Means<'_>) {
         if let Some(seconds) = self.max_duration_s(means) {
             let at = means.now + Duration::from_secs(u64::from(seconds));
-            means.out.arm(at, Timer::User(self.slot, timers::DURATION));
+            means.out.arm(at, Timer::User(User::Call(self.slot), timers::DURATION));
         }
     }
 
@@ -322,7 +322,7 @@ impl Call {
                     if number == 0 { means.random.below(2000) } else { 2100 + means.random.below(1900) };
                 let until = means.now + Duration::from_millis(wait - wait % 10);
                 leg.usage = InviteUsage::Waiting { until };
-                means.out.arm(until, Timer::User(slot, timers::USAGE));
+                means.out.arm(until, Timer::User(User::Call(slot), timers::USAGE));
             }
             408 | 481 => {
                 self.reinvite_refused(client, response, means);
@@ -432,7 +432,7 @@ impl Call {
             }
         }
         if let Some(at) = self.leg_mut(number).and_then(|leg| leg.usage.next_timeout()) {
-            means.out.arm(at, Timer::User(slot, timers::USAGE));
+            means.out.arm(at, Timer::User(User::Call(slot), timers::USAGE));
         }
     }
 

@@ -4,7 +4,7 @@ use core::mem;
 
 use b2bua::{Call, Effect, EndedBy, Milestone, Question, Told};
 use routing::reason::Reason;
-use sip_stack::Slot;
+use sip_stack::{Slot, User};
 use timestamp::Timestamp;
 
 use crate::control::{CallView, Event, Happening};
@@ -42,10 +42,10 @@ impl Shard {
                     self.tell(shard, ShardMessage::Release { connection, holder }, out);
                 }
             }
-            Effect::Locate(host) => {
+            Effect::Locate(query) => {
                 self.next_question += 1;
-                self.locating.insert(self.next_question, slot);
-                out.outputs.push(Output::Locate { id: self.next_question, host });
+                self.locating.insert(self.next_question, User::Call(slot));
+                out.outputs.push(Output::Locate { id: self.next_question, query });
             }
             Effect::Announce(milestone) => self.announce_call(slot, milestone, now, out),
             Effect::Open(marker) => out.outputs.push(Output::Persist(Persist::Open(marker))),

@@ -9,7 +9,7 @@ use routing::decide::{Caller, Question, decide};
 use routing::decision::{Decision, Outcome};
 use routing::identify::{Facts, Identity, identify};
 use routing::reason::Reason;
-use sip_stack::Slot;
+use sip_stack::{Slot, User};
 use timestamp::Timestamp;
 
 use crate::control::{
@@ -60,8 +60,12 @@ impl Shard {
     }
 
     pub(crate) fn on_located(&mut self, located: &Located, now: Timestamp, out: &mut Outbox) {
-        if let Some(slot) = self.locating.remove(&located.id) {
-            self.with_call(slot, now, out, |call, means| call.on_located(&located.addresses, means));
+        match self.locating.remove(&located.id) {
+            Some(User::Call(slot)) => {
+                self.with_call(slot, now, out, |call, means| call.on_located(&located.targets, means));
+            }
+            Some(User::Message(_) | User::Probe(_) | User::Registration(_) | User::Subscription(_))
+            | None => {}
         }
     }
 

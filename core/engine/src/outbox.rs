@@ -1,10 +1,8 @@
 //! What follows from an input: everything a shard wants done, as plain data in the order it happened.
 
-use std::net::IpAddr;
-
 use b2bua::{CallRecord, OpenCall};
 use registrar::BindingRow;
-use sip_stack::transport::Flow;
+use sip_stack::transport::{Flow, Query, Target};
 
 use crate::control::{Answer, Event, Refusal};
 use crate::owner::ShardMessage;
@@ -21,12 +19,12 @@ pub enum Output {
         /// Its end.
         end: usize,
     },
-    /// Resolve this host name to addresses; answered by `Input::Located` under the same number.
+    /// Find out where a host name leads; answered by `Input::Located` under the same number.
     Locate {
         /// Number of the question.
         id: u64,
-        /// Host name.
-        host: Box<str>,
+        /// What is to be located.
+        query: Query,
     },
     /// For the media workers.
     Media(media::Command),
@@ -92,11 +90,11 @@ impl Outbox {
     }
 }
 
-/// Addresses found for a host name.
+/// Where a host name leads.
 #[derive(Clone, Debug)]
 pub struct Located {
     /// Number of the question.
     pub id: u64,
-    /// Addresses, in order of preference; empty if there is none.
-    pub addresses: Vec<IpAddr>,
+    /// Ways to reach the host, in the order they are to be tried (RFC 3263 §4.3); empty if there is none.
+    pub targets: Vec<Target>,
 }

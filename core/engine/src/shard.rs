@@ -14,7 +14,7 @@ use sip_stack::auth::Nonces;
 use sip_stack::timer::Timer;
 use sip_stack::transaction::{ClientEvent, Transactions};
 use sip_stack::transport::{AddressBook, Flow, Listeners};
-use sip_stack::{Out, Slot, Slots};
+use sip_stack::{Out, Slot, Slots, User};
 use timestamp::Timestamp;
 
 use crate::figures::Counts;
@@ -79,7 +79,7 @@ pub struct Shard {
     pub(crate) standing: Standing,
     pub(crate) counts: Counts,
     pub(crate) effects: Vec<Effect>,
-    pub(crate) locating: HashMap<u64, Slot>,
+    pub(crate) locating: HashMap<u64, User>,
     pub(crate) next_question: u64,
     pub(crate) draining: bool,
     pub(crate) current: Option<Slot>,
@@ -231,13 +231,20 @@ impl Shard {
     }
 
     fn on_timer(&mut self, timer: Timer, now: Timestamp, out: &mut Outbox) {
-        if let Timer::User(slot, number) = timer {
-            self.with_call(slot, now, out, |call, means| call.on_timer(number, means));
+        if let Timer::User(user, number) = timer {
+            self.on_user_timer(user, number, now, out);
             return;
         }
         let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
         if let Some(event) = self.transactions.on_timer(timer, now, &mut sink) {
             self.on_client_event(event, None, now, out);
+        }
+    }
+
+    fn on_user_timer(&mut self, user: User, number: u8, now: Timestamp, out: &mut Outbox) {
+        match user {
+            User::Call(slot) => self.with_call(slot, now, out, |call, means| call.on_timer(number, means)),
+            User::Message(_) | User::Probe(_) | User::Registration(_) | User::Subscription(_) => {}
         }
     }
 
@@ -248,17 +255,21 @@ impl Shard {
         now: Timestamp,
         out: &mut Outbox,
     ) {
-        match (event, response) {
-            (ClientEvent::Response { transaction, user, purpose }, Some(response)) => {
-                self.remember_response(user, purpose, response, now);
-                self.with_call(user, now, out, |call, means| {
+        let (transaction, user, purpose) = match event {
+            ClientEvent::Response { transaction, user, purpose }
+            | ClientEvent::Timeout { transaction, user, purpose } => (transaction, user, purpose),
+        };
+        match (user, response) {
+            (User::Call(slot), Some(response)) => {
+                self.remember_response(slot, purpose, response, now);
+                self.with_call(slot, now, out, |call, means| {
                     call.on_response(transaction, purpose, response, means)
                 });
             }
-            (ClientEvent::Timeout { transaction, user, purpose }, _) => {
-                self.with_call(user, now, out, |call, means| call.on_timeout(transaction, purpose, means));
+            (User::Call(slot), None) => {
+                self.with_call(slot, now, out, |call, means| call.on_timeout(transaction, purpose, means));
             }
-            (ClientEvent::Response { .. }, None) => {}
+            (User::Message(_) | User::Probe(_) | User::Registration(_) | User::Subscription(_), _) => {}
         }
     }
 

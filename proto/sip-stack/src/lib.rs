@@ -11,6 +11,8 @@ mod slots;
 pub mod timer;
 pub mod transaction;
 pub mod transport;
+mod user;
 
 pub use out::Out;
 pub use slots::{Slot, Slots};
+pub use user::User;

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::slots::Slot;
+use crate::user::User;
 
 /// Round-trip estimate.
 pub const T1: Duration = Duration::from_millis(500);
@@ -22,6 +23,6 @@ pub enum Timer {
     Client(Slot),
     /// A server transaction.
     Server(Slot),
-    /// Whatever the transaction user keeps in this slot, with a number of its own.
-    User(Slot, u8),
+    /// A transaction user, with a number of its own.
+    User(User, u8),
 }

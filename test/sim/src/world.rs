@@ -12,7 +12,7 @@ use engine::{
     BindingRow, Bounds, CallRecord, Input, Located, Outbox, Output, Persist, Setup, Shard, ShardMessage,
 };
 use routing::config::{Change, Delta};
-use sip_stack::transport::{AddressBook, Flow, Listener, Listeners, Protocol};
+use sip_stack::transport::{AddressBook, Flow, Listener, Listeners, Protocol, Target};
 use timestamp::Timestamp;
 
 use crate::draw::Seen;
@@ -290,9 +290,13 @@ impl World {
                 let message = bytes.get(start..end).unwrap_or_default().to_vec();
                 self.post(flow, message, false);
             }
-            Output::Locate { id, host } => {
-                let addresses = self.hosts.get(&*host).cloned().unwrap_or_default();
-                self.put(soon, Arrival::Located { shard, located: Located { id, addresses } });
+            Output::Locate { id, query } => {
+                let protocol = query.transport.unwrap_or(Protocol::Udp);
+                let port = query.port.unwrap_or_else(|| protocol.default_port());
+                let addresses = self.hosts.get(&*query.host).cloned().unwrap_or_default();
+                let target = |ip| Target { protocol, address: SocketAddr::new(ip, port) };
+                let targets = addresses.into_iter().map(target).collect();
+                self.put(soon, Arrival::Located { shard, located: Located { id, targets } });
             }
             Output::Media(command) => {
                 if let Some(event) = self.media.take(&command) {

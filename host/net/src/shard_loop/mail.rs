@@ -1,14 +1,13 @@
 //! What other threads put into a shard's queue.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use engine::ShardMessage;
 use engine::control::{Answer, Ask};
 use routing::config::Delta;
-use sip_stack::transport::Flow;
+use sip_stack::transport::{Flow, Target};
 
 use crate::wake::Wake;
 
@@ -24,7 +23,7 @@ pub(super) enum Mail {
     /// News of the media plane.
     Media(media::Event),
     /// A host name was resolved.
-    Located(u64, Vec<IpAddr>),
+    Located(u64, Vec<Target>),
     /// A stream of the first shard is gone.
     Closed(Flow),
     /// Another shard says something.

@@ -193,7 +193,7 @@ impl ShardThread {
                 Mail::Apply(delta, reply) => Input::Config { id: self.expect(reply), delta },
                 Mail::Media(event) => Input::Media(event),
                 Mail::Closed(flow) => Input::StreamClosed { flow },
-                Mail::Located(id, addresses) => Input::Located(Located { id, addresses }),
+                Mail::Located(id, targets) => Input::Located(Located { id, targets }),
                 Mail::FromShard(message) => Input::FromShard(message),
                 Mail::Send(flow, bytes) => {
                     self.send_stream(&flow, &bytes);
@@ -244,7 +244,7 @@ impl ShardThread {
                     }
                 }
             }
-            Output::Locate { id, host } => self.resolver.resolve(id, host),
+            Output::Locate { id, query } => self.resolver.resolve(id, query),
             Output::Media(command) => self.command(self.worker_of(&command), command),
             Output::Persist(persist) => self.office.persist(persist),
             Output::Announce(event) => self.office.announce(event),

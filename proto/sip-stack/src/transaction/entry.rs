@@ -8,7 +8,7 @@ use super::identity::Identity;
 use super::table::decimal;
 use super::{InviteClient, InviteServer, NonInviteClient, NonInviteServer};
 use crate::transport::Flow;
-use crate::{Out, Slot};
+use crate::{Out, Slot, User};
 
 /// A transaction that we began.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Client {
     pub(super) machine: ClientMachine,
     pub(super) request: Vec<u8>,
     pub(super) flow: Flow,
-    pub(super) user: Slot,
+    pub(super) user: User,
     pub(super) purpose: u8,
     /// The CANCEL that shares this INVITE's branch.
     pub(super) cancel: Option<Slot>,

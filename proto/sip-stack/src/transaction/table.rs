@@ -14,7 +14,7 @@ use super::identity::{Identities, Identity};
 use super::{InviteClient, InviteServer, NonInviteClient, NonInviteServer, Step};
 use crate::timer::{T1_64, Timer};
 use crate::transport::Flow;
-use crate::{Out, Slot, Slots};
+use crate::{Out, Slot, Slots, User};
 
 /// Token kind of a branch of ours.
 pub const BRANCH_KIND: u8 = 1;
@@ -63,7 +63,7 @@ pub enum ClientEvent {
         /// Which transaction.
         transaction: Slot,
         /// Its user, as given when the request was sent.
-        user: Slot,
+        user: User,
         /// The user's own number for it.
         purpose: u8,
     },
@@ -72,7 +72,7 @@ pub enum ClientEvent {
         /// Which transaction.
         transaction: Slot,
         /// Its user.
-        user: Slot,
+        user: User,
         /// The user's own number for it.
         purpose: u8,
     },
@@ -490,7 +490,7 @@ pub struct Outgoing {
     /// Whether it is an INVITE.
     pub invite: bool,
     /// Whom its answers concern.
-    pub user: Slot,
+    pub user: User,
     /// The user's own number for it.
     pub purpose: u8,
 }

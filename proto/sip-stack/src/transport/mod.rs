@@ -2,8 +2,10 @@
 
 mod flow;
 mod listeners;
+mod locate;
 mod via;
 
 pub use flow::{Flow, Protocol};
 pub use listeners::{AddressBook, Listener, Listeners};
+pub use locate::{Query, Target};
 pub use via::{response_flow, stamp};
