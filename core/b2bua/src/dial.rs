@@ -1,13 +1,14 @@
-//! Ringing callees: targets one after the other, contacts of one target at once, first answer wins.
+//! Ringing callees: targets one after the other, contacts of one target at once.
 //!
-//! RFC 3261 §16.7 for choosing among failures, §9 for CANCEL in every race, §13.2.2.4 for late 2xx.
+//! RFC 3263 §4.3 for the next address of a peer. What callees answer is the matter of `answers`, and of `losers`
+//! for those that are cancelled.
 
 use core::time::Duration;
 use std::sync::Arc;
 
-use sip_msg::{Message, Name};
+use sip_msg::Message;
 use sip_stack::User;
-use sip_stack::timer::{T1_64, Timer};
+use sip_stack::timer::Timer;
 use sip_stack::transport::Target;
 
 use registrar::BindingRow;
@@ -18,8 +19,8 @@ use routing::reason::Reason;
 use crate::anchor;
 use crate::branch::{Branch, Offer, Place, Presentation, place_of_binding, place_of_peer, targets_of};
 use crate::call::{Call, Dialling, Final, Invite, Phase, timers};
-use crate::failure::{Failure, better, hunts, relayed};
-use crate::means::{Effect, MOST_LEGS, Means, Milestone, Told};
+use crate::losers::TIMED_OUT;
+use crate::means::{Effect, MOST_LEGS, Means, Told};
 use crate::record::EndedBy;
 
 impl Call {
@@ -212,170 +213,15 @@ impl Call {
         Ok(branch)
     }
 
-    /// An answer to an INVITE of ours while nobody has answered the call.
-    pub(crate) fn on_branch_response(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
-        if self.on_loser_response(number, response, means) {
-            return;
-        }
-        let Phase::Dialling(dialling) = &mut self.phase else { return };
-        let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else { return };
-        branch.leg.hear_agent(response);
-        match response.code() {
-            100..=199 => self.on_provisional(number, response, means),
-            200..=299 => self.on_winner(number, response, means),
-            _ => self.on_branch_failure(number, response, means),
-        }
-    }
-
-    fn on_provisional(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
-        let Phase::Dialling(dialling) = &mut self.phase else { return };
-        let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else { return };
-        branch.alive = true;
-        if let Some(reason) = branch.cancelling {
-            branch.cancel(reason, means);
-            return;
-        }
-        let code = response.code();
-        if code == 100 {
-            return;
-        }
-        branch.rang = true;
-        let has_body = !response.body().is_empty();
-        let first = dialling.early.is_none();
-        let mine = dialling.early == Some(number);
-        let mut body = None;
-        if has_body && (first || mine) {
-            dialling.early = Some(number);
-            body = anchor::pass(response.body(), &mut branch.leg, &mut self.caller, self.slot, means).ok();
-            anchor::connect(&self.caller, &branch.leg, false, means);
-        }
-        if code == 183 && body.is_none() && !first {
-            // The caller hears another branch already; this one has nothing for it.
-            return;
-        }
-        let shown = (code, body.is_some());
-        if dialling.shown == shown {
-            return;
-        }
-        dialling.shown = shown;
-        let ringing = self.times.ringing.is_none();
-        self.times.ringing.get_or_insert(means.now);
-        self.respond(code, response_phrase(response), body.as_deref(), None, means);
-        if ringing {
-            means.effects.push(Effect::Announce(Milestone::Ringing));
-        }
-    }
-
-    fn on_winner(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
-        let Phase::Dialling(mut dialling) = core::mem::replace(&mut self.phase, Phase::Over) else { return };
-        let Some(index) = dialling.branches.iter().position(|b| b.leg.number == number) else {
-            self.phase = Phase::Dialling(dialling);
-            return;
-        };
-        let mut winner = dialling.branches.remove(index);
-        for mut loser in dialling.branches {
-            loser.cancel(ELSEWHERE, means);
-            self.retire(loser, means);
-        }
-        winner.leg.dialog.confirm(response);
-        winner.leg.code = response.code();
-        let cseq = response.cseq().map_or(1, |(number, _)| number);
-        let late_offer =
-            self.invite.as_ref().is_some_and(|i| Message::parse(&i.bytes).is_ok_and(|m| m.body().is_empty()));
-        let body = match response.body() {
-            [] => None,
-            body => match anchor::pass(body, &mut winner.leg, &mut self.caller, self.slot, means) {
-                Ok(body) => Some(body),
-                Err(reason) => {
-                    winner.leg.acknowledge(cseq, None, means);
-                    winner.leg.bye(self.slot, None, means);
-                    self.callee = Some((winner.leg.number, crate::end::leg_record("callee", &winner.leg)));
-                    self.close_leg(&mut winner.leg, means);
-                    self.refuse(reason, EndedBy::System, means);
-                    return;
-                }
-            },
-        };
-        self.times.answered = Some(means.now);
-        if late_offer {
-            // The answer comes in the caller's ACK, and ours waits for it (RFC 3261 §13.2.2.4).
-            winner.leg.usage = crate::usage::InviteUsage::Asking { client: winner.client, cseq };
-        } else {
-            winner.leg.acknowledge(cseq, None, means);
-            anchor::connect(&self.caller, &winner.leg, false, means);
-        }
-        self.phase = Phase::Talking { callee: Some(Box::new(winner.leg)) };
-        self.arm_duration(means);
-        let callee_headers = |writer: &mut sip_msg::Writer<'_>| {
-            crate::passthrough::copy_headers(response, writer, [None, None]);
-        };
-        self.respond(200, response_phrase(response), body.as_deref(), Some(&callee_headers), means);
-        means.effects.push(Effect::Open(Box::new(self.marker())));
-        means.effects.push(Effect::Announce(Milestone::Answered));
-    }
-
-    fn on_branch_failure(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
-        let code = response.code();
-        if matches!(code, 401 | 407) && self.authenticate(number, response, means) {
-            return;
-        }
-        let failed = Final {
-            code,
-            phrase: response_phrase(response).to_vec(),
-            reason: response.field(Name::Reason).unwrap_or_default().to_vec(),
-            why: None,
-        };
-        let redirected = (300..400).contains(&code) && self.follow(response, means);
-        let failure = if redirected { Failure::Redirected } else { Failure::Answered { code, rang: false } };
-        self.branch_over(number, failed, failure, means);
-    }
-
-    /// No answer in time, or the message could not be sent.
-    pub(crate) fn on_branch_timeout(&mut self, number: u8, means: &mut Means<'_>) {
-        if let Some(index) = self.losers.iter().position(|b| b.leg.number == number) {
-            let loser = self.losers.swap_remove(index);
-            self.forget(loser, means);
-            return;
-        }
-        self.branch_over(number, Final::ours(408, Reason::NoAnswer), Failure::Unreachable, means);
-    }
-
-    /// A branch has its final answer; when all have, the next target is tried or the best answer relayed.
-    fn branch_over(&mut self, number: u8, failed: Final, failure: Failure, means: &mut Means<'_>) {
-        let Phase::Dialling(dialling) = &mut self.phase else { return };
-        let Some(index) = dialling.branches.iter().position(|b| b.leg.number == number) else { return };
-        let mut branch = dialling.branches.remove(index);
-        branch.done = true;
-        branch.leg.code = failed.code;
-        let failure = match failure {
-            Failure::Answered { code, .. } => Failure::Answered { code, rang: branch.rang },
-            Failure::Unreachable if branch.alive => {
-                Failure::Answered { code: failed.code, rang: branch.rang }
-            }
-            Failure::Unreachable | Failure::Redirected => failure,
-        };
-        let media_began = dialling.early.is_some();
-        let chosen = match dialling.best.take() {
-            Some(best) if better(best.code, failed.code) == best.code => best,
-            Some(_) | None => failed.clone(),
-        };
-        let all_done = dialling.branches.is_empty();
-        let declined_by_all = failed.code >= 600;
-        let (target, peer) = (dialling.target, dialling.peer);
-        dialling.best = Some(chosen.clone());
-        let again = !media_began && branch.leg.connection.as_deref().is_some_and(|c| hunts(failure, c));
-        self.callee = Some((branch.leg.number, crate::end::leg_record("callee", &branch.leg)));
-        self.close_leg(&mut branch.leg, means);
-        if declined_by_all && !all_done {
-            self.cancel_branches(DECLINED, means);
-            self.after_peer(target, peer, failed, false, means);
-        } else if all_done {
-            self.after_peer(target, peer, chosen, again, means);
-        }
-    }
-
     /// The next address of the same peer, or the next peer of the same target, if that may help.
-    fn after_peer(&mut self, target: usize, peer: usize, failed: Final, again: bool, means: &mut Means<'_>) {
+    pub(crate) fn after_peer(
+        &mut self,
+        target: usize,
+        peer: usize,
+        failed: Final,
+        again: bool,
+        means: &mut Means<'_>,
+    ) {
         let rest = match &mut self.phase {
             Phase::Dialling(dialling) => core::mem::take(&mut dialling.rest),
             Phase::Admitting
@@ -416,47 +262,6 @@ impl Call {
         }
     }
 
-    /// Answers a peer's challenge, once, if we have credentials for it (RFC 3261 §22.2).
-    fn authenticate(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) -> bool {
-        let Some(invite) = self.invite.clone() else { return false };
-        let sent = self.send_with_credentials(number, response, &invite, means);
-        sent.is_some()
-    }
-
-    fn send_with_credentials(
-        &mut self,
-        number: u8,
-        response: &Message<'_>,
-        invite: &Invite,
-        means: &mut Means<'_>,
-    ) -> Option<()> {
-        let slot = self.slot;
-        let caller = self.caller.connection.clone();
-        let Phase::Dialling(dialling) = &mut self.phase else { return None };
-        let target = dialling.target;
-        let branch = dialling.branches.iter_mut().find(|b| b.leg.number == number && !b.authenticated)?;
-        let connection = branch.leg.connection.clone()?;
-        let secret = connection.outward.as_ref()?;
-        let cnonce = means.random.hex();
-        let uri = branch.leg.dialog.target.clone();
-        let (name, value) =
-            sip_stack::auth::answer(response, &secret.user, &secret.password, b"INVITE", &uri, &cnonce)?;
-        branch.authenticated = true;
-        branch.alive = false;
-        let message = Message::parse(&invite.bytes).ok()?;
-        let body = branch.leg.media.sent.clone();
-        let (max_forwards, session_id) = (invite.max_forwards, &invite.session_id);
-        let offer =
-            Offer { call: slot, invite: &message, caller: caller.as_deref(), max_forwards, session_id };
-        let destination = match &self.decision.outcome {
-            routing::decision::Outcome::Ring(targets) => targets.get(target)?,
-            _ => return None,
-        };
-        let presentation = present(&invite.presentation, destination);
-        branch.send(&body, Some((name, &value)), &presentation, &offer, means);
-        Some(())
-    }
-
     /// The caller's CANCEL came (RFC 3261 §9.2); the engine has answered it.
     pub fn on_cancel(&mut self, means: &mut Means<'_>) {
         match self.phase {
@@ -490,87 +295,9 @@ impl Call {
         self.cancel_branches(TIMED_OUT, means);
         self.after_peer(target, peer, Final::ours(408, Reason::NoAnswer), true, means);
     }
-
-    /// Cancels whoever is being rung; their final answers are awaited among the losers.
-    pub(crate) fn cancel_branches(&mut self, reason: &'static [u8], means: &mut Means<'_>) {
-        let Phase::Dialling(dialling) = &mut self.phase else { return };
-        for mut branch in core::mem::take(&mut dialling.branches) {
-            branch.cancel(reason, means);
-            self.retire(branch, means);
-        }
-    }
-
-    /// A cancelled branch: its media goes at once, its final answer is awaited, but not for ever.
-    fn retire(&mut self, mut branch: Branch, means: &mut Means<'_>) {
-        self.callee = Some((branch.leg.number, crate::end::leg_record("callee", &branch.leg)));
-        self.close_leg(&mut branch.leg, means);
-        means.out.arm(means.now + T1_64, Timer::User(User::Call(self.slot), timers::LINGER));
-        self.losers.push(branch);
-    }
-
-    /// Answers of branches that lost: a late 2xx is acknowledged and ended (RFC 3261 §13.2.2.4).
-    fn on_loser_response(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) -> bool {
-        let Some(index) = self.losers.iter().position(|b| b.leg.number == number) else { return false };
-        match response.code() {
-            100..=199 => {
-                if let Some(loser) = self.losers.get_mut(index) {
-                    loser.alive = true;
-                    if let Some(reason) = loser.cancelling {
-                        loser.cancel(reason, means);
-                    }
-                }
-            }
-            200..=299 => {
-                // Kept until the linger timer: its 2xx may come again, and needs its ACK each time.
-                let slot = self.slot;
-                let Some(loser) = self.losers.get_mut(index) else { return true };
-                if loser.done {
-                    crate::talk::on_stray_2xx(&mut loser.leg, slot, response, means);
-                    return true;
-                }
-                loser.done = true;
-                loser.leg.dialog.confirm(response);
-                let cseq = response.cseq().map_or(1, |(number, _)| number);
-                loser.leg.acknowledge(cseq, None, means);
-                loser.leg.bye(slot, loser.cancelling, means);
-            }
-            _ => {
-                self.losers.swap_remove(index);
-            }
-        }
-        true
-    }
-
-    /// The linger timer: cancelled branches that never answered are forgotten.
-    pub(crate) fn on_linger_timer(&mut self, means: &mut Means<'_>) {
-        if self.has_ended() {
-            for loser in core::mem::take(&mut self.losers) {
-                self.forget(loser, means);
-            }
-            self.close_record(means);
-        }
-    }
-
-    fn forget(&mut self, mut loser: Branch, means: &mut Means<'_>) {
-        means.transactions.abandon(loser.client);
-        self.close_leg(&mut loser.leg, means);
-    }
 }
 
-impl Final {
-    /// A failure of our own making.
-    pub(crate) fn ours(code: u16, reason: Reason) -> Self {
-        Self { code, phrase: Vec::new(), reason: Vec::new(), why: Some(reason) }
-    }
-
-    /// What the caller gets, and why.
-    pub(crate) fn for_caller(&self) -> (u16, Option<Reason>) {
-        let (code, changed) = relayed(self.code);
-        if self.why.is_some() { (self.code, self.why) } else { (code, changed) }
-    }
-}
-
-fn present(presentation: &Presentation, destination: &Destination) -> Presentation {
+pub(crate) fn present(presentation: &Presentation, destination: &Destination) -> Presentation {
     let mut shown = presentation.clone();
     let registered = crate::branch::is_registered_kind(destination.connection.kind);
     shown.assert = !registered;
@@ -582,15 +309,3 @@ fn present(presentation: &Presentation, destination: &Destination) -> Presentati
     }
     shown
 }
-
-fn response_phrase<'a>(response: &Message<'a>) -> &'a [u8] {
-    match response.start() {
-        sip_msg::StartLine::Response { reason, .. } => reason,
-        sip_msg::StartLine::Request { .. } => b"",
-    }
-}
-
-/// RFC 3326: why a branch that lost is cancelled.
-const ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";
-const DECLINED: &[u8] = b"SIP;cause=600;text=\"Declined\"";
-const TIMED_OUT: &[u8] = b"Q.850;cause=19;text=\"No answer\"";

@@ -5,18 +5,22 @@
 //! route, verifies nobody and owns no socket.
 
 mod anchor;
+mod answers;
 mod branch;
 mod call;
 mod dial;
 mod end;
 mod failure;
+mod forward;
 mod leg;
+mod losers;
 mod means;
 mod passthrough;
 mod ports;
 mod random;
 mod record;
 mod redirect;
+mod reinvite;
 mod service;
 mod talk;
 mod usage;

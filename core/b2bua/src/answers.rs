@@ -1,0 +1,241 @@
+//! What callees answer while the call is dialled: provisional answers, the first 2xx, failures.
+//!
+//! RFC 3261 §13.2.2, §16.7 for choosing among failures. Which target is next is the matter of `dial`.
+
+use sip_msg::{Message, Name};
+
+use routing::reason::Reason;
+
+use crate::anchor;
+use crate::branch::Offer;
+use crate::call::{Call, Final, Invite, Phase};
+use crate::dial::present;
+use crate::failure::{Failure, better, hunts, relayed};
+use crate::losers::{DECLINED, ELSEWHERE};
+use crate::means::{Effect, Means, Milestone};
+use crate::record::EndedBy;
+
+impl Call {
+    /// An answer to an INVITE of ours while nobody has answered the call.
+    pub(crate) fn on_branch_response(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
+        if self.on_loser_response(number, response, means) {
+            return;
+        }
+        let Phase::Dialling(dialling) = &mut self.phase else { return };
+        let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else { return };
+        branch.leg.hear_agent(response);
+        match response.code() {
+            100..=199 => self.on_provisional(number, response, means),
+            200..=299 => self.on_winner(number, response, means),
+            _ => self.on_branch_failure(number, response, means),
+        }
+    }
+
+    fn on_provisional(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
+        let Phase::Dialling(dialling) = &mut self.phase else { return };
+        let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else { return };
+        branch.alive = true;
+        if let Some(reason) = branch.cancelling {
+            branch.cancel(reason, means);
+            return;
+        }
+        let code = response.code();
+        if code == 100 {
+            return;
+        }
+        branch.rang = true;
+        let has_body = !response.body().is_empty();
+        let first = dialling.early.is_none();
+        let mine = dialling.early == Some(number);
+        let mut body = None;
+        if has_body && (first || mine) {
+            dialling.early = Some(number);
+            body = anchor::pass(response.body(), &mut branch.leg, &mut self.caller, self.slot, means).ok();
+            anchor::connect(&self.caller, &branch.leg, false, means);
+        }
+        if code == 183 && body.is_none() && !first {
+            // The caller hears another branch already; this one has nothing for it.
+            return;
+        }
+        let shown = (code, body.is_some());
+        if dialling.shown == shown {
+            return;
+        }
+        dialling.shown = shown;
+        let ringing = self.times.ringing.is_none();
+        self.times.ringing.get_or_insert(means.now);
+        self.respond(code, response_phrase(response), body.as_deref(), None, means);
+        if ringing {
+            means.effects.push(Effect::Announce(Milestone::Ringing));
+        }
+    }
+
+    fn on_winner(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
+        let Phase::Dialling(mut dialling) = core::mem::replace(&mut self.phase, Phase::Over) else { return };
+        let Some(index) = dialling.branches.iter().position(|b| b.leg.number == number) else {
+            self.phase = Phase::Dialling(dialling);
+            return;
+        };
+        let mut winner = dialling.branches.remove(index);
+        for mut loser in dialling.branches {
+            loser.cancel(ELSEWHERE, means);
+            self.retire(loser, means);
+        }
+        winner.leg.dialog.confirm(response);
+        winner.leg.code = response.code();
+        let cseq = response.cseq().map_or(1, |(number, _)| number);
+        let late_offer =
+            self.invite.as_ref().is_some_and(|i| Message::parse(&i.bytes).is_ok_and(|m| m.body().is_empty()));
+        let body = match response.body() {
+            [] => None,
+            body => match anchor::pass(body, &mut winner.leg, &mut self.caller, self.slot, means) {
+                Ok(body) => Some(body),
+                Err(reason) => {
+                    winner.leg.acknowledge(cseq, None, means);
+                    winner.leg.bye(self.slot, None, means);
+                    self.callee = Some((winner.leg.number, crate::end::leg_record("callee", &winner.leg)));
+                    self.close_leg(&mut winner.leg, means);
+                    self.refuse(reason, EndedBy::System, means);
+                    return;
+                }
+            },
+        };
+        self.times.answered = Some(means.now);
+        if late_offer {
+            // The answer comes in the caller's ACK, and ours waits for it (RFC 3261 §13.2.2.4).
+            winner.leg.usage = crate::usage::InviteUsage::Asking { client: winner.client, cseq };
+        } else {
+            winner.leg.acknowledge(cseq, None, means);
+            anchor::connect(&self.caller, &winner.leg, false, means);
+        }
+        self.phase = Phase::Talking { callee: Some(Box::new(winner.leg)) };
+        self.arm_duration(means);
+        let callee_headers = |writer: &mut sip_msg::Writer<'_>| {
+            crate::passthrough::copy_headers(response, writer, [None, None]);
+        };
+        self.respond(200, response_phrase(response), body.as_deref(), Some(&callee_headers), means);
+        means.effects.push(Effect::Open(Box::new(self.marker())));
+        means.effects.push(Effect::Announce(Milestone::Answered));
+    }
+
+    fn on_branch_failure(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
+        let code = response.code();
+        if matches!(code, 401 | 407) && self.authenticate(number, response, means) {
+            return;
+        }
+        let failed = Final {
+            code,
+            phrase: response_phrase(response).to_vec(),
+            reason: response.field(Name::Reason).unwrap_or_default().to_vec(),
+            why: None,
+        };
+        let redirected = (300..400).contains(&code) && self.follow(response, means);
+        let failure = if redirected { Failure::Redirected } else { Failure::Answered { code, rang: false } };
+        self.branch_over(number, failed, failure, means);
+    }
+
+    /// No answer in time, or the message could not be sent.
+    pub(crate) fn on_branch_timeout(&mut self, number: u8, means: &mut Means<'_>) {
+        if let Some(index) = self.losers.iter().position(|b| b.leg.number == number) {
+            let loser = self.losers.swap_remove(index);
+            self.forget(loser, means);
+            return;
+        }
+        self.branch_over(number, Final::ours(408, Reason::NoAnswer), Failure::Unreachable, means);
+    }
+
+    /// A branch has its final answer; when all have, the next target is tried or the best answer relayed.
+    fn branch_over(&mut self, number: u8, failed: Final, failure: Failure, means: &mut Means<'_>) {
+        let Phase::Dialling(dialling) = &mut self.phase else { return };
+        let Some(index) = dialling.branches.iter().position(|b| b.leg.number == number) else { return };
+        let mut branch = dialling.branches.remove(index);
+        branch.done = true;
+        branch.leg.code = failed.code;
+        let failure = match failure {
+            Failure::Answered { code, .. } => Failure::Answered { code, rang: branch.rang },
+            Failure::Unreachable if branch.alive => {
+                Failure::Answered { code: failed.code, rang: branch.rang }
+            }
+            Failure::Unreachable | Failure::Redirected => failure,
+        };
+        let media_began = dialling.early.is_some();
+        let chosen = match dialling.best.take() {
+            Some(best) if better(best.code, failed.code) == best.code => best,
+            Some(_) | None => failed.clone(),
+        };
+        let all_done = dialling.branches.is_empty();
+        let declined_by_all = failed.code >= 600;
+        let (target, peer) = (dialling.target, dialling.peer);
+        dialling.best = Some(chosen.clone());
+        let again = !media_began && branch.leg.connection.as_deref().is_some_and(|c| hunts(failure, c));
+        self.callee = Some((branch.leg.number, crate::end::leg_record("callee", &branch.leg)));
+        self.close_leg(&mut branch.leg, means);
+        if declined_by_all && !all_done {
+            self.cancel_branches(DECLINED, means);
+            self.after_peer(target, peer, failed, false, means);
+        } else if all_done {
+            self.after_peer(target, peer, chosen, again, means);
+        }
+    }
+
+    /// Answers a peer's challenge, once, if we have credentials for it (RFC 3261 §22.2).
+    fn authenticate(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) -> bool {
+        let Some(invite) = self.invite.clone() else { return false };
+        let sent = self.send_with_credentials(number, response, &invite, means);
+        sent.is_some()
+    }
+
+    fn send_with_credentials(
+        &mut self,
+        number: u8,
+        response: &Message<'_>,
+        invite: &Invite,
+        means: &mut Means<'_>,
+    ) -> Option<()> {
+        let slot = self.slot;
+        let caller = self.caller.connection.clone();
+        let Phase::Dialling(dialling) = &mut self.phase else { return None };
+        let target = dialling.target;
+        let branch = dialling.branches.iter_mut().find(|b| b.leg.number == number && !b.authenticated)?;
+        let connection = branch.leg.connection.clone()?;
+        let secret = connection.outward.as_ref()?;
+        let cnonce = means.random.hex();
+        let uri = branch.leg.dialog.target.clone();
+        let (name, value) =
+            sip_stack::auth::answer(response, &secret.user, &secret.password, b"INVITE", &uri, &cnonce)?;
+        branch.authenticated = true;
+        branch.alive = false;
+        let message = Message::parse(&invite.bytes).ok()?;
+        let body = branch.leg.media.sent.clone();
+        let (max_forwards, session_id) = (invite.max_forwards, &invite.session_id);
+        let offer =
+            Offer { call: slot, invite: &message, caller: caller.as_deref(), max_forwards, session_id };
+        let destination = match &self.decision.outcome {
+            routing::decision::Outcome::Ring(targets) => targets.get(target)?,
+            _ => return None,
+        };
+        let presentation = present(&invite.presentation, destination);
+        branch.send(&body, Some((name, &value)), &presentation, &offer, means);
+        Some(())
+    }
+}
+
+impl Final {
+    /// A failure of our own making.
+    pub(crate) fn ours(code: u16, reason: Reason) -> Self {
+        Self { code, phrase: Vec::new(), reason: Vec::new(), why: Some(reason) }
+    }
+
+    /// What the caller gets, and why.
+    pub(crate) fn for_caller(&self) -> (u16, Option<Reason>) {
+        let (code, changed) = relayed(self.code);
+        if self.why.is_some() { (self.code, self.why) } else { (code, changed) }
+    }
+}
+
+fn response_phrase<'a>(response: &Message<'a>) -> &'a [u8] {
+    match response.start() {
+        sip_msg::StartLine::Response { reason, .. } => reason,
+        sip_msg::StartLine::Request { .. } => b"",
+    }
+}
