@@ -25,6 +25,11 @@ pub enum Ask {
     Explain(ExplainQuery),
     /// Counters for metrics.
     Figures,
+    /// Register there now, whatever was planned; answered with [`Answer::Done`] by the connection's home.
+    RegisterNow {
+        /// Which.
+        connection: ConnectionId,
+    },
     /// Take no new calls from now on.
     Drain,
     /// End every call now.
@@ -95,6 +100,8 @@ pub struct StatusView {
     pub since: Option<Timestamp>,
     /// Last final answer of the peer.
     pub last_response: Option<LastResponse>,
+    /// When we register there again, or probe it again while it is down.
+    pub next_attempt_at: Option<Timestamp>,
     /// Contacts registered.
     pub registrations: Vec<RegistrationView>,
     /// Calls it takes part in.
@@ -217,6 +224,63 @@ pub enum Happening {
         /// Whether it lapsed rather than left.
         expired: bool,
     },
+    /// A registration of ours failed, and had not before.
+    #[serde(rename = "registration.failed")]
+    RegistrationFailed {
+        /// The connection.
+        connection: Box<str>,
+        /// The registrar's answer; 408 if there was none.
+        code: u16,
+        /// What it says, or what we make of it.
+        reason: Box<str>,
+        /// When it is tried again.
+        next_attempt_at: Option<Timestamp>,
+    },
+    /// A registration of ours that had failed is in force again.
+    #[serde(rename = "registration.recovered")]
+    RegistrationRecovered {
+        /// The connection.
+        connection: Box<str>,
+    },
+    /// A peer does not answer any more.
+    #[serde(rename = "connection.down")]
+    ConnectionDown {
+        /// The connection.
+        connection: Box<str>,
+    },
+    /// A peer that was down answers.
+    #[serde(rename = "connection.up")]
+    ConnectionUp {
+        /// The connection.
+        connection: Box<str>,
+    },
+}
+
+/// One line in the log of a connection's registrations: a change of state or a failure, never a mere refresh.
+#[derive(Clone, Debug, Serialize)]
+pub struct RegistrationLogRow {
+    /// When.
+    pub at: Timestamp,
+    /// The connection.
+    pub connection: Box<str>,
+    /// Whose.
+    pub account: Box<str>,
+    /// `out`: we registered there; `in`: it registered here.
+    pub direction: &'static str,
+    /// `registered`, `refreshed` (the first time), `failed`, `unregistered` or `expired`.
+    pub event: &'static str,
+    /// The answer's code; 0 where nothing was answered.
+    pub code: u16,
+    /// Why, in words.
+    pub reason: Box<str>,
+    /// The other end.
+    pub target: Box<str>,
+    /// The contact.
+    pub contact: Box<str>,
+    /// Seconds granted.
+    pub expires_s: u32,
+    /// Milliseconds from the request to its answer.
+    pub elapsed_ms: u64,
 }
 
 /// A request that policy refused; the store folds them by source, method and reason.

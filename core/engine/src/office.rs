@@ -30,6 +30,7 @@ impl Shard {
             }
             Ask::Explain(query) => Answer::Explained(self.explain(&query)),
             Ask::Figures => Answer::Figures(Box::new(self.figures())),
+            Ask::RegisterNow { connection: _ } => Answer::NotFound,
             Ask::Drain => {
                 self.draining = true;
                 Answer::Done
@@ -125,6 +126,7 @@ impl Shard {
             state,
             since: rows.iter().map(|row| row.since).min(),
             last_response,
+            next_attempt_at: None,
             registrations: rows
                 .iter()
                 .map(|row| RegistrationView {

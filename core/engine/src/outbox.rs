@@ -4,7 +4,7 @@ use b2bua::{CallRecord, OpenCall};
 use registrar::BindingRow;
 use sip_stack::transport::{Flow, Query, Target};
 
-use crate::control::{Answer, Event, Refusal};
+use crate::control::{Answer, Event, Refusal, RegistrationLogRow};
 use crate::owner::ShardMessage;
 
 /// One thing to be done by the host.
@@ -71,6 +71,8 @@ pub enum Persist {
     Record(Box<CallRecord>),
     /// Policy refused a request.
     Refused(Box<Refusal>),
+    /// What became of a registration, of ours or here.
+    RegistrationLog(Box<RegistrationLogRow>),
 }
 
 /// Where outputs are collected: owned by the host, emptied after every batch, so steady state allocates nothing.

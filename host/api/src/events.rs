@@ -125,6 +125,10 @@ fn kind(what: &Happening) -> &'static str {
         Happening::CallEnded { .. } => "call.ended",
         Happening::RegistrationAdded { .. } => "registration.added",
         Happening::RegistrationRemoved { .. } => "registration.removed",
+        Happening::RegistrationFailed { .. } => "registration.failed",
+        Happening::RegistrationRecovered { .. } => "registration.recovered",
+        Happening::ConnectionDown { .. } => "connection.down",
+        Happening::ConnectionUp { .. } => "connection.up",
     }
 }
 
@@ -145,6 +149,13 @@ fn document(event: &Event, id: u64) -> Value {
         Happening::RegistrationRemoved { connection, contact, expired } => {
             json!({"connection": connection, "contact": contact, "expired": expired})
         }
+        Happening::RegistrationFailed { connection, code, reason, next_attempt_at } => {
+            let next_attempt_at = next_attempt_at.map(rfc3339);
+            json!({"connection": connection, "code": code, "reason": reason, "next_attempt_at": next_attempt_at})
+        }
+        Happening::RegistrationRecovered { connection }
+        | Happening::ConnectionDown { connection }
+        | Happening::ConnectionUp { connection } => json!({"connection": connection}),
     };
     let (kind, at) = (kind(&event.what), rfc3339(event.at));
     json!({"id": id.to_string(), "type": kind, "at": at, "account": event.account, "data": what})

@@ -134,7 +134,7 @@ impl ConnectionStatus {
                 reason: l.reason.to_string(),
                 at: rfc3339(l.at),
             }),
-            next_attempt_at: None,
+            next_attempt_at: parts.iter().filter_map(|part| part.next_attempt_at).min().map(rfc3339),
             registrations: registrations
                 .map(|r| Registration {
                     contact: r.contact.to_string(),

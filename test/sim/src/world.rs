@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use engine::control::{Answer, Ask, Event, Figures, Refusal};
+use engine::control::{Answer, Ask, Event, Figures, Refusal, RegistrationLogRow};
 use engine::{
     BindingRow, Bounds, CallRecord, Input, Located, Outbox, Output, Persist, Setup, Shard, ShardMessage,
 };
@@ -63,6 +63,8 @@ pub struct World {
     pub records: Vec<CallRecord>,
     /// Requests that policy refused.
     pub refusals: Vec<Refusal>,
+    /// The log of registrations.
+    pub log: Vec<RegistrationLogRow>,
     /// Bindings as the store would have them.
     pub bindings: BTreeMap<(Box<str>, Box<str>), BindingRow>,
     /// What was announced.
@@ -101,6 +103,7 @@ impl World {
             seen: Vec::new(),
             records: Vec::new(),
             refusals: Vec::new(),
+            log: Vec::new(),
             bindings: BTreeMap::new(),
             announced: Vec::new(),
             disconnected: Vec::new(),
@@ -325,6 +328,7 @@ impl World {
             Persist::Open(_) => {}
             Persist::Record(record) => self.records.push(*record),
             Persist::Refused(refusal) => self.refusals.push(*refusal),
+            Persist::RegistrationLog(row) => self.log.push(*row),
         }
     }
 

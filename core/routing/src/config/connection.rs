@@ -44,6 +44,9 @@ pub struct Connection {
     /// Where a trunk is reached.
     #[serde(default)]
     pub peers: Vec<Peer>,
+    /// How we register there, when we do.
+    #[serde(default)]
+    pub register: Register,
     /// Transports a device may register over; empty means all.
     #[serde(default)]
     pub transports: Vec<Transport>,
@@ -165,6 +168,22 @@ pub struct Peer {
     /// Share among equals.
     #[serde(default)]
     pub weight: u16,
+}
+
+/// How we register elsewhere (RFC 3261 §10.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Register {
+    /// Where REGISTER and calls go instead of to the peers: host, `host:port` or a URI.
+    pub outbound_proxy: Option<String>,
+    /// User part of our Contact; absent means a generated one.
+    pub contact_user: Option<String>,
+    /// Seconds asked for.
+    pub expires_s: u32,
+    /// Seconds before the first new attempt after a failure.
+    pub retry_min_s: u32,
+    /// The longest wait between attempts, in seconds.
+    pub retry_max_s: u32,
 }
 
 /// A SIP transport.
@@ -434,6 +453,12 @@ impl Default for MediaProfile {
             advertise: None,
             transcode: Transcode::Auto,
         }
+    }
+}
+
+impl Default for Register {
+    fn default() -> Self {
+        Self { outbound_proxy: None, contact_user: None, expires_s: 300, retry_min_s: 5, retry_max_s: 300 }
     }
 }
 

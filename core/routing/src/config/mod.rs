@@ -15,8 +15,8 @@ mod secret;
 pub use account::{Account, Emergency, Quota, Retention};
 pub use connection::{
     CallerIdFault, Connection, DialAction, Dialled, DidIn, DtmfMode, FailurePolicy, HeaderRules, IpPolicy,
-    Kind, Latching, MediaMode, MediaProfile, NumberFormat, NumberFormats, Peer, Probe, Rewrite, Srtp, Target,
-    Timers, Transcode, Transport,
+    Kind, Latching, MediaMode, MediaProfile, NumberFormat, NumberFormats, Peer, Probe, Register, Rewrite,
+    Srtp, Target, Timers, Transcode, Transport,
 };
 pub use delta::{Change, Delta};
 pub use domain::{DigestAlgorithm, Domain, DomainRole};

@@ -50,6 +50,7 @@ impl Shards for Rote {
                         state: "unknown",
                         since: None,
                         last_response: None,
+                        next_attempt_at: None,
                         registrations: Vec::new(),
                         active_calls: 3,
                     })
@@ -75,7 +76,7 @@ impl Shards for Rote {
                 messages_in: vec![("INVITE", 9), ("2xx", 4)],
                 ..Figures::default()
             })),
-            Ask::Drain | Ask::EndAll => Answer::Done,
+            Ask::Drain | Ask::EndAll | Ask::RegisterNow { .. } => Answer::Done,
         };
         async move { vec![answer] }.boxed()
     }

@@ -48,6 +48,7 @@ impl Batch {
                 self.records.push(*record);
             }
             Persist::Refused(refusal) => self.refused.push(*refusal),
+            Persist::RegistrationLog(_) => {}
         }
     }
 

@@ -59,6 +59,7 @@ pub(crate) const FIELDS: &[Field] = &[
         .of(PEERS),
     Field::read_only("host", Shape::Text(1, 253), "its own host; address calls to this one").of(PEERS),
     Field::open("peers", Shape::List(&Shape::Object(PEER), 64), "where it is reached").of(REACHED),
+    Field::open("register", Shape::Object(REGISTER), "how we register there").of(bit(Kind::RegisterOut)),
     Field::open("transports", Shape::List(&Shape::Choice(TRANSPORTS), 5), "where it may register [all]")
         .of(DEVICE),
     Field::open(
@@ -217,6 +218,14 @@ const TIMERS: &[Field] = &[
 const PROBE: &[Field] = &[
     Field::open("options_s", Shape::Integer(0, 86_400), "seconds between OPTIONS; 0 is off [30]"),
     Field::open("fail_after", Shape::Integer(1, 100), "failures in a row after which it is down [3]"),
+];
+
+const REGISTER: &[Field] = &[
+    Field::open("outbound_proxy", Shape::Text(1, 253), "host, host:port or URI that everything goes to"),
+    Field::open("contact_user", Shape::Text(1, 128), "user part of our Contact [generated]"),
+    Field::open("expires_s", Shape::Integer(30, 86_400), "seconds asked for [300]"),
+    Field::open("retry_min_s", Shape::Integer(1, 3_600), "seconds before the first new attempt [5]"),
+    Field::open("retry_max_s", Shape::Integer(1, 86_400), "longest wait between attempts [300]"),
 ];
 
 const HEADERS: &[Field] = &[Field::open(
