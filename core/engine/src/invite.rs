@@ -55,7 +55,7 @@ impl Shard {
             called_user: &parties.called_user,
             called_host: &parties.called_host,
         };
-        match identify(&self.tables, &facts) {
+        match self.speaking_for(request, identify(&self.tables, &facts)) {
             Identity::Connection { connection, proof } => {
                 self.on_caller(
                     request,

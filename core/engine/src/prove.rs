@@ -1,9 +1,11 @@
 //! Checking digest credentials (RFC 7616, RFC 8760): unknown users and wrong passwords cost and look the same.
 
 use core::hash::Hasher;
+use std::sync::Arc;
 
 use registrar::NonceUse;
-use routing::config::{Connection, Domain};
+use routing::config::{Connection, Credential, Domain, Kind};
+use routing::identify::Identity;
 use sip_msg::digest::{Algorithm, verify};
 use sip_msg::{Credentials, Message, Name};
 use sip_stack::auth::Freshness;
@@ -43,21 +45,47 @@ impl Shard {
         let Some(credentials) = mine.next() else { return Proven::Missing };
         let algorithm = credentials.algorithm.map_or(Some(Algorithm::Md5), Algorithm::from_bytes);
         let Some(algorithm) = algorithm else { return Proven::Missing };
-        let known = connection.and_then(|c| {
-            c.credentials.iter().find(|k| Some(k.user.as_bytes()) == credentials.username && k.realm == realm)
+        let mut known = connection.iter().flat_map(|c| &c.credentials).filter(|k| {
+            Some(k.user.as_bytes()) == credentials.username && k.realm == realm && k.is_good(now)
         });
-        let ha1 = known.map_or(NOBODY, |k| match algorithm {
-            Algorithm::Md5 => k.ha1_md5.as_str(),
-            Algorithm::Sha256 => k.ha1_sha256.as_str(),
-        });
-        let right = verify(&credentials, algorithm, ha1.as_bytes(), method_token(request)) & known.is_some();
+        // The password in force, else the one it replaced: both are computed for unknown users, too.
+        let (first, second) = (known.next(), known.next());
+        let holds = |known: Option<&Credential>| {
+            let ha1 = known.map_or(NOBODY, |k| match algorithm {
+                Algorithm::Md5 => k.ha1_md5.as_str(),
+                Algorithm::Sha256 => k.ha1_sha256.as_str(),
+            });
+            verify(&credentials, algorithm, ha1.as_bytes(), method_token(request)) & known.is_some()
+        };
+        let right = if holds(first) { first } else { Some(holds(second)).filter(|holds| *holds).and(second) };
         let nonce = credentials.nonce.unwrap_or_default();
         let freshness = self.nonces.check(nonce, realm.as_bytes(), now);
-        let Some(label) = known.filter(|_| right).map(|k| k.label.clone()) else { return Proven::Wrong };
+        let Some(label) = right.map(|k| k.label.clone()) else { return Proven::Wrong };
         match freshness {
             Freshness::Fresh => Proven::Yes(nonce_use(nonce, &credentials, request), label),
             Freshness::Stale => Proven::Stale,
             Freshness::Foreign => Proven::Stale,
+        }
+    }
+
+    /// The PBX that registers here and whose credentials a request carries: it speaks for callers of its own, so
+    /// From does not name it.
+    pub(crate) fn speaking_for(&self, request: &Message<'_>, identity: Identity) -> Identity {
+        let domain = match &identity {
+            Identity::Digest { domain, .. } | Identity::Nobody(Some(domain)) => Arc::clone(domain),
+            Identity::Connection { .. }
+            | Identity::Account(_)
+            | Identity::Nobody(None)
+            | Identity::Refused { .. } => return identity,
+        };
+        let carried = request.fields(Name::Authorization).chain(request.fields(Name::ProxyAuthorization));
+        let mut named = carried
+            .filter_map(Credentials::parse)
+            .filter(|c| c.realm.is_some_and(|realm| realm == domain.realm.as_bytes()))
+            .filter_map(|c| self.tables.user(&domain.id, core::str::from_utf8(c.username?).ok()?));
+        match named.find(|c| c.kind == Kind::RegisterIn).cloned() {
+            Some(connection) => Identity::Digest { connection, domain },
+            None => identity,
         }
     }
 

@@ -182,8 +182,9 @@ impl Tables {
 
     fn put_connection(&mut self, row: &Arc<Connection>) {
         self.drop_connection(&row.id);
-        if let (Some(domain), Some(user)) = (&row.domain, &row.user) {
-            self.users.entry(domain.clone()).or_default().insert(user.as_str().into(), row.id.clone());
+        for (domain, user) in row.domain.iter().flat_map(|domain| row.users().map(move |user| (domain, user)))
+        {
+            self.users.entry(domain.clone()).or_default().insert(user.into(), row.id.clone());
         }
         for name in row.trunk_name.iter().chain(&row.trunk_aliases) {
             self.trunk_names.insert(name.as_str().into(), row.id.clone());
@@ -205,10 +206,12 @@ impl Tables {
 
     fn drop_connection(&mut self, id: &ConnectionId) {
         let Some(old) = self.connections.remove(id) else { return };
-        if let (Some(domain), Some(user)) = (&old.domain, &old.user)
-            && let Some(users) = self.users.get_mut(domain).filter(|u| u.get(user.as_str()) == Some(id))
-        {
-            users.remove(user.as_str());
+        if let Some(users) = old.domain.as_ref().and_then(|domain| self.users.get_mut(domain)) {
+            for user in old.users() {
+                if users.get(user) == Some(id) {
+                    users.remove(user);
+                }
+            }
         }
         for name in old.trunk_name.iter().chain(&old.trunk_aliases) {
             self.trunk_names.remove(name.as_str());

@@ -1,6 +1,6 @@
 //! Reading requests: JSON bodies, query parameters and path parameters, with every mistake as a problem.
 
-use axum::body::to_bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::header::{CONTENT_TYPE, IF_MATCH};
@@ -14,6 +14,10 @@ use crate::problem::{Code, Problem};
 #[derive(Debug)]
 pub(crate) struct Document(pub(crate) Map<String, Value>);
 
+/// A body that is a JSON object, or nothing: what an action with options takes.
+#[derive(Debug)]
+pub(crate) struct Emptiable(pub(crate) Map<String, Value>);
+
 /// Query parameters; unknown ones are a mistake.
 #[derive(Debug)]
 pub(crate) struct Asked<T>(pub(crate) T);
@@ -26,23 +30,17 @@ impl<S: Send + Sync> FromRequest<S> for Document {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let most = largest(request.uri().path());
-        let kind =
-            request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("application/json");
-        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        // What curl sends with -d is taken for JSON: nothing else is accepted here.
-        if !kind.ends_with("json") && kind != "application/x-www-form-urlencoded" {
-            let message = format!("{kind} is not accepted; send application/json");
-            return Err(Problem::new(Code::UnsupportedMediaType, message));
-        }
-        let bytes = to_bytes(request.into_body(), most)
-            .await
-            .map_err(|_| Problem::new(Code::BodyTooLarge, format!("at most {most} octets")))?;
-        match serde_json::from_slice(&bytes) {
-            Ok(Value::Object(map)) => Ok(Self(map)),
-            Ok(_) => Err(Problem::at(Code::InvalidType, "", "the body must be an object")),
-            Err(error) => Err(Problem::new(Code::InvalidJson, error.to_string())),
-        }
+        let bytes = octets(request).await?;
+        read(&bytes).map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Emptiable {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let bytes = octets(request).await?;
+        if bytes.is_empty() { Ok(Self(Map::new())) } else { read(&bytes).map(Self) }
     }
 }
 
@@ -81,6 +79,28 @@ impl Expected {
         }
         let message = format!("it is now {tag}; read it again and repeat the change");
         Err(Problem::new(Code::PreconditionFailed, message))
+    }
+}
+
+async fn octets(request: Request) -> Result<Bytes, Problem> {
+    let most = largest(request.uri().path());
+    let kind =
+        request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("application/json");
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    // What curl sends with -d is taken for JSON: nothing else is accepted here.
+    if !kind.ends_with("json") && kind != "application/x-www-form-urlencoded" {
+        let message = format!("{kind} is not accepted; send application/json");
+        return Err(Problem::new(Code::UnsupportedMediaType, message));
+    }
+    let too_large = |_| Problem::new(Code::BodyTooLarge, format!("at most {most} octets"));
+    to_bytes(request.into_body(), most).await.map_err(too_large)
+}
+
+fn read(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err(Problem::at(Code::InvalidType, "", "the body must be an object")),
+        Err(error) => Err(Problem::new(Code::InvalidJson, error.to_string())),
     }
 }
 

@@ -116,7 +116,7 @@ pub(crate) async fn list<R: Resource>(
 /// One row.
 pub(crate) async fn get<R: Resource>(api: &Api, caller: &Caller, id: &str) -> Result<Response, Problem> {
     let (row, revision) = find::<R>(&api.rows(), caller, id)?;
-    reply(api, StatusCode::OK, row, revision, Vec::new()).await
+    reply(api, StatusCode::OK, row, revision, Told::default()).await
 }
 
 /// Creates a row.
@@ -136,11 +136,11 @@ pub(crate) async fn create<R: Resource>(
     if dry_run {
         return Ok(rehearsed(api, None, drafted));
     }
-    let Drafted { row, warnings } = drafted;
+    let Drafted { row, warnings, once } = drafted;
     let row = Arc::new(row);
     let revision = commit(api, turn, &caller, vec![R::put(Arc::clone(&row))]).await?;
     let location = format!("/api/v1{}/{}", R::PATH, row.id());
-    let mut response = reply(api, StatusCode::CREATED, row, revision, warnings).await?;
+    let mut response = reply(api, StatusCode::CREATED, row, revision, Told { warnings, once }).await?;
     if let Ok(location) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(header::LOCATION, location);
     }
@@ -174,10 +174,10 @@ pub(crate) async fn patch<R: Resource>(
     if dry_run {
         return Ok(rehearsed(api, Some(&*existing), drafted));
     }
-    let Drafted { row, warnings } = drafted;
+    let Drafted { row, warnings, once } = drafted;
     let row = Arc::new(row);
     let revision = commit(api, turn, &caller, vec![R::put(Arc::clone(&row))]).await?;
-    reply(api, StatusCode::OK, row, revision, warnings).await
+    reply(api, StatusCode::OK, row, revision, Told { warnings, once }).await
 }
 
 /// Deletes a row that nothing refers to.
@@ -230,8 +230,11 @@ pub(crate) async fn batch<R: Resource>(
     let results: Vec<_> = drafts
         .into_iter()
         .map(|draft| match draft {
-            Ok(Drafted { row, warnings }) => {
+            Ok(Drafted { row, warnings, once }) => {
                 let mut result = json!({"status": 201, "id": row.id()});
+                for (name, value) in once {
+                    result[name] = value;
+                }
                 if !warnings.is_empty() {
                     result["warnings"] = json!(warnings);
                 }
@@ -295,7 +298,8 @@ fn only_writable(
     Ok(())
 }
 
-fn find<R: Resource>(rows: &Rows, caller: &Caller, id: &str) -> Result<(Arc<R>, u64), Problem> {
+/// A row that the caller may see, and its revision.
+pub(crate) fn find<R: Resource>(rows: &Rows, caller: &Caller, id: &str) -> Result<(Arc<R>, u64), Problem> {
     let kept = R::table(rows).kept(id).filter(|kept| caller.sees(kept.row.owner()));
     kept.map(|kept| (Arc::clone(&kept.row), kept.revision)).ok_or_else(|| Problem::not_found(R::NOUN, id))
 }
@@ -325,19 +329,29 @@ pub(crate) async fn commit(
     tokio::spawn(work).await.map_err(|error| Problem::new(Code::Fault, error.to_string()))?
 }
 
-async fn reply<R: Resource>(
+/// What a reply says beyond the resource.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) warnings: Vec<String>,
+    /// Members that no later reply shows.
+    pub(crate) once: Map<String, Value>,
+}
+
+/// A row with its ETag.
+pub(crate) async fn reply<R: Resource>(
     api: &Api,
     status: StatusCode,
     row: Arc<R>,
     revision: u64,
-    warnings: Vec<String>,
+    told: Told,
 ) -> Result<Response, Problem> {
     let mut shown = [show(api, row)];
     R::enliven(api, &mut shown).await;
     let [Shown { mut document, .. }] = shown;
-    if status != StatusCode::OK || !warnings.is_empty() {
-        document.insert("warnings".to_owned(), json!(warnings));
+    if status != StatusCode::OK || !told.warnings.is_empty() {
+        document.insert("warnings".to_owned(), json!(told.warnings));
     }
+    document.extend(told.once);
     let tag = HeaderValue::from_str(&tag(revision))
         .map_err(|error| Problem::new(Code::Fault, error.to_string()))?;
     Ok((status, [(header::ETAG, tag)], Json(Value::Object(document))).into_response())

@@ -89,6 +89,9 @@ pub(crate) struct BatchResult {
     error: Option<ProblemDocument<'static>>,
     /// What is allowed but deserves a look.
     warnings: Option<Vec<String>>,
+    /// Users and passwords made for it; no later reply shows the passwords.
+    #[schema(value_type = Option<Vec<Value>>)]
+    credentials: Option<Value>,
 }
 
 macro_rules! documents {

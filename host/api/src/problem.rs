@@ -49,6 +49,7 @@ codes! {
     NotFound "not_found" 404 "There is no such thing";
     MethodNotAllowed "method_not_allowed" 405 "The resource does not take this method";
     AccountNameTaken "name_taken" 409 "The name is taken";
+    ActionNotOfKind "action_not_of_kind" 409 "This kind of connection does not do that";
     HostTaken "host_taken" 409 "The host belongs to another domain";
     IdempotencyInProgress "idempotency_in_progress" 409 "A request with this Idempotency-Key is still being answered";
     InUse "in_use" 409 "Something refers to it";
@@ -68,7 +69,6 @@ codes! {
     InvalidPattern "invalid_pattern" 422 "The pattern is not a regular expression";
     InvalidType "invalid_type" 422 "A field has the wrong type";
     InvalidValue "invalid_value" 422 "A field has a value that cannot be used";
-    KindNotAvailable "kind_not_available" 422 "This kind of connection is not available in this release";
     PasswordNeeded "password_needed" 422 "The change needs the password again";
     ReadOnly "read_only" 422 "The field cannot be changed";
     SourceAllowAll "source_allow_all" 422 "The allowed sources let too much of the internet in";

@@ -141,7 +141,7 @@ impl Rows {
     }
 
     fn index_connection(&mut self, row: &Connection) {
-        if let Some((domain, user)) = registered_name(row) {
+        for (domain, user) in registered_names(row) {
             self.users.entry(domain.clone()).or_default().insert(user.to_owned(), row.id.clone());
         }
         for name in row.trunk_name.iter().chain(&row.trunk_aliases) {
@@ -152,7 +152,7 @@ impl Rows {
 
     fn forget_connection(&mut self, id: &ConnectionId) {
         let Some(Kept { row: old, .. }) = self.connections.0.get(&id.0) else { return };
-        if let Some((domain, user)) = registered_name(old) {
+        for (domain, user) in registered_names(old) {
             self.users.get_mut(domain).map(|users| users.remove(user));
         }
         for name in old.trunk_name.iter().chain(&old.trunk_aliases) {
@@ -215,9 +215,9 @@ impl Rows {
     }
 }
 
-/// Domain and user of a connection that can be dialled by name.
-pub(crate) fn registered_name(row: &Connection) -> Option<(&DomainId, &str)> {
-    Some((row.domain.as_ref()?, row.user.as_deref()?))
+/// Domain and users of a connection that can be dialled by name.
+pub(crate) fn registered_names(row: &Connection) -> impl Iterator<Item = (&DomainId, &str)> {
+    row.domain.iter().flat_map(|domain| row.users().map(move |user| (domain, user)))
 }
 
 impl<T> Default for Table<T> {

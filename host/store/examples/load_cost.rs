@@ -71,6 +71,7 @@ fn connection(n: usize) -> Arc<Connection> {
         realm: "sip.localhost".to_owned(),
         ha1_md5: "0".repeat(32),
         ha1_sha256: "0".repeat(64),
+        until: None,
     }];
     Arc::new(row)
 }

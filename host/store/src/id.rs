@@ -18,7 +18,7 @@ pub fn new_id(prefix: &str) -> String {
 }
 
 /// Random text of `length` characters over 32 symbols, five bits each.
-pub(crate) fn random_text(length: usize) -> String {
+pub fn random_text(length: usize) -> String {
     let mut bytes = vec![0; length];
     getrandom::fill(&mut bytes).expect("the system has random bytes");
     bytes.iter().map(|b| char::from(ALPHABET[usize::from(b & 31)].to_ascii_lowercase())).collect()

@@ -3,6 +3,7 @@
 use routing::config::{Change, Connection, Credential, OutwardSecret};
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::error::StoreError;
 use crate::secret::Vault;
 
@@ -148,6 +149,9 @@ struct SealedCredential {
     realm: String,
     md5: String,
     sha256: String,
+    /// Microseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -167,6 +171,7 @@ impl Secrets {
             realm: c.realm,
             md5: c.ha1_md5,
             sha256: c.ha1_sha256,
+            until: c.until.map(clock::stored),
         });
         let outward = row.outward.clone().map(|o| SealedOutward { user: o.user, password: o.password });
         serde_json::to_vec(&Self { credentials: credentials.collect(), outward })
@@ -182,6 +187,7 @@ impl Secrets {
             realm: c.realm,
             ha1_md5: c.md5,
             ha1_sha256: c.sha256,
+            until: c.until.map(clock::loaded),
         });
         row.credentials = credentials.collect();
         row.outward = self.outward.map(|o| OutwardSecret { user: o.user, password: o.password });

@@ -42,6 +42,7 @@ pub fn device(name: &str, password: &str, settings: &[(&str, &str)]) -> Result<C
         realm: DOMAIN.to_owned(),
         ha1_md5: hash(Algorithm::Md5),
         ha1_sha256: hash(Algorithm::Sha256),
+        until: None,
     }];
     Ok(row)
 }

@@ -126,6 +126,14 @@ pub struct Connection {
     pub outward: Option<OutwardSecret>,
 }
 
+impl Connection {
+    /// The users it goes by in its domain: its own, and of a PBX that registers here those of its credentials.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        let current = self.credentials.iter().filter(|c| self.kind == Kind::RegisterIn && c.until.is_none());
+        self.user.as_deref().into_iter().chain(current.map(|c| c.user.as_str()))
+    }
+}
+
 /// Rules for headers that pass through.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -1,5 +1,7 @@
 //! Proofs and secrets as the call path needs them; the host keeps them encrypted at rest.
 
+use timestamp::Timestamp;
+
 /// A password as HA1 per algorithm (RFC 7616 §3.4.2): enough to check a response, useless elsewhere.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
@@ -13,6 +15,15 @@ pub struct Credential {
     pub ha1_md5: String,
     /// SHA-256(user:realm:password) in lower-case hex.
     pub ha1_sha256: String,
+    /// A password that was replaced is good until then; absent in those in force.
+    pub until: Option<Timestamp>,
+}
+
+impl Credential {
+    /// Whether it still proves anything.
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
 }
 
 impl core::fmt::Debug for Credential {

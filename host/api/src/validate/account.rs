@@ -96,7 +96,7 @@ pub(crate) fn draft(
     }
     super::limits::advise(&row.limits, false, &mut warnings);
     desk.pending.account_names.insert(row.name.clone());
-    Ok(Drafted { row, warnings })
+    Ok(Drafted::new(row, warnings))
 }
 
 fn names(desk: &Desk<'_>, row: &mut Account, errors: &mut Vec<FieldError>) {

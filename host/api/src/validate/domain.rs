@@ -99,7 +99,7 @@ pub(crate) fn draft(
     verdict(errors)?;
     desk.pending.hosts.insert(row.host.clone());
     desk.pending.hosts.extend(row.aliases.iter().cloned());
-    Ok(Drafted { row, warnings: Vec::new() })
+    Ok(Drafted::new(row, Vec::new()))
 }
 
 fn hosts(desk: &Desk<'_>, row: &mut Domain, errors: &mut Vec<FieldError>) {

@@ -49,6 +49,15 @@ pub(crate) struct Drafted<T> {
     pub(crate) row: T,
     /// What is allowed but deserves a look.
     pub(crate) warnings: Vec<String>,
+    /// Members that only this reply shows: passwords just made.
+    pub(crate) once: Map<String, Value>,
+}
+
+impl<T> Drafted<T> {
+    /// Without anything secret to show.
+    pub(crate) fn new(row: T, warnings: Vec<String>) -> Self {
+        Self { row, warnings, once: Map::new() }
+    }
 }
 
 /// What a request says about a password.

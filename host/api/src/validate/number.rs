@@ -78,7 +78,7 @@ pub(crate) fn draft(
     if existing.is_none() {
         desk.pending.owned.entry(row.account.clone()).or_default().1 += 1;
     }
-    Ok(Drafted { row, warnings: Vec::new() })
+    Ok(Drafted::new(row, Vec::new()))
 }
 
 fn quota(desk: &Desk<'_>, account: &Account) -> Result<(), Problem> {

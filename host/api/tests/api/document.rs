@@ -64,7 +64,7 @@ async fn every_reference_leads_somewhere() {
         assert!(document.pointer(pointer).is_some(), "{reference}");
     }
     let codes = document["components"]["schemas"]["Code"]["enum"].as_array().unwrap();
-    for code in ["user_taken", "source_allow_all", "password_needed", "kind_not_available"] {
+    for code in ["user_taken", "source_allow_all", "password_needed", "action_not_of_kind"] {
         assert!(codes.iter().any(|c| c == code), "{code}");
     }
     let new = &document["components"]["schemas"]["NewConnection"];

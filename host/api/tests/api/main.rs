@@ -7,6 +7,7 @@ mod bad_inputs;
 mod change;
 mod document;
 mod many;
+mod registering;
 mod rig;
 mod running;
 mod setup;

@@ -59,6 +59,7 @@ pub(crate) fn connection(id: &str, user: &str) -> Connection {
         realm: "sip.localhost".to_owned(),
         ha1_md5: format!("{:0>32}", hex(user)),
         ha1_sha256: format!("{:0>64}", hex(user)),
+        until: None,
     }];
     row
 }

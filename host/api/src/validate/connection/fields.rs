@@ -33,7 +33,8 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::fixed(
         "kind",
         Shape::Choice(KINDS),
-        "device: a phone registers here; virtual: a user without a device; trunk: fixed addresses, no registration",
+        "device: a phone registers here; virtual: a user without a device; register_in: a PBX registers here; \
+         register_out: we register there; trunk: fixed addresses, no registration",
     ),
     Field::open("enabled", Shape::Boolean, "disabled: 403 from it, 480 to it [true]"),
     Field::fixed("account", ID, "owner: an id or a name [the key's account; main for an admin key]"),
@@ -54,6 +55,12 @@ pub(crate) const FIELDS: &[Field] = &[
         "without one a device cannot register or call but can be dialled; never shown",
     )
     .of(NAMED),
+    Field::read_only(
+        "credentials",
+        Shape::List(&Shape::Object(CREDENTIAL), 2),
+        "users and generated passwords it registers with: primary and secondary",
+    )
+    .of(bit(Kind::RegisterIn)),
     Field::open("trunk_name", Shape::Text(1, 63), "DNS label of its own host [made from name]").of(PEERS),
     Field::read_only("trunk_aliases", Shape::List(&ID, 1_000), "former trunk names that still lead here")
         .of(PEERS),
@@ -151,6 +158,21 @@ pub(crate) const FIELDS: &[Field] = &[
 
 const ID: Shape = Shape::Text(1, 253);
 const TRANSPORTS: &[&str] = &["udp", "tcp", "tls", "ws", "wss"];
+
+const CREDENTIAL: &[Field] = &[
+    Field::read_only("label", Shape::Choice(&["primary", "secondary"]), "which of the two"),
+    Field::read_only("user", Shape::Text(1, 128), "SIP user, and user name in the digest"),
+    Field::read_only(
+        "password",
+        Shape::Text(1, 256),
+        "shown once: in the reply that made it, when it was created or rotated",
+    ),
+    Field::read_only(
+        "previous_until",
+        Shape::Text(1, 64),
+        "until when the password before the last rotation is good",
+    ),
+];
 
 const PEER: &[Field] = &[
     Field::open("host", Shape::Text(1, 253), "host name or address"),

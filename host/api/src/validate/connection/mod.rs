@@ -1,5 +1,6 @@
 //! A connection from its document: defaults by kind, references, names that must be free, sources, secrets.
 
+pub(crate) mod credentials;
 pub(crate) mod fields;
 pub(crate) mod secret;
 mod trunk_name;
@@ -28,6 +29,9 @@ pub(crate) fn draft(
     let mut errors = Vec::new();
     shape::check(&document, fields::FIELDS, fields::bit(kind), "", &mut errors);
     needed(&document, &["name"], &mut errors);
+    if kind == Kind::RegisterOut {
+        needed(&document, &["user", "peers"], &mut errors);
+    }
     let peers = document.get("peers").and_then(Value::as_array).into_iter().flatten();
     for (index, _) in peers.enumerate().filter(|(_, peer)| peer.is_object() && peer.get("host").is_none()) {
         errors.push(FieldError::new(Code::FieldMissing, format!("/peers/{index}/host"), "host is needed"));
@@ -57,13 +61,29 @@ pub(crate) fn draft(
     user(desk, &row, existing, &mut errors);
     offered(desk, &row, existing, &mut errors);
     verdict(errors)?;
-    if row.kind == Kind::Trunk {
+    if matches!(row.kind, Kind::RegisterIn | Kind::RegisterOut | Kind::Trunk) {
         trunk_name::settle(desk, &mut row, existing)?;
     }
-    secret::settle(desk, &mut row, domain, secret, existing)?;
+    let mut once = Map::new();
+    match (kind, domain) {
+        (Kind::RegisterIn, Some(domain)) => {
+            if *secret != Secret::Keep {
+                return Err(Problem::at(Code::FieldNotOfKind, "/password", "its passwords are made here")
+                    .hint("POST /connections/{id}/rotate makes new ones."));
+            }
+            let made = credentials::settle(desk, &mut row, domain, existing);
+            if existing.is_some() && !made.is_empty() {
+                warnings.push("the realm is another now, so users and passwords were made anew".to_owned());
+            }
+            if !made.is_empty() {
+                once.insert("credentials".to_owned(), json!(made));
+            }
+        }
+        _ => secret::settle(desk, &mut row, domain, secret, existing)?,
+    }
     advise(&row, &mut warnings);
     desk.reserve_connection(&row, existing);
-    Ok(Drafted { row, warnings })
+    Ok(Drafted { row, warnings, once })
 }
 
 fn kind_of(document: &Map<String, Value>) -> Result<Kind, Problem> {
@@ -75,13 +95,9 @@ fn kind_of(document: &Map<String, Value>) -> Result<Kind, Problem> {
         Some(Value::String(text)) => match text.as_str() {
             "device" => Ok(Kind::Device),
             "virtual" => Ok(Kind::Virtual),
+            "register_in" => Ok(Kind::RegisterIn),
+            "register_out" => Ok(Kind::RegisterOut),
             "trunk" => Ok(Kind::Trunk),
-            "register_in" | "register_out" => Err(Problem::at(
-                Code::KindNotAvailable,
-                "/kind",
-                format!("connections of kind {text} come with a later release"),
-            )
-            .hint("Use a trunk with the peer's fixed addresses meanwhile.")),
             _ => Err(Problem::at(Code::InvalidValue, "/kind", format!("one of {words}"))),
         },
         Some(_) => Err(Problem::at(Code::InvalidType, "/kind", "must be text")),
@@ -141,7 +157,7 @@ fn resolve<'a>(
         return Err(Problem::at(Code::ReadOnly, "/account", "a connection stays with its account"));
     }
     document.insert("account".to_owned(), json!(account.id));
-    let lives_here = matches!(kind, Kind::Device | Kind::Virtual);
+    let lives_here = matches!(kind, Kind::Device | Kind::Virtual | Kind::RegisterIn);
     let domain = match document.get("domain").and_then(Value::as_str) {
         None if !lives_here => None,
         None => desk.rows.first_registrar(&account.id),
@@ -203,6 +219,13 @@ fn check(desk: &Desk<'_>, row: &mut Connection, errors: &mut Vec<FieldError>) {
             )),
         }
     }
+    if row.kind == Kind::RegisterOut && row.peers.is_empty() {
+        let message = "at least one peer: the registrar we register with";
+        errors.push(
+            FieldError::new(Code::FieldMissing, "/peers", message)
+                .hint("{\"host\": \"sip.carrier.example\"}"),
+        );
+    }
     if let Some(pattern) = &row.dial_pattern
         && let Err(error) = regex_lite::Regex::new(pattern)
     {
@@ -261,9 +284,9 @@ fn user(desk: &Desk<'_>, row: &Connection, existing: Option<&Connection>, errors
     if row.kind == Kind::Device && row.user.is_none() {
         super::missing("user", errors);
     }
-    let Some((domain, user)) = crate::rows::registered_name(row) else { return };
+    let (Some(domain), Some(user)) = (&row.domain, &row.user) else { return };
     let held = desk.rows.user(domain, user).is_some_and(|id| existing.is_none_or(|c| c.id != *id));
-    if held || (existing.is_none() && desk.pending.users.contains(&(domain.clone(), user.to_owned()))) {
+    if held || (existing.is_none() && desk.pending.users.contains(&(domain.clone(), user.clone()))) {
         errors.push(
             FieldError::new(Code::UserTaken, "/user", format!("the user {user} is taken in this domain"))
                 .hint("Choose another user, or another domain."),
@@ -297,6 +320,9 @@ fn advise(row: &Connection, warnings: &mut Vec<String>) {
     if row.kind == Kind::Device && row.credentials.is_empty() {
         warnings.push("without a password it cannot register or call, only be dialled".to_owned());
     }
+    if row.kind == Kind::RegisterOut && row.outward.is_none() {
+        warnings.push("without a password it cannot answer the registrar's challenge".to_owned());
+    }
     if row.kind == Kind::Trunk && row.dial_pattern.is_some() && row.peers.is_empty() {
         warnings.push("it has a dial_pattern but no peers, so no call can leave by it".to_owned());
     }
@@ -308,7 +334,7 @@ fn advise(row: &Connection, warnings: &mut Vec<String>) {
 
 impl Desk<'_> {
     fn reserve_connection(&mut self, row: &Connection, existing: Option<&Connection>) {
-        if let Some((domain, user)) = crate::rows::registered_name(row) {
+        for (domain, user) in crate::rows::registered_names(row) {
             self.pending.users.insert((domain.clone(), user.to_owned()));
         }
         self.pending.trunk_names.extend(row.trunk_name.clone());
@@ -323,6 +349,9 @@ pub(crate) fn document(row: &Connection, base_domain: &str) -> Map<String, Value
     let Ok(Value::Object(mut map)) = serde_json::to_value(row) else { return Map::new() };
     let kind = fields::bit(row.kind);
     map.retain(|name, _| fields::FIELDS.iter().any(|f| f.name == name && f.kinds & kind != 0));
+    if row.kind == Kind::RegisterIn {
+        map.insert("credentials".to_owned(), credentials::shown(row));
+    }
     if let Some(name) = &row.trunk_name {
         map.insert("host".to_owned(), json!(format!("{name}.trunk.{base_domain}")));
     }

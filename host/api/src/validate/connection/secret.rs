@@ -75,19 +75,25 @@ fn realm_of_trunks<'a>(rows: &'a Rows, account: &AccountId, base_domain: &str) -
 }
 
 fn put(row: &mut Connection, user: &str, realm: &str, password: &str) {
+    row.credentials = vec![credential(user, realm, password)];
+    if matches!(row.kind, Kind::Trunk | Kind::RegisterOut) {
+        row.outward = Some(OutwardSecret { user: user.to_owned(), password: password.to_owned() });
+    }
+}
+
+/// A password as it is kept.
+pub(super) fn credential(user: &str, realm: &str, password: &str) -> Credential {
     let digest = |algorithm| {
         let hex = ha1(algorithm, user.as_bytes(), realm.as_bytes(), password.as_bytes());
         String::from_utf8_lossy(hex.as_ref()).into_owned()
     };
-    row.credentials = vec![Credential {
+    Credential {
         label: String::new(),
         user: user.to_owned(),
         realm: realm.to_owned(),
         ha1_md5: digest(Algorithm::Md5),
         ha1_sha256: digest(Algorithm::Sha256),
-    }];
-    if matches!(row.kind, Kind::Trunk | Kind::RegisterOut) {
-        row.outward = Some(OutwardSecret { user: user.to_owned(), password: password.to_owned() });
+        until: None,
     }
 }
 
