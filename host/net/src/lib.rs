@@ -3,5 +3,6 @@
 pub mod call_test;
 pub mod clock;
 pub mod media_loop;
+pub mod probe;
 pub mod shard_loop;
 mod wake;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use sip_msg::header::list;
 use sip_msg::{Message, Method, Name, StartLine, ViaStamp, Writer, answer};
 
-use super::credentials::Credentials;
+use crate::probe::credentials::Credentials;
 
 /// Names and secrets of one call.
 pub(super) struct Identity {

@@ -5,7 +5,6 @@
 
 mod agent;
 mod audio;
-mod credentials;
 mod place;
 #[cfg(test)]
 mod tests;

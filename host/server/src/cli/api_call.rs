@@ -1,10 +1,10 @@
-//! `trunkline api` and `trunkline events`: the API as it is.
+//! `trunkline api`: the API as it is.
 
 use clap::Args;
 use hyper::Method;
 use serde_json::Value;
 
-use super::{Format, Globals, route, write};
+use super::{Format, Globals, input, route, write};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::out;
@@ -16,37 +16,22 @@ pub(crate) struct Arguments {
     method: String,
     /// Path, with or without /api/v1
     path: String,
-    /// JSON body; `-` reads it from stdin
+    /// JSON body; `@FILE` reads a file, `-` stdin
     body: Option<String>,
-}
-
-/// `trunkline events`
-#[derive(Args, Debug)]
-pub(crate) struct EventsArguments {
-    /// Go on until interrupted; else stop after the first event
-    #[arg(short, long)]
-    follow: bool,
-    /// Only these types, repeatable: call.ended
-    #[arg(long = "type", value_name = "TYPE")]
-    types: Vec<String>,
+    /// The same as BODY
+    #[arg(short = 'd', long = "body", value_name = "BODY", conflicts_with = "body")]
+    given: Option<String>,
 }
 
 /// Answers `trunkline api`.
 pub(super) fn run(globals: &Globals, arguments: Arguments) -> Result<(), Failure> {
     let method = Method::from_bytes(arguments.method.to_uppercase().as_bytes())
         .map_err(|_| Failure::Usage(format!("`{}` is no method", arguments.method)))?;
-    let body = match arguments.body.as_deref() {
-        None => None,
-        Some("-") => {
-            let text = std::io::read_to_string(std::io::stdin());
-            Some(text.map_err(|fault| Failure::Failed(format!("stdin: {fault}")))?)
-        }
-        Some(text) => Some(text.to_owned()),
-    };
-    let body: Option<Value> = body
-        .map(|text| serde_json::from_str(&text))
-        .transpose()
-        .map_err(|fault| Failure::Usage(format!("the body is no JSON: {fault}")))?;
+    let body: Option<Value> = arguments
+        .body
+        .or(arguments.given)
+        .map(|text| serde_json::from_str(&input::text(&text)?).map_err(no_json))
+        .transpose()?;
     let reply = Client::new(globals)?.ask(method, &whole(&arguments.path), body.as_ref())?;
     if let Value::String(text) = &reply.body {
         if !text.is_empty() {
@@ -59,21 +44,8 @@ pub(super) fn run(globals: &Globals, arguments: Arguments) -> Result<(), Failure
     reply.accepted().map(drop)
 }
 
-/// Answers `trunkline events`: one JSON object a line.
-pub(super) fn events(globals: &Globals, arguments: EventsArguments) -> Result<(), Failure> {
-    let wanted = |event: &str| {
-        let kind = serde_json::from_str::<Value>(event).ok();
-        let kind = kind.as_ref().and_then(|event| event.get("type")?.as_str());
-        arguments.types.is_empty()
-            || kind.is_some_and(|kind| arguments.types.iter().any(|wanted| wanted == kind))
-    };
-    Client::new(globals)?.follow(&route::path("/events", &[]), |line| {
-        let event = line.strip_prefix("data:").map(str::trim_start).filter(|event| wanted(event));
-        if let Some(event) = event {
-            out::line(event);
-        }
-        arguments.follow || event.is_none()
-    })
+fn no_json(fault: serde_json::Error) -> Failure {
+    Failure::Usage(format!("the body is no JSON: {fault}"))
 }
 
 fn whole(path: &str) -> String {

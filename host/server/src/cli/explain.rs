@@ -1,6 +1,6 @@
-//! `trunkline explain`: what a code means, or what would happen to a call.
+//! `trunkline explain`: what a code means, what became of a call, or what would become of one.
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use hyper::Method;
 use routing::reason::Reason;
 use serde_json::{Value, json};
@@ -10,74 +10,153 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::out;
 
-/// `trunkline explain CODE` or `trunkline explain route …`
+/// `trunkline explain CODE`, `trunkline explain CALL` or `trunkline explain --from … --to …`
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// A reason code such as R-04, or a SIP code such as 488
-    code: Option<String>,
-    /// The other question.
-    #[command(subcommand)]
-    question: Option<Question>,
-}
-
-/// What may be asked besides codes.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Question {
-    /// What would happen to a call, by the code that real calls use
-    Route {
-        /// Caller: a user, user@domain or a number
-        #[arg(long)]
-        from: String,
-        /// Called: a user, user@domain or a number
-        #[arg(long)]
-        to: String,
-        /// Connection the call comes from: id, name or user
-        #[arg(long)]
-        connection: Option<String>,
-    },
+    /// A reason code such as R-04, a SIP code such as 488, or a past call, `call_…`
+    #[arg(value_name = "CODE|CALL", conflicts_with = "to", required_unless_present = "to")]
+    what: Option<String>,
+    /// Caller: a user, user@domain or a number
+    #[arg(long, requires = "to")]
+    from: Option<String>,
+    /// Called: a user, user@domain or a number
+    #[arg(long)]
+    to: Option<String>,
+    /// Connection the call comes from: id, name or user
+    #[arg(long, requires = "to")]
+    connection: Option<String>,
+    /// Address the call comes from
+    #[arg(long, value_name = "ADDRESS", requires = "to")]
+    source: Option<String>,
 }
 
 /// Answers `trunkline explain`.
 pub(super) fn run(globals: &Globals, arguments: Arguments) -> Result<(), Failure> {
-    match (arguments.question, arguments.code) {
-        (Some(Question::Route { from, to, connection }), _) => explain_route(globals, from, to, connection),
-        (None, Some(code)) => explain_code(globals, &code),
-        (None, None) => Err(Failure::Usage("a code is needed, such as R-04 or 488, or `route`".to_owned())),
+    match (&arguments.to, &arguments.what) {
+        (Some(to), _) => explain_route(globals, to, &arguments),
+        (None, Some(call)) if call.starts_with("call_") => explain_call(globals, call),
+        (None, Some(code)) => explain_code(globals, code),
+        (None, None) => Err(Failure::Usage("a code, a call, or --from and --to are needed".to_owned())),
     }
 }
 
-fn explain_route(
-    globals: &Globals,
-    from: String,
-    to: String,
-    connection: Option<String>,
-) -> Result<(), Failure> {
+/// What would happen to a call, by the code that real calls use.
+fn explain_route(globals: &Globals, to: &str, arguments: &Arguments) -> Result<(), Failure> {
     let client = Client::new(globals)?;
-    let mut query = json!({ "from": from, "to": to });
-    if let Some(connection) = connection {
-        let id = route::id(&client, "/connections", "con_", &["name", "user"], &connection)?;
-        query["connection"] = Value::from(id);
+    let mut query = json!({ "to": to });
+    for (name, value) in [("from", &arguments.from), ("source", &arguments.source)] {
+        if let Some(value) = value {
+            query[name] = Value::from(value.as_str());
+        }
+    }
+    if let Some(connection) = &arguments.connection {
+        query["connection"] = Value::from(route::connection(&client, connection)?);
     }
     let body = client.call(Method::POST, &route::path("/routes/explain", &[]), Some(&query))?;
     if globals.output != Format::Table {
         write::one(globals.output, &body);
         return Ok(());
     }
-    let action = write::at(&body, "decision.action");
-    out::line(&format!("{action}: {}", write::at(&body, "decision.text")));
-    for (heading, path) in
-        [("caller", "caller"), ("proof", "proof"), ("called", "called"), ("rings", "targets")]
-    {
-        let value = write::at(&body, &format!("decision.{path}"));
+    let decision = body.get("decision").unwrap_or(&Value::Null);
+    out::line(&format!("{}: {}", write::at(decision, "action"), write::at(decision, "text")));
+    let caller = named(&client, &write::at(decision, "caller"));
+    let rings: Vec<String> = list(decision, "targets").iter().map(|id| named(&client, &plain(id))).collect();
+    let code = [write::at(decision, "sip_code"), write::at(decision, "reason_code")].join(" ");
+    for (heading, value) in [
+        ("caller", caller),
+        ("proof", write::at(decision, "proof")),
+        ("called", write::at(decision, "called")),
+        ("rings", rings.join(", then ")),
+        ("answer", code.trim().to_owned()),
+    ] {
         if !value.is_empty() {
             out::line(&format!("  {heading:8}{value}"));
         }
     }
-    let candidates = json!({ "data": body.get("candidates") });
-    if candidates["data"].as_array().is_some_and(|rows| !rows.is_empty()) {
-        write::list(Format::Table, &candidates, CANDIDATES);
-    }
+    ways_considered(&client, list(&body, "candidates"));
+    advice(&write::at(decision, "reason_code"));
     Ok(())
+}
+
+/// What became of a call, from its record.
+fn explain_call(globals: &Globals, call: &str) -> Result<(), Failure> {
+    let client = Client::new(globals)?;
+    let path = route::path(&format!("/history/{}", route::escaped(call)), &[]);
+    let body = client.call(Method::GET, &path, None)?;
+    if globals.output != Format::Table {
+        write::one(globals.output, &body);
+        return Ok(());
+    }
+    let text = |name: &str| write::at(&body, name);
+    let why = text("reason_text");
+    let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+    out::line(&format!("{} -> {}: {}{why}", text("from"), text("dialled"), text("outcome")));
+    let code = [text("sip_code"), text("reason_code")].join(" ");
+    for (heading, value) in [
+        ("began", text("started_at")),
+        ("came", named(&client, &text("connection_in"))),
+        ("went", named(&client, &text("connection_out"))),
+        ("proof", text("proof")),
+        ("answer", code.trim().to_owned()),
+        ("ended by", text("ended_by")),
+        ("rang", with_unit(&text("ring_ms"), "ms")),
+        ("talked", with_unit(&text("talk_s"), "s")),
+    ] {
+        if !value.is_empty() {
+            out::line(&format!("  {heading:10}{value}"));
+        }
+    }
+    ways_considered(&client, list(&body, "candidates"));
+    advice(&text("reason_code"));
+    Ok(())
+}
+
+/// Each connection that was looked at, by its name, and why it was taken or not.
+fn ways_considered(client: &Client, candidates: &[Value]) {
+    if candidates.is_empty() {
+        return;
+    }
+    let rows = candidates.iter().take(MOST_NAMED).map(|candidate| {
+        let mut row = candidate.clone();
+        row["connection"] = Value::from(named(client, &write::at(candidate, "connection")));
+        let taken = candidate.get("taken").and_then(Value::as_bool) == Some(true);
+        row["taken"] = Value::from(if taken { "yes" } else { "no" });
+        row
+    });
+    out::line("");
+    write::list(Format::Table, &json!({ "data": rows.collect::<Vec<_>>() }), CANDIDATES);
+    if candidates.len() > MOST_NAMED {
+        out::note(&format!("and {} more: -o json", candidates.len() - MOST_NAMED));
+    }
+}
+
+/// What to do about a reason of ours.
+fn advice(code: &str) {
+    if let Some(reason) = Reason::ALL.iter().find(|reason| reason.code() == code) {
+        out::line(&format!("\n{}", reason.fix()));
+    }
+}
+
+/// `Desk (con_…)`, or the id alone if it is gone.
+fn named(client: &Client, id: &str) -> String {
+    if !id.starts_with("con_") {
+        return id.to_owned();
+    }
+    let path = route::path(&format!("/connections/{id}"), &[]);
+    let name = client.call(Method::GET, &path, None).map(|row| write::at(&row, "name"));
+    name.map_or_else(|_| id.to_owned(), |name| format!("{name} ({id})"))
+}
+
+fn with_unit(value: &str, unit: &str) -> String {
+    if value.is_empty() { String::new() } else { format!("{value} {unit}") }
+}
+
+fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
+    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn explain_code(globals: &Globals, code: &str) -> Result<(), Failure> {
@@ -122,3 +201,4 @@ fn in_words(reason: Reason) -> String {
 
 const CANDIDATES: write::Columns =
     &[("CONNECTION", "connection"), ("TAKEN", "taken"), ("REASON", "reason_code"), ("WHY", "text")];
+const MOST_NAMED: usize = 50;

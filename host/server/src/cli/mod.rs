@@ -3,9 +3,12 @@
 mod api_call;
 mod call_test;
 mod configuration;
+mod events;
 mod explain;
+mod input;
 mod key;
 mod moment;
+mod ping;
 mod resource;
 mod route;
 mod server;
@@ -191,10 +194,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: resource::CallCommand,
     },
-    /// What a code means, or what would happen to a call
+    /// What a code means, what became of a call, or what would become of one
     #[command(
-        before_help = "Examples:\n  trunkline explain R-04\n  trunkline explain 488\n  trunkline explain route --from alice --to +4930123456",
-        args_conflicts_with_subcommands = true
+        before_help = "Examples:\n  trunkline explain R-04\n  trunkline explain 488\n  trunkline explain call_01k3\n  trunkline explain --from alice --to +4930123456"
     )]
     Explain(explain::Arguments),
     /// Place a real call and measure its audio in both directions; needs no server of ours
@@ -202,6 +204,11 @@ pub(crate) enum Command {
         before_help = "Examples:\n  trunkline call-test sip:echo@localhost\n  trunkline call-test sip:echo@pbx.example.com --from sip:alice@pbx.example.com --user alice --password s3cret-s3cret\n  trunkline call-test sip:100@192.0.2.1:5060 --seconds 10 -o json"
     )]
     CallTest(call_test::Arguments),
+    /// Ask whether anybody speaks SIP there (OPTIONS); needs no server of ours
+    #[command(
+        before_help = "Examples:\n  trunkline ping sip:pbx.example.com\n  trunkline ping sip:192.0.2.1:5070 --count 10 --interval 0.5\n  trunkline ping 'sip:pbx.example.com;transport=tcp' -o json"
+    )]
+    Ping(ping::Arguments),
     /// A new one-time link to claim the installation
     #[command(
         before_help = "Examples:\n  trunkline setup-link\n  trunkline setup-link --data /var/lib/trunkline"
@@ -220,12 +227,14 @@ pub(crate) enum Command {
     Openapi,
     /// Any request of the API
     #[command(
-        before_help = "Examples:\n  trunkline api GET /connections\n  trunkline api PATCH /connections/con_01k3 '{\"enabled\": false}'"
+        before_help = "Examples:\n  trunkline api GET /connections\n  trunkline api PATCH /connections/con_01k3 '{\"enabled\": false}'\n  trunkline api POST /connections/batch @connections.json"
     )]
     Api(api_call::Arguments),
     /// What happens, as it happens
-    #[command(before_help = "Examples:\n  trunkline events -f\n  trunkline events -f --type call.ended")]
-    Events(api_call::EventsArguments),
+    #[command(
+        before_help = "Examples:\n  trunkline events -f\n  trunkline events -f --type call.started,call.ended --connection Carrier\n  trunkline events -f -o json | jq .type"
+    )]
+    Events(events::Arguments),
     /// Completions for a shell
     #[command(
         before_help = "Examples:\n  trunkline completion bash > /etc/bash_completion.d/trunkline\n  trunkline completion zsh > ~/.zfunc/_trunkline"
@@ -253,6 +262,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Call { command }) => resource::call(&globals, command),
         Some(Command::Explain(arguments)) => explain::run(&globals, arguments),
         Some(Command::CallTest(arguments)) => call_test::run(&globals, arguments),
+        Some(Command::Ping(arguments)) => ping::run(&globals, arguments),
         Some(Command::SetupLink) => server::setup_link(&globals),
         Some(Command::Status) => server::status(&globals),
         Some(Command::Version) => {
@@ -261,7 +271,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         }
         Some(Command::Openapi) => server::openapi(&globals),
         Some(Command::Api(arguments)) => api_call::run(&globals, arguments),
-        Some(Command::Events(arguments)) => api_call::events(&globals, arguments),
+        Some(Command::Events(arguments)) => events::run(&globals, arguments),
         Some(Command::Completion { shell }) => {
             server::completion(shell);
             Ok(())

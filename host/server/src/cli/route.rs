@@ -65,6 +65,11 @@ pub(super) fn id(
     }
 }
 
+/// The id of a connection, by its id, name or user.
+pub(super) fn connection(client: &Client, wanted: &str) -> Result<String, Failure> {
+    id(client, "/connections", "con_", &["name", "user"], wanted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

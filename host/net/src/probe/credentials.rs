@@ -4,7 +4,7 @@ use sip_msg::digest::{self, Algorithm, Qop};
 use sip_msg::{Challenge, Name};
 
 /// A challenge, and all it takes to answer it more than once.
-pub(super) struct Credentials {
+pub(crate) struct Credentials {
     /// The field that asked.
     asked: Name,
     algorithm: Algorithm,
@@ -20,7 +20,7 @@ pub(super) struct Credentials {
 
 impl Credentials {
     /// The best of the challenges, or none if we can answer none of them.
-    pub(super) fn choose<'a>(
+    pub(crate) fn choose<'a>(
         asked: Name,
         challenges: impl Iterator<Item = &'a [u8]>,
         user: &str,
@@ -48,17 +48,17 @@ impl Credentials {
     }
 
     /// Whether it makes sense to answer this after `old` did not do: the nonce was too old, or somebody else asks.
-    pub(super) fn is_retry_of(&self, old: &Self) -> bool {
+    pub(crate) fn is_retry_of(&self, old: &Self) -> bool {
         self.nonce != old.nonce && (self.stale || self.realm != old.realm || self.asked != old.asked)
     }
 
     /// The field that answers.
-    pub(super) fn answers(&self) -> Name {
+    pub(crate) fn answers(&self) -> Name {
         if self.asked == Name::WwwAuthenticate { Name::Authorization } else { Name::ProxyAuthorization }
     }
 
     /// The value that proves we may do this.
-    pub(super) fn value(&self, method: &[u8], uri: &[u8], cnonce: &str) -> Vec<u8> {
+    pub(crate) fn value(&self, method: &[u8], uri: &[u8], cnonce: &str) -> Vec<u8> {
         let count = format!("{:08x}", self.count);
         let qop = self.auth.then_some(Qop { nc: count.as_bytes(), cnonce: cnonce.as_bytes(), qop: b"auth" });
         let response = digest::response(self.algorithm, self.ha1.as_ref(), &self.nonce, qop, method, uri);
@@ -89,7 +89,7 @@ impl Credentials {
     }
 
     /// One more request was sent under this nonce.
-    pub(super) fn count(&mut self) {
+    pub(crate) fn count(&mut self) {
         self.count += 1;
     }
 }
