@@ -7,5 +7,5 @@ mod via;
 
 pub use flow::{Flow, Protocol};
 pub use listeners::{AddressBook, Listener, Listeners};
-pub use locate::{Query, Target};
+pub use locate::{Locating, Lookup, LookupKind, Query, Record, Target, Ways, by_weight};
 pub use via::{response_flow, stamp};
