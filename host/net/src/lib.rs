@@ -2,6 +2,7 @@
 
 pub mod call_test;
 pub mod clock;
+pub mod dns;
 pub mod media_loop;
 pub mod probe;
 pub mod shard_loop;

@@ -52,6 +52,7 @@ impl CallPath {
             public_ip: config.media.public_ip,
             local_nets: config.media.local_nets.clone(),
             media: config.media.address,
+            name_servers: config.dns.clone(),
             media_ports: (*config.media.ports.start(), *config.media.ports.end()),
             rows,
             bindings,

@@ -6,7 +6,6 @@
 mod book;
 mod listen;
 mod mail;
-mod resolve;
 mod run;
 mod streams;
 
@@ -21,6 +20,7 @@ use routing::config::Delta;
 use sip_stack::transport::{Listener, Listeners, Protocol};
 
 use crate::clock::Clock;
+use crate::dns::Names;
 use crate::media_loop::{MediaConfig, MediaWorker};
 
 pub use listen::ListenFault;
@@ -68,6 +68,8 @@ pub struct ShardSetup {
     pub media: Option<IpAddr>,
     /// First and last media port.
     pub media_ports: (u16, u16),
+    /// Name servers to ask; those of the system when there are none.
+    pub name_servers: Vec<SocketAddr>,
     /// The configuration at start.
     pub rows: Arc<Delta>,
     /// Bindings that a former process left.
@@ -83,6 +85,7 @@ pub struct ShardLoop {
     threads: Vec<JoinHandle<()>>,
     media: Vec<MediaWorker>,
     bound: Vec<ListenerSpec>,
+    names: Names,
 }
 
 /// Reaches one shard.
@@ -115,6 +118,7 @@ impl ShardLoop {
         let boxes: Vec<MailBox> =
             (0..shards).map(|_| MailBox::new()).collect::<Result<_, _>>().map_err(ListenFault::Os)?;
         let posts: Vec<Post> = boxes.iter().map(MailBox::post).collect();
+        let names = Names::start(setup.name_servers.clone(), table.clone()).map_err(ListenFault::Os)?;
         let own_addresses = book::own_addresses(setup.public_ip);
         let mut media = Vec::new();
         let mut threads = Vec::new();
@@ -144,6 +148,7 @@ impl ShardLoop {
                 posts.clone(),
                 senders,
                 Arc::clone(&setup.office),
+                names.clone(),
             );
             let mut thread = thread.map_err(ListenFault::Os)?;
             thread.restore(&setup.rows, &setup.bindings);
@@ -151,7 +156,7 @@ impl ShardLoop {
             threads.push(run.map_err(ListenFault::Os)?);
         }
         let handles = posts.into_iter().map(|post| ShardHandle { post }).collect();
-        Ok(Self { handles, threads, media, bound })
+        Ok(Self { handles, threads, media, bound, names })
     }
 
     /// One handle a shard.
@@ -162,6 +167,11 @@ impl ShardLoop {
     /// Where SIP is heard, with the ports that were really bound.
     pub fn bound(&self) -> &[ListenerSpec] {
         &self.bound
+    }
+
+    /// Resolves host names as calls have them resolved.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Ends the threads; what they were told before is done first.

@@ -19,9 +19,9 @@ use timestamp::Timestamp;
 use super::Office;
 use super::listen::Bindable;
 use super::mail::{Mail, MailBox, Post, Reply};
-use super::resolve::Resolver;
 use super::streams::{Reading, Streams};
 use crate::clock::Clock;
+use crate::dns::Names;
 use crate::media_loop::{MediaSender, Undelivered};
 
 /// A shard and its sockets.
@@ -39,7 +39,7 @@ pub(super) struct ShardThread {
     /// Media commands that did not fit into a queue; first in line for the next flush.
     delayed: Vec<(usize, media::Command)>,
     office: Arc<dyn Office>,
-    resolver: Resolver,
+    names: Names,
     replies: HashMap<u64, Reply>,
     next_reply: u64,
     outbox: Outbox,
@@ -57,6 +57,7 @@ impl ShardThread {
         posts: Vec<Post>,
         media: Vec<MediaSender>,
         office: Arc<dyn Office>,
+        names: Names,
     ) -> io::Result<Self> {
         let poll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&poll, mailbox.wake.as_fd(), EventData::new_u64(BELL), EventFlags::IN)?;
@@ -78,7 +79,6 @@ impl ShardThread {
             tcp.push(listener);
         }
         let now = clock.now();
-        let resolver = Resolver::start(&mailbox.post())?;
         Ok(Self {
             index: setup.index,
             shard: Shard::new(setup, now),
@@ -92,7 +92,7 @@ impl ShardThread {
             media,
             delayed: Vec::new(),
             office,
-            resolver,
+            names,
             replies: HashMap::new(),
             next_reply: 0,
             outbox: Outbox::default(),
@@ -244,7 +244,10 @@ impl ShardThread {
                     }
                 }
             }
-            Output::Locate { id, query } => self.resolver.resolve(id, query),
+            Output::Locate { id, query } => {
+                let post = self.mailbox.post();
+                self.names.locate(query, move |targets| post.send(Mail::Located(id, targets)));
+            }
             Output::Media(command) => self.command(self.worker_of(&command), command),
             Output::Persist(persist) => self.office.persist(persist),
             Output::Announce(event) => self.office.announce(event),

@@ -35,6 +35,10 @@ pub(crate) struct Raw {
     #[arg(long, value_name = "CIDR")]
     #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     pub(crate) local_net: Option<Vec<String>>,
+    /// Name servers to ask instead of those of /etc/resolv.conf, repeatable; the port is 53 unless given
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
+    pub(crate) dns: Option<Vec<String>>,
     /// Domain under which names are made: sip.NAME, TRUNK.trunk.NAME
     #[arg(long, value_name = "NAME")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
@@ -94,6 +98,7 @@ pub(crate) fn defaults() -> Raw {
             "fe80::/10",
             "::1/128",
         ]),
+        dns: all(&[]),
         base_domain: some("localhost"),
         country: None,
         drain_s: Some(30),

@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) sip: Vec<SipAddress>,
     /// Media and the addresses shown to peers.
     pub(crate) media: Media,
+    /// Name servers; those of the system when there are none.
+    pub(crate) dns: Vec<SocketAddr>,
     /// Domain under which names are made.
     pub(crate) base_domain: String,
     /// Country of the first account.
@@ -118,6 +120,7 @@ pub(crate) fn resolve(
     let http = check.http(&raw);
     let sip = check.sip(&raw);
     let media = check.media(&raw);
+    let dns = check.dns(&raw);
     let base_domain = check.base_domain(&raw);
     let country = check.country(&raw);
     let shards = check.count("shards", raw.shards, 64);
@@ -133,6 +136,7 @@ pub(crate) fn resolve(
         http_may_move: layers.origin("http") == Origin::Default,
         sip,
         media,
+        dns,
         base_domain,
         country,
         drain_s: raw.drain_s.unwrap_or_default(),
@@ -236,6 +240,23 @@ impl Check<'_> {
             match text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
                 Ok(net) => found.push(net.trunc()),
                 Err(_) => self.fault(key, &format!("`{text}` is no network such as 10.0.0.0/8")),
+            }
+        }
+        found
+    }
+
+    fn dns(&mut self, raw: &Raw) -> Vec<SocketAddr> {
+        let mut found = Vec::new();
+        for text in raw.dns.iter().flatten() {
+            let address = text.trim_matches(['[', ']']).parse().map(|ip: IpAddr| SocketAddr::new(ip, 53));
+            match address.or_else(|_| text.parse()) {
+                Ok(address) => found.push(address),
+                Err(_) => {
+                    self.fault(
+                        "dns",
+                        &format!("`{text}` is no ADDRESS[:PORT] such as 192.0.2.53 or [::1]:53"),
+                    );
+                }
             }
         }
         found

@@ -81,6 +81,7 @@ fn faults_name_the_option_and_a_way_out() {
         (&["--media-ports", "20000-20002"], "3 ports hold no call"),
         (&["--media", "0.0.0.0"], "--media: one address is needed"),
         (&["--public-ip", "example.com"], "--public-ip: `example.com` is no IP address"),
+        (&["--dns", "ns.example.test"], "--dns: `ns.example.test` is no ADDRESS[:PORT]"),
         (&["--local-net", "10/8"], "--local-net: `10/8` is no network"),
         (&["--base-domain", "a b"], "--base-domain: `a b` is no host name"),
         (&["--country", "Norway"], "--country: `Norway` is no ISO 3166 code"),
