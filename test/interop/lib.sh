@@ -62,6 +62,28 @@ trunk() {
     api POST /connections "{\"kind\":\"trunk\",\"name\":\"$1\",\"peers\":[{\"host\":\"$2\",\"port\":5060}],
         \"allowed_sources\":[\"$2/32\"],\"dial_pattern\":\".\"${3:+,$3}}" | pick id
 }
+# registers_out NAME ADDRESS USER PASSWORD [MORE-JSON] : we register as USER at the PBX there; prints its id.
+# TRANSPORT (udp) and PORT (5060) may be set for it.
+registers_out() {
+    api POST /connections "{\"kind\":\"register_out\",\"name\":\"$1\",\"user\":\"$3\",\"password\":\"$4\",
+        \"peers\":[{\"host\":\"$2\",\"port\":${PORT:-5060},\"transport\":\"${TRANSPORT:-udp}\"}],
+        \"number_format\":{\"from\":\"raw\",\"to\":\"raw\"},\"dial_pattern\":\".\"${5:+,$5}}" | pick id
+}
+# registers_in NAME [MORE-JSON] : a PBX registers here; id and credentials go to $WORK/NAME.json, the id is printed.
+registers_in() {
+    api POST /connections "{\"kind\":\"register_in\",\"name\":\"$1\",
+        \"number_format\":{\"from\":\"raw\",\"to\":\"raw\"},\"dial_pattern\":\".\"${2:+,$2}}" > "$WORK/$1.json" && pick id < "$WORK/$1.json"
+}
+# credential NAME LABEL FIELD : of a connection made by registers_in.
+credential() { python3 "$TOOLS/api.py" find credentials label "$2" "$3" < "$WORK/$1.json"; }
+# state ID : the state of a connection.   reaches ID STATE SECONDS : it comes to that state in time; prints how long.
+state() { api GET "/connections/$1/status" | pick state; }
+reaches() {
+    local t0; t0=$(now_ms)
+    wait_for "$3" is_in_state "$1" "$2" && { echo "$2 after $(( $(now_ms) - t0 )) ms"; return; }
+    api GET "/connections/$1/status"; return 1
+}
+is_in_state() { [ "$(state "$1")" = "$2" ]; }
 # number E164 CONNECTION : calls to it go there.
 number() { api POST /numbers "{\"e164\":\"$1\",\"target\":{\"connection\":\"$2\"}}" | pick id; }
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # setup.sh [GROUP...] : makes the chroot (once) and installs the groups in it.
-# Groups: asterisk kamailio rtpengine sipp phones. Default: asterisk sipp phones.
+# Groups: asterisk kamailio rtpengine sipp phones, linphone (with SIP_LAB_SUITE=bookworm only).
+# Default: asterisk sipp phones.
 # Needs root and the Debian mirror; installs nothing on the host.
 . "$(dirname "$0")/lab.sh"
 set -eo pipefail
@@ -12,6 +13,7 @@ declare -A GROUP=(
     [rtpengine]="rtpengine-daemon rtpengine-utils"
     [sipp]="sip-tester"
     [phones]="baresip-core"
+    [linphone]="linphone-cli"
 )
 groups=("$@"); [ $# -gt 0 ] || groups=(asterisk sipp phones)
 
