@@ -66,6 +66,9 @@ pub(crate) fn tidy(root: &Path) -> Result<Report, String> {
     if let Some(page) = sources.iter().find(|source| source.path == "ARCHITECTURE.md") {
         architecture::check(page, &sources, &mut findings);
     }
+    if let Some(page) = sources.iter().find(|source| source.path == "docs/conformance.md") {
+        architecture::check_conformance(page, &sources, &mut findings);
+    }
     findings.sort();
     Ok(Report { files: sources.len(), findings })
 }

@@ -82,6 +82,7 @@ ladders! {
     nonce_replayed_by_a_call
     not_our_peer
     number_forms
+    out_of_order
     over_tcp
     redirect
     registration

@@ -1,5 +1,5 @@
 //! ARCHITECTURE.md speaks of what exists: each glossary term occurs in the code, and each test
-//! that an invariant names is there.
+//! that an invariant names is there. The same for the tests of docs/conformance.md.
 
 use super::Finding;
 use super::source::{Source, numbered};
@@ -23,9 +23,7 @@ pub(crate) fn check(page: &Source, sources: &[Source], findings: &mut Vec<Findin
     }
     for (number, line) in section(&page.text, "invariants") {
         for name in quoted(line).filter_map(function_name) {
-            let exists = rust.iter().any(|source| source.prose.contains(&format!("fn {name}")))
-                || sources.iter().any(|source| stem(&source.path) == name);
-            if !exists {
+            if !exists(name, sources) {
                 let fix = "name the test that holds the invariant";
                 findings.push(Finding::new(
                     &page.path,
@@ -37,6 +35,33 @@ pub(crate) fn check(page: &Source, sources: &[Source], findings: &mut Vec<Findin
             }
         }
     }
+}
+
+/// Checks that every test named in the last column of a table of requirements is there.
+pub(crate) fn check_conformance(page: &Source, sources: &[Source], findings: &mut Vec<Finding>) {
+    for (number, line) in numbered(&page.text) {
+        let Some(tests) = line.trim().strip_suffix('|').and_then(|row| row.rsplit('|').next()) else {
+            continue;
+        };
+        for name in quoted(tests).filter(|name| !exists(name, sources)) {
+            let fix = "name a test, a ladder or a scenario";
+            findings.push(Finding::new(
+                &page.path,
+                number,
+                "conformance",
+                format!("there is no `{name}`"),
+                fix,
+            ));
+        }
+    }
+}
+
+/// Whether there is a test function, a ladder or a scenario of this name.
+fn exists(name: &str, sources: &[Source]) -> bool {
+    let function = format!("fn {name}");
+    sources
+        .iter()
+        .any(|source| source.is_rust() && source.prose.contains(&function) || stem(&source.path) == name)
 }
 
 /// The lines under the heading that ends with `title`, up to the next heading of its level.
@@ -92,6 +117,19 @@ mod tests {
         let mut findings = Vec::new();
         check(&page, &sources, &mut findings);
         findings.into_iter().map(|finding| finding.what).collect()
+    }
+
+    #[test]
+    fn requirements_name_tests_that_exist() {
+        let page = "| id | what | shown by |\n|---|---|---|\n| 1 | `x` | `first_call`, `here` |\n| 2 | y | `gone` |\n";
+        let sources = [
+            Source::new("core/x/src/lib.rs", "fn here() {}".to_owned()),
+            Source::new("test/ladders/first_call.ladder", String::new()),
+        ];
+        let mut findings = Vec::new();
+        check_conformance(&Source::new("docs/conformance.md", page.to_owned()), &sources, &mut findings);
+        let found: Vec<String> = findings.into_iter().map(|finding| finding.what).collect();
+        assert_eq!(found, ["there is no `gone`"]);
     }
 
     #[test]
