@@ -1,5 +1,9 @@
-//! Dialogs (RFC 3261 §12): what both ends remember of each other. Plain data that can outlive the process.
+//! Dialogs (RFC 3261 §12): what both ends remember of each other, and the machines that live within one.
 
+mod reliable;
+mod session_timer;
 mod state;
 
+pub use reliable::{Heard, ReliableAnswers, ReliableDue, ReliableOrder};
+pub use session_timer::{Agreement, Refresher, SessionDue, SessionTimer, lists};
 pub use state::{Dialog, Order, RequestLine};
