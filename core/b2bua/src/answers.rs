@@ -8,7 +8,7 @@ use routing::reason::Reason;
 
 use crate::anchor;
 use crate::branch::Offer;
-use crate::call::{Call, Final, Invite, Phase};
+use crate::call::{Call, Final, Phase};
 use crate::dial::present;
 use crate::failure::{Failure, better, hunts, relayed};
 use crate::losers::{DECLINED, ELSEWHERE};
@@ -83,6 +83,7 @@ impl Call {
         }
         winner.leg.dialog.confirm(response);
         winner.leg.code = response.code();
+        let settled = winner.leg.timer.settled_by(response);
         let cseq = response.cseq().map_or(1, |(number, _)| number);
         let late_offer =
             self.invite.as_ref().is_some_and(|i| Message::parse(&i.bytes).is_ok_and(|m| m.body().is_empty()));
@@ -108,7 +109,9 @@ impl Call {
             winner.leg.acknowledge(cseq, None, means);
             anchor::connect(&self.caller, &winner.leg, false, means);
         }
+        let callee = winner.leg.number;
         self.phase = Phase::Talking { callee: Some(Box::new(winner.leg)) };
+        self.start_timer(callee, Some(settled), means);
         self.arm_duration(means);
         let callee_headers = |writer: &mut sip_msg::Writer<'_>| {
             crate::passthrough::copy_headers(response, writer, [None, None]);
@@ -121,6 +124,9 @@ impl Call {
     fn on_branch_failure(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
         let code = response.code();
         if matches!(code, 401 | 407) && self.authenticate(number, response, means) {
+            return;
+        }
+        if code == 422 && self.lengthen(number, response, means) {
             return;
         }
         let failed = Final {
@@ -180,30 +186,50 @@ impl Call {
 
     /// Answers a peer's challenge, once, if we have credentials for it (RFC 3261 §22.2).
     fn authenticate(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) -> bool {
-        let Some(invite) = self.invite.clone() else { return false };
-        let sent = self.send_with_credentials(number, response, &invite, means);
-        sent.is_some()
+        let Phase::Dialling(dialling) = &mut self.phase else { return false };
+        let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number && !b.authenticated)
+        else {
+            return false;
+        };
+        let Some(secret) = branch.leg.connection.as_ref().and_then(|c| c.outward.as_ref()) else {
+            return false;
+        };
+        let cnonce = means.random.hex();
+        let uri = &branch.leg.dialog.target;
+        let (user, password) = (&secret.user, &secret.password);
+        let credentials = sip_stack::auth::answer(response, user, password, b"INVITE", uri, &cnonce);
+        let Some((name, value)) = credentials else { return false };
+        branch.authenticated = true;
+        self.invite_again(number, Some((name, &value)), means).is_some()
     }
 
-    fn send_with_credentials(
+    /// Answers a peer's 422 with the interval it wants, a few times at most (RFC 4028 §7.3).
+    fn lengthen(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) -> bool {
+        let Phase::Dialling(dialling) = &mut self.phase else { return false };
+        let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else {
+            return false;
+        };
+        if branch.lengthened >= MOST_LENGTHENINGS || !branch.leg.timer.on_too_small(response) {
+            return false;
+        }
+        branch.lengthened += 1;
+        branch.authenticated = false;
+        self.invite_again(number, None, means).is_some()
+    }
+
+    /// The INVITE of a branch once more, in the same dialog to be.
+    fn invite_again(
         &mut self,
         number: u8,
-        response: &Message<'_>,
-        invite: &Invite,
+        credentials: Option<(Name, &[u8])>,
         means: &mut Means<'_>,
     ) -> Option<()> {
         let slot = self.slot;
         let caller = self.caller.connection.clone();
+        let invite = self.invite.clone()?;
         let Phase::Dialling(dialling) = &mut self.phase else { return None };
         let target = dialling.target;
-        let branch = dialling.branches.iter_mut().find(|b| b.leg.number == number && !b.authenticated)?;
-        let connection = branch.leg.connection.clone()?;
-        let secret = connection.outward.as_ref()?;
-        let cnonce = means.random.hex();
-        let uri = branch.leg.dialog.target.clone();
-        let (name, value) =
-            sip_stack::auth::answer(response, &secret.user, &secret.password, b"INVITE", &uri, &cnonce)?;
-        branch.authenticated = true;
+        let branch = dialling.branches.iter_mut().find(|b| b.leg.number == number)?;
         branch.alive = false;
         let message = Message::parse(&invite.bytes).ok()?;
         let body = branch.leg.media.sent.clone();
@@ -215,7 +241,7 @@ impl Call {
             _ => return None,
         };
         let presentation = present(&invite.presentation, destination);
-        branch.send(&body, Some((name, &value)), &presentation, &offer, means);
+        branch.send(&body, credentials, &presentation, &offer, means);
         Some(())
     }
 }
@@ -239,3 +265,6 @@ fn response_phrase<'a>(response: &Message<'a>) -> &'a [u8] {
         sip_msg::StartLine::Request { .. } => b"",
     }
 }
+
+/// Times that one peer may ask for a longer session interval.
+const MOST_LENGTHENINGS: u8 = 3;

@@ -13,7 +13,7 @@ use sip_stack::{Slot, User};
 use registrar::BindingRow;
 use routing::config::{Connection, Kind, Latching, Peer, Transport};
 
-use crate::leg::{ALLOW, Leg, contact, via};
+use crate::leg::{Leg, via, write_ourselves};
 use crate::means::Means;
 use crate::passthrough::copy_headers;
 
@@ -34,6 +34,8 @@ pub(crate) struct Branch {
     pub done: bool,
     /// The peer's challenge was answered once.
     pub authenticated: bool,
+    /// How often the peer's 422 was answered with a longer session interval.
+    pub lengthened: u8,
     /// Path of the binding, for the Route of the INVITE.
     path: Box<str>,
 }
@@ -102,6 +104,7 @@ impl Branch {
             cancelling: None,
             done: false,
             authenticated: false,
+            lengthened: 0,
             path: place.path.clone(),
         }
     }
@@ -121,7 +124,7 @@ impl Branch {
         let number = self.leg.number;
         let outgoing = Outgoing { flow, invite: true, user: User::Call(offer.call), purpose: number };
         let (dialog, connection, path) = (&self.leg.dialog, self.leg.connection.as_deref(), &self.path);
-        let our_contact = contact(&flow, &shown);
+        let timer = &self.leg.timer;
         self.client = means.transactions.request(outgoing, means.now, means.out, &mut |buffer, branch| {
             let via = via(&flow, &shown, branch);
             let max_forwards = offer.max_forwards;
@@ -130,7 +133,8 @@ impl Branch {
             if !path.is_empty() {
                 writer.field(Name::Route, path.as_bytes());
             }
-            writer.field(Name::Contact, our_contact.as_bytes()).field(Name::Allow, ALLOW);
+            write_ourselves(&mut writer, &flow, &shown);
+            timer.write_request(&mut writer);
             writer.field(Name::UserAgent, b"Trunkline");
             if presentation.assert {
                 let host = shown.to_string();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sip_msg::build::{Writer, answer};
 use sip_msg::{Message, Name, ViaStamp};
 use sip_stack::Slot;
-use sip_stack::dialog::Dialog;
+use sip_stack::dialog::{Dialog, SessionTimer};
 use sip_stack::transport::{Flow, Target, stamp};
 use smallvec::SmallVec;
 use timestamp::Timestamp;
@@ -170,6 +170,9 @@ pub struct Begin<'a, 'm> {
 /// Purpose numbers of requests that are no INVITE of a leg.
 pub(crate) const FORWARD: u8 = 200;
 
+/// Purpose number of a refresh of ours.
+pub(crate) const REFRESH: u8 = 201;
+
 /// Timers of a call.
 pub(crate) mod timers {
     pub(crate) const RING: u8 = 1;
@@ -177,6 +180,7 @@ pub(crate) mod timers {
     pub(crate) const DURATION: u8 = 3;
     pub(crate) const USAGE: u8 = 4;
     pub(crate) const LINGER: u8 = 5;
+    pub(crate) const SESSION: u8 = 6;
 }
 
 impl Call {
@@ -223,6 +227,10 @@ impl Call {
             callee: None,
         };
         means.transactions.set_user(server, slot);
+        if let Err(least) = call.caller.timer.propose(invite) {
+            call.refuse_interval(least, means);
+            return call;
+        }
         call.respond(100, b"", None, None, means);
         means.effects.push(Effect::Open(Box::new(call.marker())));
         means.effects.push(Effect::Announce(Milestone::Started));
@@ -368,7 +376,8 @@ impl Call {
         let tag = means.tag(self.slot, 0);
         let flow = self.caller.dialog.flow;
         let shown = means.shown(&flow);
-        let contact = crate::leg::contact(&flow, &shown);
+        let agreement =
+            if (200..300).contains(&code) { self.caller.timer.propose(&message).ok() } else { None };
         let (stamp, server, cseq) = (invite.stamp, invite.server, invite.cseq);
         let session_id = invite.session_id;
         let start = means.out.buffer().len();
@@ -376,12 +385,14 @@ impl Call {
             let mut writer = answer(buffer, &message, code, phrase, tag.as_ref(), stamp);
             if code > 100 && code < 300 {
                 writer.copy(&message, Name::RecordRoute);
-                writer.field(Name::Contact, contact.as_bytes());
-                writer.field(Name::Allow, crate::leg::ALLOW);
+                crate::leg::write_ourselves(&mut writer, &flow, &shown);
                 if message.field(Name::SessionId).is_none() {
                     writer
                         .parts(Name::SessionId, &[&session_id, b";remote=00000000000000000000000000000000"]);
                 }
+            }
+            if let Some(agreement) = &agreement {
+                SessionTimer::write_answer(agreement, &mut writer);
             }
             if let Some(fill) = fill {
                 fill(&mut writer);
@@ -398,6 +409,7 @@ impl Call {
         if code < 300 {
             let ok = means.out.buffer().get(start..).unwrap_or_default().to_vec();
             self.answering(0, ok, cseq, means);
+            self.start_timer(0, agreement, means);
         }
         self.invite = None;
     }

@@ -53,6 +53,19 @@ impl Call {
         self.over(ending, means);
     }
 
+    /// The caller's session interval is too small (RFC 4028 §9).
+    pub(crate) fn refuse_interval(&mut self, least: u32, means: &mut Means<'_>) {
+        let reason = Reason::IntervalTooSmall;
+        let fill = |writer: &mut sip_msg::Writer<'_>| {
+            writer.number(Name::MinSe, u64::from(least));
+            writer.field(Name::Warning, reason.warning().as_bytes());
+        };
+        self.respond(422, b"", None, Some(&fill), means);
+        let text = reason.text().to_owned();
+        let (by, q850) = (EndedBy::System, reason.q850());
+        self.over(Ending { code: 422, by, reason: Some(reason), text, q850 }, means);
+    }
+
     /// Relays a callee's failure to the caller.
     pub(crate) fn fail(&mut self, failed: Final, means: &mut Means<'_>) {
         let (code, why) = failed.for_caller();
@@ -128,7 +141,7 @@ impl Call {
     /// BYE to every leg but one. A leg whose 2xx is unacknowledged gets its BYE after the ACK (RFC 3261 §15).
     fn bye_all(&mut self, except: Option<u8>, reason: Option<&[u8]>, means: &mut Means<'_>) {
         let slot = self.slot;
-        self.acknowledge_unanswered_offer(means);
+        self.settle_asking(means);
         for forward in core::mem::take(&mut self.forwards) {
             // RFC 3261 §15.1.2: what is pending when the BYE comes is answered 487.
             means.transactions.cancel(forward.client, None, means.now, means.out);
@@ -148,13 +161,19 @@ impl Call {
         }
     }
 
-    /// The callee's 2xx with an offer still waits for an answer of the caller's: its ACK goes before any BYE.
-    fn acknowledge_unanswered_offer(&mut self, means: &mut Means<'_>) {
-        let Phase::Talking { callee: Some(callee) } = &mut self.phase else { return };
-        let InviteUsage::Asking { client, cseq } = callee.usage else { return };
-        if self.forwards.iter().all(|forward| forward.client != client) {
-            callee.usage = InviteUsage::Idle;
-            callee.acknowledge(cseq, None, means);
+    /// A 2xx with an offer still waits for the other peer's answer: its ACK goes before any BYE. A refresh of ours is
+    /// of no use any more.
+    fn settle_asking(&mut self, means: &mut Means<'_>) {
+        for number in self.talking_legs() {
+            let forwarded: SmallVec<[sip_stack::Slot; 1]> = self.forwards.iter().map(|f| f.client).collect();
+            let Some(leg) = self.leg_mut(number) else { continue };
+            let InviteUsage::Asking { client, cseq } = leg.usage else { continue };
+            if leg.refresh == Some(client) {
+                means.transactions.cancel(client, None, means.now, means.out);
+            } else if !forwarded.contains(&client) {
+                leg.usage = InviteUsage::Idle;
+                leg.acknowledge(cseq, None, means);
+            }
         }
     }
 

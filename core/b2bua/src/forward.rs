@@ -3,15 +3,16 @@
 //! RFC 7092 §3.1.2: each leg has its own transaction; the asking one stays open until the other is answered.
 
 use sip_msg::build::answer;
-use sip_msg::{Message, Method, Name};
+use sip_msg::{Message, Method};
 use sip_stack::Slot;
+use sip_stack::dialog::SessionTimer;
 
 use crate::call::{Call, FORWARD, Forward};
-use crate::leg::{ALLOW, contact};
+use crate::leg::write_ourselves;
 use crate::means::Means;
 use crate::passthrough::copy_headers;
 use crate::talk::{InDialog, respond, stamp_of};
-use crate::usage::InviteUsage;
+use crate::usage::{InviteUsage, UpdateUsage};
 
 impl Call {
     /// Passes a request to the other leg; its answer will be the answer here.
@@ -46,6 +47,10 @@ impl Call {
             return;
         }
         let Some(forward) = self.take_forward(client) else { return };
+        if forward.ends_dialog() {
+            self.on_update_response(forward, response, means);
+            return;
+        }
         let kind = response.content_type().map(<[u8]>::to_vec);
         let body = response.body().to_vec();
         let (code, _) = crate::failure::relayed(response.code());
@@ -68,25 +73,33 @@ impl Call {
     ) {
         let Ok(request) = Message::parse(&forward.request) else { return };
         let invite = request.method() == Method::Invite;
+        let refreshes = invite || request.method() == Method::Update;
         let shown = means.shown(&forward.flow);
-        let our_contact = contact(&forward.flow, &shown);
+        let flow = forward.flow;
+        let agreement = if code < 300 { self.agreement(forward.leg, &request) } else { None };
         let start = means.out.buffer().len();
         let sent = means.transactions.respond(forward.server, code, means.now, means.out, &mut |buffer| {
             let mut writer = answer(buffer, &request, code, b"", b"", forward.stamp);
-            if invite && code < 300 {
-                writer.field(Name::Contact, our_contact.as_bytes()).field(Name::Allow, ALLOW);
+            if refreshes && code < 300 {
+                write_ourselves(&mut writer, &flow, &shown);
+            }
+            if let Some(agreement) = &agreement {
+                SessionTimer::write_answer(agreement, &mut writer);
             }
             match body {
                 Some((kind, body)) => writer.body(kind, body),
                 None => writer.end(),
             }
         });
+        self.start_timer(forward.leg, agreement, means);
+        let Some(leg) = self.leg_mut(forward.leg) else { return };
         if !invite {
+            if forward.ends_dialog() {
+                leg.update = UpdateUsage::Idle;
+            }
             return;
         }
-        if let Some(leg) = self.leg_mut(forward.leg) {
-            leg.usage = InviteUsage::Idle;
-        }
+        leg.usage = InviteUsage::Idle;
         if sent && code < 300 {
             let ok = means.out.buffer().get(start..).unwrap_or_default().to_vec();
             self.answering(forward.leg, ok, request.cseq().map_or(0, |(number, _)| number), means);

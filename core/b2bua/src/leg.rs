@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use sip_msg::build::Writer;
 use sip_msg::{Message, Name};
-use sip_stack::dialog::{Dialog, RequestLine};
+use sip_stack::dialog::{Dialog, RequestLine, SessionTimer};
 use sip_stack::transaction::{NOBODY, Outgoing};
 use sip_stack::transport::{Flow, Protocol};
 use sip_stack::{Slot, User};
 
 use routing::config::Connection;
 
+use crate::abilities::Abilities;
 use crate::anchor::LegMedia;
 use crate::means::Means;
-use crate::usage::InviteUsage;
+use crate::usage::{InviteUsage, UpdateUsage};
 
 /// One leg.
 #[derive(Debug)]
@@ -26,6 +27,14 @@ pub(crate) struct Leg {
     pub dialog: Dialog,
     /// What its INVITE usage is doing.
     pub usage: InviteUsage,
+    /// What its offers by UPDATE are doing.
+    pub update: UpdateUsage,
+    /// Its session timer.
+    pub timer: SessionTimer,
+    /// The refresh of ours that waits for its answer.
+    pub refresh: Option<Slot>,
+    /// What its peer can do.
+    pub abilities: Abilities,
     /// The last ACK sent for a 2xx, for when that 2xx comes again.
     pub ack: Vec<u8>,
     /// Its media.
@@ -44,11 +53,17 @@ impl Leg {
         dialog: Dialog,
         media: LegMedia,
     ) -> Self {
+        let timers = connection.as_ref().map(|c| (c.timers.session_expires_s, c.timers.min_se_s));
+        let (interval, least) = timers.unwrap_or((1800, 90));
         Self {
             number,
             connection,
             dialog,
             usage: InviteUsage::Idle,
+            update: UpdateUsage::Idle,
+            timer: SessionTimer::new(interval, least),
+            refresh: None,
+            abilities: Abilities::default(),
             ack: Vec::new(),
             media,
             user_agent: Box::default(),
@@ -56,8 +71,14 @@ impl Leg {
         }
     }
 
-    /// Remembers what the peer calls itself.
+    /// Whether an offer could go to this peer now.
+    pub(crate) fn is_free(&self) -> bool {
+        matches!(self.usage, InviteUsage::Idle) && self.update == UpdateUsage::Idle
+    }
+
+    /// Remembers what the peer calls itself, and what it can do.
     pub(crate) fn hear_agent(&mut self, message: &Message<'_>) {
+        self.abilities.hear(message);
         let name = message.field(Name::UserAgent).or_else(|| message.field(Name::Server)).unwrap_or_default();
         let name = name.get(..80).unwrap_or(name);
         if self.user_agent.is_empty() {
@@ -136,6 +157,12 @@ pub(crate) fn via(flow: &Flow, shown: &std::net::SocketAddr, branch: &[u8]) -> S
     format!("SIP/2.0/{} {shown};branch={};rport", flow.protocol.via(), String::from_utf8_lossy(branch))
 }
 
+/// Contact, Allow and Supported: what a request or answer says of us that makes or refreshes a dialog.
+pub(crate) fn write_ourselves(writer: &mut Writer<'_>, flow: &Flow, shown: &std::net::SocketAddr) {
+    writer.field(Name::Contact, contact(flow, shown).as_bytes());
+    writer.field(Name::Allow, ALLOW).field(Name::Supported, SUPPORTED);
+}
+
 /// Contact value of ours on a flow.
 pub(crate) fn contact(flow: &Flow, shown: &std::net::SocketAddr) -> String {
     match flow.protocol {
@@ -147,4 +174,6 @@ pub(crate) fn contact(flow: &Flow, shown: &std::net::SocketAddr) -> String {
 }
 
 /// Methods we understand within and outside of dialogs.
-pub const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
+pub const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER";
+/// Extensions we understand within calls.
+pub const SUPPORTED: &[u8] = b"timer, replaces";

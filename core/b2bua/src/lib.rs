@@ -4,6 +4,7 @@
 //! descriptions, asks the homes of connections for places, and tells the media plane what to relay. It finds no
 //! route, verifies nobody and owns no socket.
 
+mod abilities;
 mod anchor;
 mod answers;
 mod branch;
@@ -20,16 +21,18 @@ mod ports;
 mod random;
 mod record;
 mod redirect;
+mod refresh;
 mod reinvite;
 mod service;
 mod talk;
+mod update;
 mod usage;
 
 pub use anchor::{EndOwner, end_owner};
 pub use branch::{Presentation, escape_user};
 pub use call::{Begin, Call};
 pub use end::{candidates, offered, proof_text};
-pub use leg::ALLOW;
+pub use leg::{ALLOW, SUPPORTED};
 pub use means::{Effect, LEG_KIND, MOST_LEGS, Means, Milestone, Question, Told};
 pub use ports::PortPool;
 pub use random::Random;

@@ -5,7 +5,8 @@
 use core::time::Duration;
 
 use sip_msg::build::answer;
-use sip_msg::{Message, Name};
+use sip_msg::{Message, Method, Name};
+use sip_stack::dialog::{Agreement, SessionTimer};
 use sip_stack::timer::Timer;
 use sip_stack::{Slot, User};
 
@@ -13,33 +14,39 @@ use routing::reason::Reason;
 
 use crate::anchor;
 use crate::call::{Call, Forward, timers};
-use crate::leg::{ALLOW, Leg, contact};
+use crate::leg::{Leg, write_ourselves};
 use crate::means::Means;
 use crate::record::EndedBy;
+use crate::refresh::too_small;
 use crate::talk::{InDialog, finish, respond, stamp_of};
-use crate::usage::InviteUsage;
+use crate::usage::{InviteUsage, UpdateUsage};
 
 impl Call {
     pub(crate) fn on_reinvite(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
         let request = event.request;
         let slot = self.slot;
         let Some(leg) = self.leg_mut(event.leg) else { return };
-        match leg.usage {
-            InviteUsage::Asking { .. } | InviteUsage::Waiting { .. } => {
+        match (&leg.usage, leg.update) {
+            (InviteUsage::Asking { .. } | InviteUsage::Waiting { .. }, _) | (_, UpdateUsage::Asking) => {
                 respond(&event, 491, &[], means);
                 return;
             }
-            InviteUsage::Asked => {
+            (InviteUsage::Asked, _) | (_, UpdateUsage::Asked) => {
                 respond(&event, 500, &[(Name::RetryAfter, b"3")], means);
                 return;
             }
             // The ACK of our last 2xx is missing, but a new INVITE proves that it arrived.
-            InviteUsage::Answering { .. } | InviteUsage::Idle => {}
+            (InviteUsage::Answering { .. } | InviteUsage::Idle, UpdateUsage::Idle) => {}
+        }
+        if let Err(least) = leg.timer.propose(request) {
+            let (name, value) = too_small(least);
+            respond(&event, 422, &[(name, value.as_bytes())], means);
+            return;
         }
         leg.dialog.refresh_target(request);
-        if request.body().is_empty() || anchor::unchanged(request.body(), leg) {
+        if !request.body().is_empty() && anchor::unchanged(request.body(), leg) {
             let body = leg.media.sent.clone();
-            self.accept_reinvite(event.leg, event.server, &event, &body, means);
+            self.accept(&event, &body, means);
             return;
         }
         leg.usage = InviteUsage::Asked;
@@ -47,13 +54,19 @@ impl Call {
             self.reinvite_service(event, means);
             return;
         };
-        if !matches!(other.usage, InviteUsage::Idle) {
+        if !other.is_free() {
             asking.usage = InviteUsage::Idle;
             respond(&event, 491, &[], means);
             return;
         }
         respond(&event, 100, &[], means);
-        match anchor::pass(request.body(), asking, other, slot, means) {
+        // Without an offer the other peer is asked for one: what it would have, at full width. Our last description to
+        // the asking peer may be the answer to its hold, and as an offer would keep it held for ever.
+        let passed = match request.body() {
+            [] => Ok(Vec::new()),
+            body => anchor::pass(body, asking, other, slot, means),
+        };
+        match passed {
             Ok(body) => {
                 let client = send_reinvite(slot, other, &body, means);
                 let cseq = other.dialog.local_cseq;
@@ -70,10 +83,10 @@ impl Call {
     /// A re-INVITE to ourselves: the echo follows its caller.
     fn reinvite_service(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
         let keep = |media: &sdp::Media<'_>| media.port != 0;
-        let answered =
-            anchor::answer_ourselves(event.request.body(), &mut self.caller, self.slot, &keep, means);
+        let body = event.request.body();
+        let answered = anchor::answer_ourselves(body, &mut self.caller, self.slot, &keep, means);
         match answered {
-            Ok(body) => self.accept_reinvite(event.leg, event.server, &event, &body, means),
+            Ok(body) => self.accept(&event, &body, means),
             Err(reason) => {
                 self.caller.usage = InviteUsage::Idle;
                 refuse_in_dialog(&event, reason, means);
@@ -81,29 +94,34 @@ impl Call {
         }
     }
 
-    fn accept_reinvite(
-        &mut self,
-        leg: u8,
-        server: Slot,
-        event: &InDialog<'_, '_>,
-        body: &[u8],
-        means: &mut Means<'_>,
-    ) {
-        let flow = event.flow;
+    /// 200 to a re-INVITE or UPDATE that is settled here; no body for an UPDATE without one.
+    pub(crate) fn accept(&mut self, event: &InDialog<'_, '_>, body: &[u8], means: &mut Means<'_>) {
+        let (flow, request) = (event.flow, event.request);
         let shown = means.shown(&flow);
-        let our_contact = contact(&flow, &shown);
-        let cseq = event.request.cseq().map_or(0, |(number, _)| number);
+        let cseq = request.cseq().map_or(0, |(number, _)| number);
         let stamp = stamp_of(event);
+        let agreement = self.agreement(event.leg, request);
         let start = means.out.buffer().len();
-        let sent = means.transactions.respond(server, 200, means.now, means.out, &mut |buffer| {
-            let mut writer = answer(buffer, event.request, 200, b"", b"", stamp);
-            writer.field(Name::Contact, our_contact.as_bytes()).field(Name::Allow, ALLOW);
+        let sent = means.transactions.respond(event.server, 200, means.now, means.out, &mut |buffer| {
+            let mut writer = answer(buffer, request, 200, b"", b"", stamp);
+            write_ourselves(&mut writer, &flow, &shown);
+            if let Some(agreement) = &agreement {
+                SessionTimer::write_answer(agreement, &mut writer);
+            }
             finish(writer, body);
         });
-        if sent {
+        if sent && request.method() == Method::Invite {
             let ok = means.out.buffer().get(start..).unwrap_or_default().to_vec();
-            self.answering(leg, ok, cseq, means);
+            self.answering(event.leg, ok, cseq, means);
         }
+        self.start_timer(event.leg, agreement, means);
+    }
+
+    /// What accepting this request means for the session timer of an established leg.
+    pub(crate) fn agreement(&mut self, leg: u8, request: &Message<'_>) -> Option<Agreement> {
+        let refreshes = matches!(request.method(), Method::Invite | Method::Update);
+        let leg = self.leg_mut(leg).filter(|leg| refreshes && leg.timer.agreement().is_some())?;
+        leg.timer.propose(request).ok()
     }
 
     pub(crate) fn on_reinvite_response(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
@@ -120,18 +138,30 @@ impl Call {
         if code < 200 {
             return;
         }
+        if leg.refresh == Some(client) {
+            leg.usage = InviteUsage::Idle;
+            if code < 300 {
+                leg.acknowledge(cseq, None, means);
+                self.on_delayed_answer(number, response.body(), means);
+            }
+            self.on_refresh_answer(number, response, means);
+            return;
+        }
         if self.forwards.iter().all(|f| f.client != client) {
             // The 2xx of a call set up without an offer, repeated: its ACK waits for the caller's.
             return;
         }
         let Some(leg) = self.leg_mut(number) else { return };
         leg.usage = InviteUsage::Idle;
+        leg.abilities.hear(response);
         match code {
             200..=299 => {
                 leg.dialog.refresh_target(response);
-                leg.acknowledge(cseq, None, means);
-                self.reinvite_accepted(number, client, response, means);
+                let settled = leg.timer.settled_by(response);
+                self.reinvite_accepted(number, (client, cseq), response, means);
+                self.start_timer(number, Some(settled), means);
             }
+            422 if leg.timer.on_too_small(response) => self.reinvite_again(number, means),
             491 => {
                 // RFC 3261 §14.1: we made the callee's Call-ID, the caller made its own.
                 let wait =
@@ -148,12 +178,41 @@ impl Call {
         }
     }
 
-    fn reinvite_accepted(&mut self, number: u8, client: Slot, response: &Message<'_>, means: &mut Means<'_>) {
+    /// The same re-INVITE once more: after a 491, or with the session interval that the peer wants.
+    pub(crate) fn reinvite_again(&mut self, number: u8, means: &mut Means<'_>) {
+        let slot = self.slot;
+        let Some(forward) = self.forwards.iter().find(|f| f.leg != number) else { return };
+        let late = Message::parse(&forward.request).is_ok_and(|request| request.body().is_empty());
+        let Some(leg) = self.leg_mut(number) else { return };
+        let body = if late { Vec::new() } else { leg.media.sent.clone() };
+        let client = send_reinvite(slot, leg, &body, means);
+        leg.usage = InviteUsage::Asking { client, cseq: leg.dialog.local_cseq };
+        if let Some(forward) = self.forwards.iter_mut().find(|f| f.leg != number) {
+            forward.client = client;
+        }
+    }
+
+    fn reinvite_accepted(
+        &mut self,
+        number: u8,
+        (client, cseq): (Slot, u32),
+        response: &Message<'_>,
+        means: &mut Means<'_>,
+    ) {
         let slot = self.slot;
         let Some(forward) = self.take_forward(client) else { return };
+        let late = Message::parse(&forward.request).is_ok_and(|request| request.body().is_empty());
         let Some((answering, asking)) = self.pair(number) else { return };
+        if late {
+            // This is an offer; its ACK waits for the answer in theirs (RFC 3264 §4, RFC 3261 §13.2.2.4).
+            answering.usage = InviteUsage::Asking { client, cseq };
+        } else {
+            answering.acknowledge(cseq, None, means);
+        }
         let body = anchor::pass(response.body(), answering, asking, slot, means);
-        anchor::connect(asking, answering, true, means);
+        if !late {
+            anchor::connect(asking, answering, true, means);
+        }
         match body {
             Ok(body) => self.answer_forward(&forward, 200, Some((b"application/sdp", &body)), means),
             Err(_) => self.answer_forward(&forward, 488, None, means),
@@ -184,6 +243,13 @@ impl Call {
         }
     }
 
+    /// Whether the ACK of this leg's peer had to bring the answer to an offer of the other leg's peer.
+    pub(crate) fn owes_answer(&mut self, number: u8) -> bool {
+        let Some((_, other)) = self.pair(number) else { return false };
+        let InviteUsage::Asking { client, .. } = other.usage else { return false };
+        other.refresh != Some(client) && self.forwards.iter().all(|forward| forward.client != client)
+    }
+
     pub(crate) fn on_delayed_answer(&mut self, number: u8, body: &[u8], means: &mut Means<'_>) {
         let slot = self.slot;
         let Some((answered, other)) = self.pair(number) else { return };
@@ -207,7 +273,7 @@ impl Call {
     }
 }
 
-fn refuse_in_dialog(event: &InDialog<'_, '_>, reason: Reason, means: &mut Means<'_>) {
+pub(crate) fn refuse_in_dialog(event: &InDialog<'_, '_>, reason: Reason, means: &mut Means<'_>) {
     let code = if reason.sip_code() == 0 { 500 } else { reason.sip_code() };
     respond(event, code, &[(Name::Warning, reason.warning().as_bytes())], means);
 }
@@ -215,10 +281,10 @@ fn refuse_in_dialog(event: &InDialog<'_, '_>, reason: Reason, means: &mut Means<
 pub(crate) fn send_reinvite(slot: Slot, leg: &mut Leg, body: &[u8], means: &mut Means<'_>) -> Slot {
     let flow = leg.dialog.flow;
     let shown = means.shown(&flow);
-    let our_contact = contact(&flow, &shown);
-    let number = leg.number;
+    let (number, timer) = (leg.number, leg.timer.clone());
     leg.request(b"INVITE", slot, number, means, &mut |mut writer| {
-        writer.field(Name::Contact, our_contact.as_bytes()).field(Name::Allow, ALLOW);
+        write_ourselves(&mut writer, &flow, &shown);
+        timer.write_request(&mut writer);
         finish(writer, body);
     })
 }

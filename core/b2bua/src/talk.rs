@@ -13,11 +13,10 @@ use sip_stack::{Slot, User};
 
 use routing::reason::Reason;
 
-use crate::call::{Call, FORWARD, Phase, timers};
+use crate::call::{Call, FORWARD, Phase, REFRESH, timers};
 use crate::leg::{ALLOW, Leg};
 use crate::means::Means;
 use crate::record::EndedBy;
-use crate::reinvite::send_reinvite;
 use crate::usage::{AckTimer, InviteUsage};
 
 /// A request within a dialog of this call.
@@ -54,8 +53,10 @@ impl Call {
         if event.flow.protocol.is_reliable() {
             leg.dialog.flow = event.flow;
         }
+        leg.abilities.hear(request);
         match request.method() {
             Method::Invite => self.on_reinvite(event, means),
+            Method::Update => self.on_update(event, means),
             Method::Info => self.forward(event, b"INFO", means),
             Method::Options => respond(&event, 200, &[(Name::Allow, ALLOW)], means),
             _ => respond(&event, 405, &[(Name::Allow, ALLOW)], means),
@@ -80,6 +81,8 @@ impl Call {
         }
         if !ack.body().is_empty() {
             self.on_delayed_answer(leg, ack.body(), means);
+        } else if self.owes_answer(leg) {
+            self.hang_up(Reason::BadDescription, EndedBy::System, means);
         }
     }
 
@@ -93,6 +96,10 @@ impl Call {
     ) {
         if purpose == FORWARD {
             self.on_forwarded_response(transaction, response, means);
+            return;
+        }
+        if purpose == REFRESH {
+            self.on_refreshed(transaction, response, means);
             return;
         }
         let talking = matches!(&self.phase, Phase::Talking { callee } if purpose == 0
@@ -109,7 +116,14 @@ impl Call {
         if purpose == FORWARD {
             if let Some(forward) = self.take_forward(transaction) {
                 self.answer_forward(&forward, 408, None, means);
+                if forward.ends_dialog() {
+                    self.hang_up(Reason::NoAnswer, EndedBy::System, means);
+                }
             }
+            return;
+        }
+        if purpose == REFRESH {
+            self.hang_up(Reason::NotRefreshed, EndedBy::System, means);
             return;
         }
         let asking = self.leg_mut(purpose).is_some_and(|leg| matches!(leg.usage, InviteUsage::Asking { .. }));
@@ -129,6 +143,7 @@ impl Call {
             timers::DURATION => self.on_duration_timer(means),
             timers::USAGE => self.on_usage_timer(means),
             timers::LINGER => self.on_linger_timer(means),
+            timers::SESSION => self.on_session_timer(means),
             _ => {}
         }
     }
@@ -217,13 +232,7 @@ impl Call {
         let Some(leg) = self.leg_mut(number) else { return };
         if let InviteUsage::Waiting { until } = leg.usage {
             if means.now >= until {
-                let body = leg.media.sent.clone();
-                let client = send_reinvite(slot, leg, &body, means);
-                let cseq = leg.dialog.local_cseq;
-                leg.usage = InviteUsage::Asking { client, cseq };
-                if let Some(forward) = self.forwards.iter_mut().find(|f| f.leg != number) {
-                    forward.client = client;
-                }
+                self.reinvite_again(number, means);
             }
             return;
         }

@@ -45,6 +45,18 @@ pub(crate) enum InviteUsage {
     },
 }
 
+/// Offers by UPDATE on one leg (RFC 3311 §5), beside whatever its INVITE is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum UpdateUsage {
+    /// None is out.
+    #[default]
+    Idle,
+    /// One of theirs waits for our answer.
+    Asked,
+    /// One of ours waits for theirs.
+    Asking,
+}
+
 /// What the timer of an unacknowledged 2xx asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AckTimer {

@@ -187,7 +187,12 @@ impl Shard {
         if !known && !self.throttle.admits(source, now) {
             return;
         }
-        let fields: &[(Name, &[u8])] = &[(Name::Allow, b2bua::ALLOW), (Name::Accept, b"application/sdp")];
+        let fields: &[(Name, &[u8])] = &[
+            (Name::Allow, b2bua::ALLOW),
+            (Name::Accept, b"application/sdp"),
+            (Name::Supported, b2bua::SUPPORTED),
+            (Name::Supported, b"path, outbound"),
+        ];
         self.reply(request, flow, 200, b"", fields, out);
     }
 
@@ -215,4 +220,4 @@ fn phrase(code: u16, text: &'static str) -> &'static [u8] {
 }
 
 /// Extensions that may be required of us.
-const SUPPORTED: [&[u8]; 2] = [b"path", b"outbound"];
+const SUPPORTED: [&[u8]; 3] = [b"path", b"outbound", b"timer"];

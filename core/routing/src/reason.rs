@@ -69,6 +69,9 @@ reasons! {
     NameNotFound "N-01" 500 38 "the peer's name does not resolve" "Check the host in peers.";
     NoAnswer "N-02" 408 18 "the peer does not answer" "Check that the address, port and transport in peers are right and reachable.";
     ConnectionRefused "N-03" 500 41 "the peer refuses the connection" "Check the port in peers, and that the peer listens there.";
+    IntervalTooSmall "N-11" 422 102 "the session interval is too small" "Lower timers.min_se_s of the connection, or raise the session interval on the peer.";
+    NotRefreshed "N-12" 0 102 "nobody refreshed the session" "Check that the peer still has the call, and that its refreshes (UPDATE or re-INVITE) reach us.";
+    NotAcknowledged "N-13" 504 102 "a provisional answer was not acknowledged" "Check that the peer's PRACK reaches us, or turn 100rel off there.";
     PeerFailed "P-01" 0 0 "the peer answered with a failure" "See the peer's code and its Reason.";
     PeerOverloaded "P-02" 500 42 "the peer is overloaded" "Try later, or add another way out.";
     PeerWantsCredentials "P-03" 500 21 "the peer asks for credentials that we do not have" "Set user and password of the connection as the peer gave them to you.";

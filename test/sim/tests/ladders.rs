@@ -34,6 +34,15 @@ macro_rules! ladders {
 }
 
 ladders! {
+    reinvite_without_offer
+    update_refreshes_target
+    update_glare
+    update_crosses
+    session_interval_too_small
+    session_timer_gone
+    session_timer_expires
+    session_timer_update
+    session_timer_refreshed_by_us
     bye_before_ack
     bye_crossing_bye
     bye_during_reinvite

@@ -5,5 +5,5 @@ mod session_timer;
 mod state;
 
 pub use reliable::{Heard, ReliableAnswers, ReliableDue, ReliableOrder};
-pub use session_timer::{Agreement, Refresher, SessionDue, SessionTimer, lists};
+pub use session_timer::{Agreement, RefreshDue, Refresher, SessionTimer};
 pub use state::{Dialog, Order, RequestLine};

@@ -139,7 +139,7 @@ pub struct ReliableOrder {
 impl ReliableOrder {
     /// A provisional answer came.
     pub fn on_response(&mut self, response: &Message<'_>) -> Heard {
-        let reliable = response.code() > 100 && super::lists(response, Name::Require, b"100rel");
+        let reliable = response.code() > 100 && response.has_token(Name::Require, b"100rel");
         let rseq = response.field(Name::RSeq).and_then(number).filter(|&rseq| rseq > 0);
         match rseq.filter(|_| reliable) {
             None => Heard::Plain,

@@ -56,7 +56,7 @@ pub struct Agreement {
 
 /// What the timer wants when it fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionDue {
+pub enum RefreshDue {
     /// Nothing yet.
     Nothing,
     /// A refresh.
@@ -74,7 +74,8 @@ impl SessionTimer {
 
     /// What a request of theirs, INVITE or UPDATE, leads to if it is accepted; the error is the Min-SE of a 422 (§9).
     pub fn propose(&self, request: &Message<'_>) -> Result<Agreement, u32> {
-        let mutual = lists(request, Name::Supported, b"timer") || lists(request, Name::Require, b"timer");
+        let mutual =
+            request.has_token(Name::Supported, b"timer") || request.has_token(Name::Require, b"timer");
         let (asked, role) = request.field(Name::SessionExpires).and_then(parse).unzip();
         let least = min_se(request).unwrap_or(0);
         if asked.is_some_and(|asked| asked < self.least) && mutual {
@@ -191,13 +192,13 @@ impl SessionTimer {
     }
 
     /// Time passed.
-    pub fn on_timer(&self, now: Timestamp) -> SessionDue {
-        let Some(running) = self.running else { return SessionDue::Nothing };
+    pub fn on_timer(&self, now: Timestamp) -> RefreshDue {
+        let Some(running) = self.running else { return RefreshDue::Nothing };
         let refresh_at = running.again_at.unwrap_or_else(|| running.refresh_at());
         match running.agreement.refresher {
-            _ if running.agreement.mutual && now >= running.ends_at() => SessionDue::Expired,
-            Refresher::Us if !running.asking && now >= refresh_at => SessionDue::Refresh,
-            Refresher::Us | Refresher::Them => SessionDue::Nothing,
+            _ if running.agreement.mutual && now >= running.ends_at() => RefreshDue::Expired,
+            Refresher::Us if !running.asking && now >= refresh_at => RefreshDue::Refresh,
+            Refresher::Us | Refresher::Them => RefreshDue::Nothing,
         }
     }
 }
@@ -218,11 +219,6 @@ impl Running {
 enum Role {
     Uac,
     Uas,
-}
-
-/// Whether a list header has this option tag or method.
-pub fn lists(message: &Message<'_>, name: Name, wanted: &[u8]) -> bool {
-    message.values(name).any(|value| value.eq_ignore_ascii_case(wanted))
 }
 
 fn parse(value: &[u8]) -> Option<(u32, Option<Role>)> {

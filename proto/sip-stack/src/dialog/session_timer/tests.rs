@@ -55,8 +55,8 @@ fn what_an_answer_settles() {
 
 #[test]
 fn when_what_is_due() {
-    use SessionDue::{Expired, Nothing, Refresh};
-    let table: &[(Refresher, bool, bool, &[(u64, SessionDue)])] = &[
+    use RefreshDue::{Expired, Nothing, Refresh};
+    let table: &[(Refresher, bool, bool, &[(u64, RefreshDue)])] = &[
         // Ours to refresh: at half; if the refresh stays without success, the end before the end.
         (Refresher::Us, true, false, &[(449, Nothing), (450, Refresh), (867, Refresh), (868, Expired)]),
         (Refresher::Us, true, true, &[(450, Nothing), (867, Nothing), (868, Expired)]),
