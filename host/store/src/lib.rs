@@ -20,6 +20,7 @@ mod load;
 mod page;
 mod prune;
 mod refused;
+mod registration_log;
 mod row;
 mod secret;
 mod writer;
@@ -45,6 +46,7 @@ pub use load::Loaded;
 pub use page::{Page, PageQuery};
 pub use prune::Pruned;
 pub use refused::{NearMissRow, RefusedQuery, RefusedRow, RefusedSource};
+pub use registration_log::{LogLine, LogQuery};
 pub use writer::Writer;
 
 use folder::Folder;

@@ -10,13 +10,15 @@ use timestamp::Timestamp;
 use crate::error::StoreError;
 use crate::refused::Folds;
 use crate::writer::Forget;
-use crate::{Store, clock, idempotency};
+use crate::{Store, clock, idempotency, registration_log};
 
 /// How much was forgotten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
     /// Calls.
     pub history: u64,
+    /// Lines in logs of registrations.
+    pub log: u64,
     /// Bindings that lapsed.
     pub bindings: u64,
     /// Replies kept for Idempotency-Key.
@@ -29,8 +31,10 @@ impl Store {
         let retention = self.retention().await?;
         let mut pruned = Pruned::default();
         for (account, keep) in &retention {
-            pruned.history += self.prune_history(account, before(now, keep.history_days)).await?;
+            pruned.history +=
+                self.prune_history(account, before(now, 24 * u64::from(keep.history_days))).await?;
         }
+        pruned.log = self.prune_log(&retention, now).await?;
         let mut writers = self.shared.writers.lock().await;
         let now_stored = clock::stored(now);
         pruned.bindings =
@@ -59,6 +63,23 @@ impl Store {
             retention.insert(account.id.to_string(), account.retention);
         }
         Ok(retention)
+    }
+
+    async fn prune_log(
+        &self,
+        retention: &HashMap<String, Retention>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut total = 0;
+        for (account, keep) in retention {
+            let oldest = before(now, u64::from(keep.trace_hours));
+            let mut writers = self.shared.writers.lock().await;
+            total += registration_log::forget(&mut writers.bulk, account, oldest).await?;
+        }
+        let oldest = before(now, u64::from(Retention::default().trace_hours));
+        let gone = "DELETE FROM registration_log WHERE at < ? AND account NOT IN (SELECT id FROM accounts)";
+        let mut writers = self.shared.writers.lock().await;
+        Ok(total + delete(&mut writers.bulk, gone, clock::stored(oldest)).await?)
     }
 
     async fn prune_history(&self, account: &str, oldest: Timestamp) -> Result<u64, StoreError> {
@@ -91,9 +112,10 @@ struct Old {
 impl Forget for Old {
     fn forget(&self, folds: &mut Folds) {
         for (account, keep) in &self.retention {
-            folds.forget_before(before(self.now, keep.refused_days), |whose| whose == account);
+            folds
+                .forget_before(before(self.now, 24 * u64::from(keep.refused_days)), |whose| whose == account);
         }
-        let keep = Retention::default().refused_days;
+        let keep = 24 * u64::from(Retention::default().refused_days);
         folds.forget_before(before(self.now, keep), |whose| !self.retention.contains_key(whose));
     }
 }
@@ -102,7 +124,7 @@ async fn delete(connection: &mut SqliteConnection, sql: &'static str, at: i64) -
     Ok(sqlx::query(sql).bind(at).execute(connection).await?.rows_affected())
 }
 
-fn before(now: Timestamp, days: u32) -> Timestamp {
-    let age = Duration::from_secs(24 * 3600 * u64::from(days));
+fn before(now: Timestamp, hours: u64) -> Timestamp {
+    let age = Duration::from_secs(3600 * hours);
     Timestamp::from_micros(now.as_micros().saturating_sub(u64::try_from(age.as_micros()).unwrap_or(u64::MAX)))
 }

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use crate::refused::Folds;
+use crate::registration_log::Lines;
 use crate::{Shared, key};
 use batch::Batch;
 
@@ -90,6 +91,8 @@ pub(crate) struct State {
     pub(crate) open: HashSet<Box<str>>,
     /// Folded refusals; read when the first is needed.
     pub(crate) folds: Option<Folds>,
+    /// How much logs of registrations have grown.
+    pub(crate) lines: Lines,
 }
 
 impl Task {

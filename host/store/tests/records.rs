@@ -5,10 +5,11 @@ mod sample;
 use std::time::Duration;
 
 use engine::Persist;
+use engine::control::RegistrationLogRow;
 use routing::config::{Change, ConnectionId};
 use sample::{Folder, actor, at, binding, connection, near_miss, open_call, record, refusal};
 use sqlx::{Connection, SqliteConnection};
-use store::{HistoryQuery, PageQuery, RefusedQuery, Store};
+use store::{HistoryQuery, LogQuery, PageQuery, RefusedQuery, Store};
 
 /// Rows of a table, by a connection of our own.
 async fn count(folder: &Folder, table: &'static str) -> i64 {
@@ -235,4 +236,37 @@ async fn old_records_are_forgotten_by_retention() {
     assert_eq!(store.prune(at(2_400) + 365 * day).await.unwrap().history, 2_401);
     store.flush().await;
     assert_eq!((count(&folder, "history").await, count(&folder, "refused").await), (100, 0));
+}
+
+#[tokio::test]
+async fn the_log_of_a_connection_stays_short() {
+    let folder = Folder::new();
+    let store = folder.store().await;
+    let hour = Duration::from_secs(3600);
+    let line = |n: u64, connection: &str| {
+        Persist::RegistrationLog(Box::new(RegistrationLogRow {
+            at: at(n),
+            connection: connection.into(),
+            account: "acc_gone".into(),
+            direction: "out",
+            event: "failed",
+            code: 503,
+            reason: "Service Unavailable".into(),
+            target: "udp:192.0.2.1:5060".into(),
+            contact: "".into(),
+            expires_s: 0,
+            elapsed_ms: 1,
+        }))
+    };
+    store.writer().push(line(0, "con_other"));
+    for n in 0..3_000 {
+        store.writer().push(line(n, "con_1"));
+    }
+    store.flush().await;
+    let kept = count(&folder, "registration_log").await;
+    assert!((1_001..=1_201).contains(&kept), "{kept}");
+    let query = LogQuery { connection: "con_1".to_owned(), ..LogQuery::default() };
+    assert_eq!(store.registration_log(&query).await.unwrap().data[0].at, at(2_999), "the newest stay");
+    assert_eq!(store.prune(at(2_999) + 23 * hour).await.unwrap().log, 1);
+    assert_eq!(store.prune(at(3_000) + 24 * hour).await.unwrap().log, u64::try_from(kept).unwrap() - 1);
 }

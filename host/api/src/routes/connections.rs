@@ -1,29 +1,21 @@
 //! `/connections`: the one noun, and `/routes`, the ordered view of those that calls leave by.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::Response;
-use routing::config::{Change, Connection, Kind};
+use routing::config::{Connection, Kind};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
-use store::now;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::collections::{Rehearsal, collection, list_query};
-use crate::body::Emptiable;
-use crate::collection::{Told, commit, find, reply};
 use crate::edge::{Caller, Scope};
-use crate::problem::{Code, Problem};
-use crate::shape::{self, Field, Shape};
+use crate::problem::Problem;
 use crate::status::{self, ConnectionStatus};
-use crate::validate::connection::credentials::{self, LABELS, Rotation};
-use crate::{Api, merge, openapi, validate};
+use crate::{Api, openapi};
 
 list_query! {
     /// Which connections.
@@ -91,59 +83,6 @@ async fn connection_status(
     found.pop().map(Json).ok_or_else(|| Problem::not_found("connection", &id))
 }
 
-/// Which passwords are made anew.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "the schema of what ROTATION checks")]
-struct RotationRequest {
-    /// `primary` or `secondary`; both if absent.
-    label: Option<String>,
-    /// Seconds for which the passwords of now stay good; 86400 if absent, 0 ends them at once.
-    #[schema(example = 86_400)]
-    overlap_s: Option<u32>,
-}
-
-const ROTATION: &[Field] = &[
-    Field::open("label", Shape::Choice(&LABELS), ""),
-    Field::open("overlap_s", Shape::Integer(0, 30 * 86_400), ""),
-];
-const OVERLAP_S: u64 = 86_400;
-
-/// Makes new passwords for a PBX that registers here. The reply shows them, and nothing does later.
-#[utoipa::path(post, path = "/connections/{id}/rotate", tag = "connections", operation_id = "rotate_connection",
-    params(("id" = String, Path, description = "Its id")), request_body = RotationRequest,
-    responses((status = 200, description = "The connection, with the new passwords", body = openapi::Connection), openapi::Writing))]
-async fn rotate(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Path(id): Path<String>,
-    Emptiable(mut body): Emptiable,
-) -> Result<Response, Problem> {
-    caller.may(Scope::ConnectionsWrite)?;
-    merge::without_nulls(&mut body);
-    let mut errors = Vec::new();
-    shape::check(&body, ROTATION, u8::MAX, "", &mut errors);
-    validate::verdict(errors)?;
-    let turn = api.turn().await;
-    let (existing, _) = find::<Connection>(&api.rows(), &caller, &id)?;
-    if existing.kind != Kind::RegisterIn {
-        let message = "only a connection of kind register_in has passwords made by us";
-        return Err(Problem::new(Code::ActionNotOfKind, message));
-    }
-    let overlap = body.get("overlap_s").and_then(Value::as_u64).unwrap_or(OVERLAP_S);
-    let at = now();
-    let rotation = Rotation {
-        label: body.get("label").and_then(Value::as_str),
-        until: at + Duration::from_secs(overlap),
-        now: at,
-    };
-    let mut row = Connection::clone(&existing);
-    let made = credentials::rotate(&mut row, &rotation);
-    let row = Arc::new(row);
-    let revision = commit(&api, turn, &caller, vec![Change::Connection(Arc::clone(&row))]).await?;
-    let once = Map::from_iter([("credentials".to_owned(), json!(made))]);
-    reply(&api, StatusCode::OK, row, revision, Told { once, ..Told::default() }).await
-}
-
 /// One way out.
 #[derive(Debug, Serialize, ToSchema)]
 struct WayOut {
@@ -204,5 +143,5 @@ async fn ways_out(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Va
 }
 
 pub(super) fn router() -> OpenApiRouter<Arc<Api>> {
-    collection().routes(routes!(connection_status)).routes(routes!(rotate)).routes(routes!(ways_out))
+    collection().routes(routes!(connection_status)).routes(routes!(ways_out))
 }

@@ -17,6 +17,7 @@ mod page;
 mod past;
 mod reasons;
 mod refused;
+mod registration;
 mod setup;
 mod system;
 
@@ -65,6 +66,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(numbers::router())
         .merge(reasons::router())
         .merge(refused::router())
+        .merge(registration::router())
         .merge(setup::router())
         .merge(system::router());
     OpenApiRouter::with_openapi(Frame::openapi())

@@ -1,7 +1,10 @@
 //! Connections that register: at a carrier by us, and a PBX here with credentials of ours.
 
+use engine::Persist;
+use engine::control::RegistrationLogRow;
 use routing::config::{Change, Connection};
 use serde_json::{Value, json};
+use timestamp::Timestamp;
 
 use crate::rig::{Rig, id};
 
@@ -107,4 +110,51 @@ async fn moving_a_pbx_to_another_realm_makes_its_credentials_anew() {
     assert!(moved["credentials"][0]["password"].is_string(), "{moved}");
     assert!(moved["warnings"][0].as_str().unwrap().contains("realm"));
     assert!(told(&rig).credentials.iter().all(|c| c.realm == "other.example"));
+}
+
+#[tokio::test]
+async fn the_log_of_a_connection_tells_what_became_of_its_registrations() {
+    let rig = Rig::new().await;
+    let body = json!({"kind": "register_out", "name": "c", "user": "u", "peers": [{"host": "a.example"}]});
+    let made = id(&rig.create("/connections", body).await);
+    for (second, event, code) in [(1, "failed", 403), (2, "failed", 0), (3, "registered", 200)] {
+        rig.store.writer().push(Persist::RegistrationLog(Box::new(RegistrationLogRow {
+            at: Timestamp::from_secs(1_800_000_000 + second),
+            connection: made.as_str().into(),
+            account: "acc_1".into(),
+            direction: "out",
+            event,
+            code,
+            reason: "said so".into(),
+            target: "udp:192.0.2.1:5060".into(),
+            contact: "sip:x@192.0.2.9".into(),
+            expires_s: 300,
+            elapsed_ms: 12,
+        })));
+    }
+    rig.store.flush().await;
+    let path = format!("/connections/{made}/log");
+    let log = rig.get(&format!("{path}?limit=2")).await;
+    assert_eq!((&log["data"][0]["event"], &log["data"][1]["code"]), (&json!("registered"), &Value::Null));
+    let rest = rig.get(&format!("{path}?after={}", log["next"].as_str().unwrap())).await;
+    assert_eq!((rest["data"].as_array().unwrap().len(), &rest["data"][0]["code"]), (1, &json!(403)));
+    let failed = rig.get(&format!("{path}?event=failed&since=2027-01-15T08:00:02Z")).await;
+    assert_eq!(failed["data"].as_array().unwrap().len(), 1, "{failed}");
+    assert_eq!(rig.ask("GET", "/connections/con_x/log", Value::Null).await.0.as_u16(), 404);
+}
+
+#[tokio::test]
+async fn only_what_registers_elsewhere_registers_now() {
+    let rig = Rig::new().await;
+    let body = json!({"kind": "register_out", "name": "c", "user": "u", "peers": [{"host": "a.example"}]});
+    let made = id(&rig.create("/connections", body).await);
+    let now = format!("/connections/{made}/register-now");
+    let (status, reply) = rig.ask("POST", &now, Value::Null).await;
+    assert_eq!((status.as_u16(), &reply["state"]), (202, &json!("unknown")), "{reply}");
+    rig.ask("PATCH", &format!("/connections/{made}"), json!({"enabled": false})).await;
+    let (status, reply) = rig.ask("POST", &now, Value::Null).await;
+    assert_eq!((status.as_u16(), &reply["code"]), (409, &json!("connection_disabled")));
+    let pbx = id(&rig.create("/connections", json!({"kind": "register_in", "name": "p"})).await);
+    let (status, reply) = rig.ask("POST", &format!("/connections/{pbx}/register-now"), Value::Null).await;
+    assert_eq!((status.as_u16(), &reply["code"]), (409, &json!("action_not_of_kind")));
 }

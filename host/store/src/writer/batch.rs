@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use engine::control::Refusal;
+use engine::control::{Refusal, RegistrationLogRow};
 use engine::{BindingRow, CallRecord, OpenCall, Persist};
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
@@ -11,6 +11,7 @@ use crate::clock;
 use crate::error::StoreError;
 use crate::history::{self, HistoryRow};
 use crate::refused::Folds;
+use crate::registration_log;
 use crate::row::ROWS_PER_STATEMENT;
 
 /// One batch.
@@ -21,6 +22,7 @@ pub(super) struct Batch {
     /// By connection and contact; `None` takes the binding away.
     bindings: HashMap<(Box<str>, Box<str>), Option<Box<BindingRow>>>,
     refused: Vec<Refusal>,
+    log: Vec<RegistrationLogRow>,
     pub(super) forget: Vec<Box<dyn Forget>>,
     added: usize,
 }
@@ -48,7 +50,7 @@ impl Batch {
                 self.records.push(*record);
             }
             Persist::Refused(refusal) => self.refused.push(*refusal),
-            Persist::RegistrationLog(_) => {}
+            Persist::RegistrationLog(row) => self.log.push(*row),
         }
     }
 
@@ -68,6 +70,7 @@ impl Batch {
         history::write(&mut tx, &rows).await?;
         history::forget_open(&mut tx, &ended).await?;
         write_bindings(&mut tx, &self.bindings).await?;
+        registration_log::write(&mut tx, &self.log, &mut state.lines).await?;
         if let Some(folds) = &state.folds {
             folds.write(&mut tx).await?;
         }
