@@ -214,23 +214,34 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|fault| Failure::Failed(format!("no event loop: {fault}")))
 }
 
-/// `detail`, then one line per field that is wrong.
+/// `detail`, or a line for each field: what is wrong with it, and what to do.
 fn problem(status: StatusCode, body: &Value) -> String {
     let field = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    let head =
-        field(body, "detail").or_else(|| field(body, "title")).or_else(|| body.as_str().map(str::to_owned));
-    let mut text = head.filter(|head| !head.is_empty()).unwrap_or_else(|| status.to_string());
-    if let Some(code) = field(body, "code") {
-        text.push_str(&format!(" ({code})"));
-    }
     let faults = body.get("errors").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    // The detail of a single fault is that fault.
-    for fault in faults.iter().filter(|_| faults.len() > 1) {
-        let pointer = field(fault, "pointer").unwrap_or_default();
-        let message = field(fault, "message").or_else(|| field(fault, "detail")).unwrap_or_default();
-        text.push_str(&format!("\n  {pointer}: {message}"));
+    let lines: Vec<String> = faults
+        .iter()
+        .map(|fault| {
+            let what = field(fault, "message").or_else(|| field(fault, "detail")).unwrap_or_default();
+            let hint = field(fault, "hint").filter(|hint| !hint.is_empty());
+            let parts = [Some(named(&field(fault, "pointer").unwrap_or_default())), Some(what), hint];
+            parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
+        })
+        .collect();
+    let code = field(body, "code").map_or_else(String::new, |code| format!(" ({code})"));
+    match lines.as_slice() {
+        [only] => format!("{only}{code}"),
+        [] => {
+            let head = field(body, "detail").or_else(|| field(body, "title"));
+            let head = head.or_else(|| body.as_str().map(str::to_owned)).filter(|head| !head.is_empty());
+            format!("{}{code}", head.unwrap_or_else(|| status.to_string()))
+        }
+        several => format!("{} fields are wrong{code}\n  {}", several.len(), several.join("\n  ")),
     }
-    text
+}
+
+/// A JSON pointer as people write a field: `/peers/0/host` is `peers.0.host`.
+fn named(pointer: &str) -> String {
+    pointer.trim_start_matches('/').replace('/', ".").replace("~1", "/").replace("~0", "~")
 }
 
 /// The socket's name in the data folder.

@@ -89,7 +89,7 @@ fn it_stops_at_once_without_calls_and_keeps_what_it_knew() {
     let again = here.start();
     assert_eq!(again.banner["data_is_new"], false);
     assert!(here.output(&["connection", "list"]).contains("alice"));
-    here.output(&["connection", "delete", "alice"]);
+    here.output(&["connection", "delete", "alice", "--yes"]);
     assert_eq!(here.run(&["connection", "get", "alice"]).status.code(), Some(3));
 }
 

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use hyper::Method;
 use serde_json::{Value, json};
 
+use super::collection::Rows;
 use super::{Format, Globals, moment, route, write};
 use crate::client::Client;
 use crate::failure::Failure;
@@ -38,17 +39,33 @@ pub(super) fn run(globals: &Globals, command: Command) -> Result<(), Failure> {
     match command {
         Command::Create { scopes, name, expires } => create(globals, &scopes, &name, expires),
         Command::List => {
-            let body = Client::new(globals)?.call(Method::GET, &route::path("/keys", &[]), None)?;
+            let body = Rows::default().fetch(&Client::new(globals)?, "/keys", &[])?;
             write::list(globals.output, &body, KEYS);
             Ok(())
         }
         Command::Revoke { key } => {
             let client = Client::new(globals)?;
-            let id = route::id(&client, "/keys", "key_", &["name", "prefix"], &key)?;
+            let id = find(&client, &key)?;
             client.call(Method::DELETE, &route::path(&format!("/keys/{id}"), &[]), None)?;
             out::note(&format!("{id} works no more"));
             Ok(())
         }
+    }
+}
+
+/// The id of a key, by its id, name or prefix.
+fn find(client: &Client, wanted: &str) -> Result<String, Failure> {
+    if wanted.starts_with("key_") {
+        return Ok(wanted.to_owned());
+    }
+    let body = Rows::default().fetch(client, "/keys", &[])?;
+    let rows = body.get("data").and_then(Value::as_array).into_iter().flatten();
+    let fits = |row: &&Value| ["name", "prefix"].iter().any(|name| write::at(row, name) == wanted);
+    let found: Vec<String> = rows.filter(fits).map(|row| write::at(row, "id")).collect();
+    match found.as_slice() {
+        [id] => Ok(id.clone()),
+        [] => Err(Failure::NotFound(format!("no key is called `{wanted}`"))),
+        several => Err(Failure::Usage(format!("`{wanted}` could be {}", several.join(" or ")))),
     }
 }
 

@@ -1,10 +1,14 @@
 //! The command line: what may be typed, and which file answers it.
 
 mod api_call;
+mod ask;
 mod call_test;
+mod collection;
 mod configuration;
+mod connection;
 mod events;
 mod explain;
+mod fields;
 mod input;
 mod key;
 mod moment;
@@ -40,9 +44,19 @@ const EXAMPLES: &str = "\
 Examples:
   trunkline                              start the server on ./trunkline-data
   trunkline setup-link                   a new one-time link to claim the installation
-  trunkline connection create --name Desk --user alice --password s3cret-s3cret
+  trunkline connection create Desk --user alice --password-file alice.txt
   trunkline status                       what is up, what is not
   trunkline call-test sip:echo@localhost a real call, with audio measured both ways";
+
+const CONNECTION_EXAMPLES: &str = "\
+Examples:
+  trunkline connection create Desk --user alice --password-file alice.txt
+  trunkline connection create office-pbx --kind register_out --host pbx.example.com --user 1001 --password-stdin
+  trunkline connection create Carrier --kind trunk --peer 203.0.113.5:5061/tls --allow 203.0.113.0/24 --pattern .
+  trunkline connection create branch --kind register_in
+  trunkline connection list --kind trunk --state down
+  trunkline connection edit Desk --set limits.concurrent=2
+  trunkline connection pause Carrier";
 
 /// Options of every command; they may follow the verb.
 #[derive(Args, Clone, Debug)]
@@ -148,16 +162,16 @@ pub(crate) enum Command {
     /// Phones, PBXs and carriers: whatever can be dialled and can call
     #[command(
         alias = "con",
-        before_help = "Examples:\n  trunkline connection create --name Desk --user alice --password s3cret-s3cret\n  trunkline connection create --kind trunk --name Carrier --peer sip.example.net --allow 198.51.100.0/24 --dial-pattern '^\\+'\n  trunkline connection list -o json\n  trunkline connection edit Desk --set limits.concurrent=2"
+        before_help = CONNECTION_EXAMPLES
     )]
     Connection {
         /// What to do.
         #[command(subcommand)]
-        command: resource::ConnectionCommand,
+        command: connection::Command,
     },
     /// Numbers from the telephone network and who rings
     #[command(
-        before_help = "Examples:\n  trunkline number add +4930123456 --to Desk\n  trunkline number list\n  trunkline number delete +4930123456"
+        before_help = "Examples:\n  trunkline number add +4930123456 --to Desk\n  trunkline number list\n  trunkline number delete +4930123456 --yes"
     )]
     Number {
         /// What to do.
@@ -194,6 +208,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: resource::CallCommand,
     },
+    /// Collections that need no verbs of their own.
+    #[command(flatten)]
+    Collection(collection::Asked),
     /// What a code means, what became of a call, or what would become of one
     #[command(
         before_help = "Examples:\n  trunkline explain R-04\n  trunkline explain 488\n  trunkline explain call_01k3\n  trunkline explain --from alice --to +4930123456"
@@ -254,7 +271,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Serve(after)) => crate::serve::run(&globals, &serve.or(*after)),
         Some(Command::Config { command }) => configuration::run(&globals, serve, command),
         Some(Command::Key { command }) => key::run(&globals, command),
-        Some(Command::Connection { command }) => resource::connection(&globals, command),
+        Some(Command::Connection { command }) => connection::run(&globals, command),
+        Some(Command::Collection(asked)) => collection::run(&globals, asked),
         Some(Command::Number { command }) => resource::number(&globals, command),
         Some(Command::Domain { command }) => resource::domain(&globals, command),
         Some(Command::History { command }) => resource::history(&globals, command),

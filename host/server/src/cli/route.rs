@@ -32,7 +32,7 @@ pub(super) fn escaped(text: &str) -> String {
     escaped
 }
 
-/// The id of what people call by its id or by a name that only one has.
+/// The id of what people call by its id or by a name that only one has; the API finds by these names.
 pub(super) fn id(
     client: &Client,
     resource: &str,
@@ -43,19 +43,15 @@ pub(super) fn id(
     if wanted.starts_with(prefix) {
         return Ok(wanted.to_owned());
     }
-    let mut found = Vec::new();
-    let mut after = None;
-    loop {
-        let page = path(resource, &[("limit", Some("1000".to_owned())), ("after", after)]);
+    let mut found: Vec<String> = Vec::new();
+    for name in names {
+        let page = path(resource, &[("limit", Some("3".to_owned())), (name, Some(wanted.to_owned()))]);
         let body = client.call(hyper::Method::GET, &page, None)?;
         for row in body.get("data").and_then(Value::as_array).into_iter().flatten() {
-            if names.iter().any(|name| row.get(name).and_then(Value::as_str) == Some(wanted)) {
-                found.extend(row.get("id").and_then(Value::as_str).map(str::to_owned));
+            let id = row.get("id").and_then(Value::as_str).unwrap_or_default();
+            if !found.iter().any(|known| known == id) {
+                found.push(id.to_owned());
             }
-        }
-        after = body.get("next").and_then(Value::as_str).map(str::to_owned);
-        if after.is_none() {
-            break;
         }
     }
     match found.as_slice() {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Format;
 use crate::out;
 
-/// Columns of a table: heading and path in the row, `from.uri`.
+/// Columns of a table: heading and path in the row, `from.uri`; several paths with a space between.
 pub(super) type Columns = &'static [(&'static str, &'static str)];
 
 /// A list: `{"data": […]}`.
@@ -49,6 +49,18 @@ pub(super) fn at(row: &Value, path: &str) -> String {
     value.map_or_else(String::new, plain)
 }
 
+/// A cell of a table: the values at these paths; times to the second.
+fn cell(row: &Value, paths: &str) -> String {
+    let texts = paths.split(' ').map(|path| {
+        let text = at(row, path);
+        match text.parse::<jiff::Timestamp>() {
+            Ok(at) => at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            Err(_) => text,
+        }
+    });
+    texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -68,7 +80,7 @@ fn plain(value: &Value) -> String {
 
 fn table(rows: &[Value], columns: Columns) -> String {
     let cells: Vec<Vec<String>> =
-        rows.iter().map(|row| columns.iter().map(|(_, path)| at(row, path)).collect()).collect();
+        rows.iter().map(|row| columns.iter().map(|(_, paths)| cell(row, paths)).collect()).collect();
     let heading: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
     aligned(std::iter::once(&heading).chain(&cells))
 }

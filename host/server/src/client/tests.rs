@@ -49,13 +49,13 @@ fn a_request_carries_key_and_body() {
 #[test]
 fn refusals_say_which_field_is_wrong() {
     let problem = "{\"title\": \"Invalid\", \"detail\": \"2 fields are wrong\", \"code\": \"invalid_field\", \
-                   \"errors\": [{\"pointer\": \"/user\", \"message\": \"is taken\"}, \
+                   \"errors\": [{\"pointer\": \"/user\", \"message\": \"is taken\", \"hint\": \"choose another\"}, \
                                   {\"pointer\": \"/kind\", \"message\": \"is unknown\"}]}";
     let (client, _served) = server("422 Unprocessable Content", problem);
     let fault = client.call(Method::POST, "/x", None).expect_err("refused");
     assert_eq!(
         fault.to_string(),
-        "2 fields are wrong (invalid_field)\n  /user: is taken\n  /kind: is unknown"
+        "2 fields are wrong (invalid_field)\n  user: is taken: choose another\n  kind: is unknown"
     );
     assert!(matches!(fault, Failure::Failed(_)));
     let (client, _served) = server("404 Not Found", "{\"title\": \"There is no such thing\"}");
