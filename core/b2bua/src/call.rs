@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use sip_msg::build::{Writer, answer};
-use sip_msg::{Message, Name, ViaStamp};
+use sip_msg::{Message, Name, NameAddr, ViaStamp};
 use sip_stack::Slot;
 use sip_stack::dialog::{Dialog, SessionTimer};
 use sip_stack::transport::{Flow, Target, stamp};
@@ -283,6 +283,12 @@ impl Call {
     /// Who calls, as the From URI without parameters.
     pub fn from(&self) -> String {
         uri_of(&self.caller.dialog.remote)
+    }
+
+    /// The caller's display name, or nothing.
+    pub fn caller_name(&self) -> String {
+        let party = NameAddr::parse(&self.caller.dialog.remote);
+        party.map(|party| String::from_utf8_lossy(party.display).into_owned()).unwrap_or_default()
     }
 
     /// What was dialled.

@@ -153,7 +153,7 @@ impl Leg {
 }
 
 /// Via value of a request of ours (RFC 3261 §18.1.1, RFC 3581).
-pub(crate) fn via(flow: &Flow, shown: &std::net::SocketAddr, branch: &[u8]) -> String {
+pub fn via(flow: &Flow, shown: &std::net::SocketAddr, branch: &[u8]) -> String {
     format!("SIP/2.0/{} {shown};branch={};rport", flow.protocol.via(), String::from_utf8_lossy(branch))
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn write_ourselves(writer: &mut Writer<'_>, flow: &Flow, shown: &std:
 }
 
 /// Contact value of ours on a flow.
-pub(crate) fn contact(flow: &Flow, shown: &std::net::SocketAddr) -> String {
+pub fn contact(flow: &Flow, shown: &std::net::SocketAddr) -> String {
     match flow.protocol {
         Protocol::Udp => format!("<sip:{shown}>"),
         Protocol::Tcp | Protocol::Tls | Protocol::Ws | Protocol::Wss => {
@@ -174,6 +174,7 @@ pub(crate) fn contact(flow: &Flow, shown: &std::net::SocketAddr) -> String {
 }
 
 /// Methods we understand within and outside of dialogs.
-pub const ALLOW: &[u8] = b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER";
+pub const ALLOW: &[u8] =
+    b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH";
 /// Extensions we understand within calls.
 pub const SUPPORTED: &[u8] = b"timer, replaces";

@@ -32,7 +32,7 @@ pub use anchor::{EndOwner, end_owner};
 pub use branch::{Presentation, escape_user};
 pub use call::{Begin, Call};
 pub use end::{candidates, offered, proof_text};
-pub use leg::{ALLOW, SUPPORTED};
+pub use leg::{ALLOW, SUPPORTED, contact, via};
 pub use means::{Effect, LEG_KIND, MOST_LEGS, Means, Milestone, Question, Told};
 pub use ports::PortPool;
 pub use random::Random;

@@ -344,6 +344,8 @@ pub struct Figures {
     pub refused: Vec<(&'static str, u64)>,
     /// Bindings.
     pub bindings: u64,
+    /// Subscriptions in force.
+    pub subscriptions: u64,
     /// Transactions in progress.
     pub transactions: u64,
     /// Panics caught at the boundary of the shard.

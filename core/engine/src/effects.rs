@@ -3,7 +3,9 @@
 use core::mem;
 
 use b2bua::{Call, Effect, EndedBy, Milestone, Question, Told};
+use presence::dialog_info::{Party, Progress};
 use routing::reason::Reason;
+use sip_msg::Uri;
 use sip_stack::{Slot, User};
 use timestamp::Timestamp;
 
@@ -71,12 +73,28 @@ impl Shard {
             ShardMessage::Forwarded { flow, bytes } => self.on_own_message(flow, &bytes, now, out),
             ShardMessage::Ask { from, call, question } => {
                 let told = self.answer_question(&question, (from, call), now);
+                let taken = matches!(told, Told::Granted(_));
                 self.tell(from, ShardMessage::Told { call, told }, out);
+                if taken {
+                    self.calls_changed(question.connection.as_str(), now, out);
+                }
             }
             ShardMessage::Told { call, told } => {
                 self.with_call(call, now, out, |call, means| call.on_told(told, means));
             }
-            ShardMessage::Release { connection, holder } => self.places.release(&connection, holder),
+            ShardMessage::Release { connection, holder } => {
+                self.places.release(&connection, holder);
+                self.calls_changed(&connection, now, out);
+            }
+            ShardMessage::Progress { connection, holder, from, progress, remote } => {
+                self.places.advance(&connection, (holder, from), progress, remote);
+                self.calls_changed(&connection, now, out);
+            }
+            ShardMessage::Admit { from, waiting, connection, nonce } => {
+                let fresh = self.location.admit(&connection, nonce, now + self.nonces.life());
+                self.tell(from, ShardMessage::Admitted { waiting, fresh }, out);
+            }
+            ShardMessage::Admitted { waiting, fresh } => self.on_admitted(waiting, fresh, now, out),
         }
     }
 
@@ -97,6 +115,11 @@ impl Shard {
     }
 
     fn announce_call(&mut self, slot: Slot, milestone: Milestone, now: Timestamp, out: &mut Outbox) {
+        match milestone {
+            Milestone::Ringing => self.tell_progress(slot, Progress::Early, out),
+            Milestone::Answered => self.tell_progress(slot, Progress::Confirmed, out),
+            Milestone::Started | Milestone::Ended => {}
+        }
         let Some(call) = self.calls.get(slot) else { return };
         let view = call_view(call);
         let account = view.account.clone();
@@ -110,6 +133,26 @@ impl Shard {
             }
         };
         out.outputs.push(Output::Announce(Event { at: now, account, what }));
+    }
+
+    /// Tells the homes of both sides how far the call is.
+    fn tell_progress(&mut self, slot: Slot, progress: Progress, out: &mut Outbox) {
+        let Some(call) = self.calls.get(slot) else { return };
+        let (caller, callee) = (call.connection_in().cloned(), call.connection_out().cloned());
+        let dialled = Party { uri: self.uri_at(caller.as_deref(), call.dialled()), display: Box::default() };
+        let from = call.from();
+        let user = Uri::parse(from.as_bytes()).and_then(|uri| uri.user).unwrap_or_default();
+        let calling = Party {
+            uri: self.uri_at(callee.as_deref(), &String::from_utf8_lossy(user)),
+            display: call.caller_name().into(),
+        };
+        for (connection, from, remote) in [(caller, true, dialled), (callee, false, calling)] {
+            let Some(connection) = connection else { continue };
+            let (home, holder) = (self.owners.home_of(&connection), (self.index, slot));
+            let (connection, remote) = (connection.id.as_str().into(), Box::new(remote));
+            let message = ShardMessage::Progress { connection, holder, from, progress, remote };
+            self.tell(home, message, out);
+        }
     }
 
     /// A fault of ours: the call is ended as well as it can be, and if that fails, too, it is forgotten.

@@ -91,6 +91,7 @@ impl Shard {
                 .filter(|(_, count)| *count > 0)
                 .collect(),
             bindings: self.location.len() as u64,
+            subscriptions: self.subscriptions.len() as u64,
             transactions: self.transactions.len() as u64,
             incidents: counts.incidents,
             media_ports_used: self.ports.used() as u64,

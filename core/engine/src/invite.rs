@@ -7,26 +7,15 @@ use registrar::NonceUse;
 use routing::config::{AccountId, Connection};
 use routing::decide::{Caller, Question, decide};
 use routing::decision::{Decision, Outcome, Proof};
-use routing::identify::{Facts, Identity, after_digest, identify};
 use routing::reason::Reason;
-use sip_msg::{Message, Name, NameAddr, Uri, answer};
+use sip_msg::{Message, Name, answer};
 use sip_stack::transport::{Flow, response_flow, stamp};
 use timestamp::Timestamp;
 
 use crate::control::Refusal;
 use crate::outbox::{Outbox, Output, Persist};
-use crate::prove::Proven;
-use crate::register::transport_of;
+use crate::sender::{Parties, Sender};
 use crate::shard::{Shard, Sink};
-
-/// The parties of a request, unescaped.
-struct Parties {
-    from_user: String,
-    from_host: String,
-    called_user: String,
-    called_host: String,
-    display: String,
-}
 
 impl Shard {
     pub(crate) fn on_invite(&mut self, request: &Message<'_>, flow: Flow, now: Timestamp, out: &mut Outbox) {
@@ -43,69 +32,8 @@ impl Shard {
             self.reply(request, &flow, 503, b"", fields, out);
             return;
         }
-        let Some(parties) = parties(request) else {
-            self.reply(request, &flow, 400, b"unreadable From or Request-URI", &[], out);
-            return;
-        };
-        let facts = Facts {
-            source: flow.remote.ip(),
-            transport: transport_of(flow.protocol),
-            from_user: &parties.from_user,
-            from_host: &parties.from_host,
-            called_user: &parties.called_user,
-            called_host: &parties.called_host,
-        };
-        match self.speaking_for(request, identify(&self.tables, &facts)) {
-            Identity::Connection { connection, proof } => {
-                self.on_caller(
-                    request,
-                    flow,
-                    &parties,
-                    Caller::Connection(connection, proof),
-                    None,
-                    now,
-                    out,
-                );
-            }
-            Identity::Account(account) => {
-                self.on_caller(request, flow, &parties, Caller::Account(account), None, now, out);
-            }
-            Identity::Digest { connection, domain } => {
-                match self.prove(request, &domain.realm, Some(&connection), now) {
-                    Proven::Yes(used, _) => match after_digest(&connection, facts.source, facts.transport) {
-                        Ok(()) => {
-                            let caller = Caller::Connection(connection, Proof::Digest);
-                            self.on_caller(request, flow, &parties, caller, Some(used), now, out);
-                        }
-                        Err(reason) => self.refuse(request, &flow, reason, Some(&connection), now, out),
-                    },
-                    Proven::Missing => self.challenge(request, &flow, Some(&domain), false, now, out),
-                    Proven::Stale => self.challenge(request, &flow, Some(&domain), true, now, out),
-                    Proven::Wrong => {
-                        self.note_refusal(
-                            request,
-                            &flow,
-                            Reason::WrongPassword,
-                            Some(&connection),
-                            407,
-                            now,
-                            out,
-                        );
-                        self.challenge(request, &flow, Some(&domain), false, now, out);
-                    }
-                }
-            }
-            Identity::Nobody(domain) => {
-                let realm = domain.as_ref().map_or("trunkline", |d| d.realm.as_str());
-                if !matches!(self.prove(request, realm, None, now), Proven::Missing) {
-                    self.note_refusal(request, &flow, Reason::UnknownUser, None, 407, now, out);
-                }
-                self.challenge(request, &flow, domain.as_deref(), false, now, out);
-            }
-            Identity::Refused { connection, reason } => {
-                self.refuse(request, &flow, reason, connection.as_deref(), now, out);
-            }
-        }
+        let Some(Sender { parties, caller, nonce }) = self.sender(request, &flow, now, out) else { return };
+        self.on_caller(request, flow, &parties, caller, nonce, now, out);
     }
 
     fn on_caller(
@@ -145,7 +73,7 @@ impl Shard {
     }
 
     /// What callees see of the caller: a user of ours at our domain, anybody else at our address.
-    fn presentation(&self, parties: &Parties, caller: &Caller) -> Presentation {
+    pub(crate) fn presentation(&self, parties: &Parties, caller: &Caller) -> Presentation {
         let user = b2bua::escape_user(&parties.from_user);
         let domain = match caller {
             Caller::Connection(connection, _) => {
@@ -220,7 +148,8 @@ impl Shard {
         });
     }
 
-    fn reply_reason(
+    /// Refuses with a reason, without a transaction and without a note.
+    pub(crate) fn reply_reason(
         &mut self,
         request: &Message<'_>,
         flow: &Flow,
@@ -331,29 +260,6 @@ fn is_policy(reason: Reason) -> bool {
         reason,
         Reason::NumberNotKnown | Reason::UserNotKnown | Reason::NotRegistered | Reason::NothingAttached
     )
-}
-
-fn parties(request: &Message<'_>) -> Option<Parties> {
-    let from: NameAddr<'_> = request.from()?;
-    let from_uri = Uri::parse(from.uri)?;
-    let called = Uri::parse(request.uri())?;
-    Some(Parties {
-        from_user: unescaped(&from_uri)?,
-        from_host: text(from_uri.host)?,
-        called_user: unescaped(&called)?,
-        called_host: text(called.host)?,
-        display: String::from_utf8_lossy(from.display).replace(['"', '\\', '\r', '\n'], ""),
-    })
-}
-
-fn unescaped(uri: &Uri<'_>) -> Option<String> {
-    let mut user = Vec::new();
-    uri.unescape_user(&mut user);
-    String::from_utf8(user).ok()
-}
-
-fn text(bytes: &[u8]) -> Option<String> {
-    core::str::from_utf8(bytes).ok().map(str::to_owned)
 }
 
 /// Used by the explanation, too: the account a connection belongs to calls as that connection.

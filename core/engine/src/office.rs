@@ -50,6 +50,7 @@ impl Shard {
     pub(crate) fn on_config(&mut self, id: u64, delta: &Arc<Delta>, now: Timestamp, out: &mut Outbox) {
         self.tables.apply(delta);
         for change in &delta.changes {
+            self.watched_reconfigured(change, now, out);
             if let Change::ConnectionGone(gone) = change {
                 self.standing.forget(gone.as_str());
                 let mut removed = Vec::new();

@@ -1,11 +1,14 @@
 //! Which shard owns a message, and what shards say to each other.
 //!
-//! Our own token names the shard; a REGISTER goes to the home of its user; everything else to a seeded hash of its
-//! Call-ID, so that retransmissions, CANCEL and ACK follow their INVITE.
+//! Our own token names the shard; REGISTER, and what is about a user outside of dialogs, goes to the home of the user
+//! in To; everything else to a seeded hash of its Call-ID, so that retransmissions, CANCEL and ACK follow their
+//! INVITE.
 
 use core::hash::Hasher;
 
 use b2bua::{LEG_KIND, Question, Told};
+use presence::dialog_info::{Party, Progress};
+use registrar::NonceUse;
 use routing::config::Connection;
 use sip_msg::token::Mint;
 use sip_msg::{Method, Scan, Uri};
@@ -55,6 +58,37 @@ pub enum ShardMessage {
         /// The call, with its shard.
         holder: (u8, Slot),
     },
+    /// A call of a connection at home there rings or is answered.
+    Progress {
+        /// The connection.
+        connection: Box<str>,
+        /// The call, with its shard.
+        holder: (u8, Slot),
+        /// Whether the connection calls.
+        from: bool,
+        /// How far it is.
+        progress: Progress,
+        /// The other side.
+        remote: Box<Party>,
+    },
+    /// Asks the home of a sender whether the nonce that proved it is used for the first time.
+    Admit {
+        /// Who asks, for the answer.
+        from: u8,
+        /// The request that waits.
+        waiting: Slot,
+        /// The sender's connection.
+        connection: Box<str>,
+        /// The use.
+        nonce: NonceUse,
+    },
+    /// The answer.
+    Admitted {
+        /// The request that waits.
+        waiting: Slot,
+        /// Whether it is.
+        fresh: bool,
+    },
 }
 
 impl Owners {
@@ -84,7 +118,7 @@ impl Owners {
             return shard;
         }
         match scan.request {
-            Some(Method::Register) => {
+            Some(Method::Register | Method::Message | Method::Publish | Method::Subscribe) => {
                 self.home(Uri::parse(scan.to_uri).and_then(|uri| uri.user).unwrap_or_default())
             }
             _ => self.home(scan.call_id),
@@ -103,6 +137,12 @@ impl Owners {
         Some((key.shard, Slot { index: key.slot, generation: key.generation }, leg))
     }
 
+    /// The subscription that a tag of ours names.
+    pub fn subscription(&self, tag: &[u8]) -> Option<(u8, Slot)> {
+        let key = self.mint.open(tag).filter(|key| key.kind == SUBSCRIPTION_KIND)?;
+        Some((key.shard, Slot { index: key.slot, generation: key.generation }))
+    }
+
     fn home(&self, name: &[u8]) -> u8 {
         if self.shards == 1 {
             return 0;
@@ -112,3 +152,6 @@ impl Owners {
         u8::try_from(hash.finish() % u64::from(self.shards)).unwrap_or(0)
     }
 }
+
+/// Token kind of our tag in the dialog of a subscription.
+pub(crate) const SUBSCRIPTION_KIND: u8 = 8;

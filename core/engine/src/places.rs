@@ -2,6 +2,7 @@
 
 use b2bua::Question;
 use hashbrown::HashMap;
+use presence::dialog_info::{Party, Progress};
 use sip_stack::Slot;
 use smallvec::SmallVec;
 
@@ -11,10 +12,17 @@ pub(crate) struct Places {
     taken: HashMap<Box<str>, SmallVec<[Place; 2]>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    holder: Holder,
-    from: bool,
+/// One call that a connection takes part in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The call.
+    pub(crate) holder: Holder,
+    /// Whether the connection calls.
+    pub(crate) from: bool,
+    /// How far the call is.
+    pub(crate) progress: Progress,
+    /// The other side, once it rings there.
+    pub(crate) remote: Option<Box<Party>>,
 }
 
 /// A call, with its shard.
@@ -35,7 +43,8 @@ impl Places {
         let full = both.is_some_and(|most| u32::try_from(places.len()).unwrap_or(u32::MAX) >= most)
             || one_way.is_some_and(|most| count(question.from) >= most);
         if !full {
-            places.push(Place { holder, from: question.from });
+            let progress = Progress::Trying;
+            places.push(Place { holder, from: question.from, progress, remote: None });
         } else if places.is_empty() {
             self.taken.remove(question.connection.as_str());
         }
@@ -52,6 +61,26 @@ impl Places {
         if places.is_empty() {
             self.taken.remove(connection);
         }
+    }
+
+    /// The call rings or is answered.
+    pub(crate) fn advance(
+        &mut self,
+        connection: &str,
+        (holder, from): (Holder, bool),
+        progress: Progress,
+        remote: Box<Party>,
+    ) {
+        let places = self.taken.get_mut(connection).into_iter().flatten();
+        if let Some(place) = places.into_iter().find(|p| p.holder == holder && p.from == from) {
+            place.progress = progress;
+            place.remote = Some(remote);
+        }
+    }
+
+    /// The calls that a connection takes part in.
+    pub(crate) fn calls(&self, connection: &str) -> &[Place] {
+        self.taken.get(connection).map_or(&[], |places| places)
     }
 
     /// How many calls a connection takes part in.

@@ -87,6 +87,10 @@ impl Shard {
             (None, Method::Register) => self.on_register(request, &flow, now, out),
             (None, Method::Options) => self.on_options(request, &flow, now, out),
             (None, Method::Invite) => self.on_invite(request, flow, now, out),
+            (None, Method::Publish | Method::Subscribe) => {
+                self.on_standalone(request, flow, now, out);
+            }
+            (None, Method::Notify) => self.on_stray_notify(request, &flow, out),
             (None, _) => self.on_other(request, &flow, out),
         }
     }
@@ -146,6 +150,10 @@ impl Shard {
         now: Timestamp,
         out: &mut Outbox,
     ) {
+        if let Some((shard, slot)) = self.owners.subscription(tag) {
+            self.on_subscribed(slot, shard, request, flow, now, out);
+            return;
+        }
         let Some((slot, leg)) = self.dialog_of(request, tag) else {
             // A BYE that crosses ours finds the call gone; our own tag proves that there was one (RFC 3261 §15.1.2).
             let gone = self.owners.leg(tag).is_some_and(|(shard, slot, _)| {
@@ -189,6 +197,7 @@ impl Shard {
         }
         let fields: &[(Name, &[u8])] = &[
             (Name::Allow, b2bua::ALLOW),
+            (Name::AllowEvents, presence::ALLOW_EVENTS),
             (Name::Accept, b"application/sdp"),
             (Name::Supported, b2bua::SUPPORTED),
             (Name::Supported, b"path, outbound"),

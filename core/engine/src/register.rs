@@ -89,8 +89,12 @@ impl Shard {
         match self.location.register(connection.id.as_str(), request, flow, label, &bounds, now) {
             Ok(changes) => {
                 self.confirm_registration(request, flow, connection, now, out);
+                let moved = changes.iter().any(|change| !matches!(change, Change::Refreshed(_)));
                 for change in changes {
                     keep_binding(change, connection, now, out);
+                }
+                if moved {
+                    self.contacts_changed(connection.id.as_str(), now, out);
                 }
             }
             Err(Rejection::Malformed(text)) => self.reply(request, flow, 400, text.as_bytes(), &[], out),
@@ -141,6 +145,7 @@ impl Shard {
     pub(crate) fn tell_gone(&mut self, gone: Vec<Change>, now: Timestamp, out: &mut Outbox) {
         for change in gone {
             let Change::Removed { connection, .. } = &change else { continue };
+            self.contacts_changed(connection, now, out);
             match self.tables.connection_by_text(connection).cloned() {
                 Some(row) => keep_binding(change, &row, now, out),
                 None => {

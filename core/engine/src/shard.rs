@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use b2bua::{Call, Effect, Means, PortPool, Random};
 use hashbrown::HashMap;
+use presence::Publications;
 use registrar::{Bounds, Location};
 use routing::tables::Tables;
 use sip_msg::token::Mint;
@@ -22,8 +23,10 @@ use crate::input::Input;
 use crate::outbox::{Outbox, Output};
 use crate::owner::{Owners, ShardMessage};
 use crate::places::Places;
+use crate::standalone::Waiting;
 use crate::standing::Standing;
 use crate::streams::Streams;
+use crate::subscribe::Subscriptions;
 use crate::tap::Tap;
 use crate::throttle::Throttle;
 use crate::wheel::Wheel;
@@ -71,6 +74,10 @@ pub struct Shard {
     pub(crate) location: Location,
     pub(crate) bounds: Bounds,
     pub(crate) places: Places,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) publications: Publications,
+    /// Requests whose sender's home was asked about a nonce.
+    pub(crate) waiting: Slots<Waiting>,
     pub(crate) ports: PortPool,
     pub(crate) listeners: Listeners,
     pub(crate) book: Box<dyn AddressBook>,
@@ -148,6 +155,9 @@ impl Shard {
             location: Location::default(),
             bounds: setup.bounds,
             places: Places::default(),
+            subscriptions: Subscriptions::default(),
+            publications: Publications::default(),
+            waiting: Slots::default(),
             ports: PortPool::new(setup.media_ports.0, setup.media_ports.1),
             listeners: setup.listeners,
             book: setup.book,
@@ -184,11 +194,15 @@ impl Shard {
         if self.location.next_timeout().is_some_and(|at| at <= now) {
             self.guarded(now, out, |shard, out| shard.expire_bindings(now, out));
         }
+        if self.publications.next_timeout().is_some_and(|at| at <= now) {
+            self.guarded(now, out, |shard, out| shard.expire_publications(now, out));
+        }
     }
 
     /// When [`Shard::handle_timeout`] wants to be called.
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        [self.wheel.next_timeout(), self.location.next_timeout()].into_iter().flatten().min()
+        let own = [self.wheel.next_timeout(), self.location.next_timeout(), self.publications.next_timeout()];
+        own.into_iter().flatten().min()
     }
 
     /// Calls in progress.
@@ -244,7 +258,8 @@ impl Shard {
     fn on_user_timer(&mut self, user: User, number: u8, now: Timestamp, out: &mut Outbox) {
         match user {
             User::Call(slot) => self.with_call(slot, now, out, |call, means| call.on_timer(number, means)),
-            User::Message(_) | User::Probe(_) | User::Registration(_) | User::Subscription(_) => {}
+            User::Subscription(slot) => self.on_subscription_timer(slot, now, out),
+            User::Message(_) | User::Probe(_) | User::Registration(_) => {}
         }
     }
 
@@ -269,7 +284,8 @@ impl Shard {
             (User::Call(slot), None) => {
                 self.with_call(slot, now, out, |call, means| call.on_timeout(transaction, purpose, means));
             }
-            (User::Message(_) | User::Probe(_) | User::Registration(_) | User::Subscription(_), _) => {}
+            (User::Subscription(slot), response) => self.on_notify_answer(slot, response, now, out),
+            (User::Message(_) | User::Probe(_) | User::Registration(_), _) => {}
         }
     }
 

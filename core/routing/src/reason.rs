@@ -50,6 +50,8 @@ reasons! {
     RealmMismatch "A-03" 407 21 "the credentials are for another domain" "Use the domain of the connection as the device's SIP server or realm.";
     TransportNotAllowed "A-04" 403 21 "the transport is not allowed for this connection" "Add the transport to the connection's transports.";
     NonceReplayed "A-05" 401 21 "a nonce was used twice" "Restart the device; if it comes again, somebody repeats its requests.";
+    OtherAccount "A-06" 403 21 "it belongs to another account" "Watch users, and publish, within one account only.";
+    OwnOnly "A-07" 403 21 "only the user itself may watch this" "Subscribe as this user, or to another event package.";
     CallerGaveUp "C-01" 487 16 "the caller gave up" "Nothing to do.";
     CalleeEnded "C-02" 0 16 "the callee hung up" "Nothing to do.";
     CallerEnded "C-03" 0 16 "the caller hung up" "Nothing to do.";

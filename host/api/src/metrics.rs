@@ -89,6 +89,8 @@ fn counters(figures: &[Figures], page: &mut Page) {
     page.sample("trunkline_sip_malformed_total", &[], sum(|f| f.malformed));
     page.family("trunkline_registrations_active", "gauge", "Contacts registered.");
     page.sample("trunkline_registrations_active", &[("kind", "device")], sum(|f| f.bindings));
+    page.family("trunkline_sip_subscriptions", "gauge", "Subscriptions to events of ours.");
+    page.sample("trunkline_sip_subscriptions", &[], sum(|f| f.subscriptions));
     page.family("trunkline_sip_transactions_active", "gauge", "Transactions in progress.");
     page.sample("trunkline_sip_transactions_active", &[], sum(|f| f.transactions));
     page.family(

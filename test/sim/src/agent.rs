@@ -48,6 +48,8 @@ pub struct Dialog {
     invite: Option<Sent>,
     version: u32,
     challenge: Option<(u16, String, String)>,
+    /// Entity-tag of its last publication.
+    etag: String,
     nonce_count: u32,
     challenged_nonce: String,
     /// Requests received, oldest first.
@@ -85,6 +87,8 @@ pub struct Wish {
     pub tag: Option<String>,
     /// The From of the newest call received, as one who sends it back to us has it.
     pub sends_back: bool,
+    /// SIP-If-Match with the entity-tag of the last publication.
+    pub if_match: bool,
     /// A body as it is, with its type.
     pub body: Option<(String, String)>,
 }
@@ -180,6 +184,9 @@ impl Agent {
         if let Some(from) = received {
             fields.retain(|(name, _)| name != "From");
             fields.push(("From".to_owned(), from));
+        }
+        if wish.if_match {
+            fields.push(("SIP-If-Match".to_owned(), dialog.etag.clone()));
         }
         if let Some(auth) = &wish.auth {
             fields.push(dialog.credentials(&user, &password, auth, method, &uri)?);
@@ -336,7 +343,11 @@ impl Dialog {
             invite.final_code = code;
             invite.final_to = tag.clone().unwrap_or_default();
         }
-        if method == b"INVITE" && code > 100 && code < 300 {
+        if let Some(etag) = message.field(Name::SipEtag) {
+            self.etag = String::from_utf8_lossy(etag).into_owned();
+        }
+        let begins = method == b"INVITE" && code > 100 || method == b"SUBSCRIBE" && code >= 200;
+        if begins && code < 300 {
             if let Some(tag) = tag.filter(|_| self.remote_tag.is_empty() || code >= 200) {
                 self.remote_tag = tag;
             }

@@ -43,6 +43,7 @@ ladders! {
     session_timer_expires
     session_timer_update
     session_timer_refreshed_by_us
+    busy_lamp
     bye_before_ack
     bye_crossing_bye
     bye_during_reinvite
@@ -93,6 +94,7 @@ ladders! {
     number_forms
     out_of_order
     over_tcp
+    presence
     redirect
     registration
     registration_digest
@@ -100,6 +102,7 @@ ladders! {
     registration_md5_only
     registration_nat
     registration_refused
+    registration_watched
     reinvite_after_the_end
     reinvite_cancelled
     reinvite_unanswered
@@ -107,6 +110,9 @@ ladders! {
     remove_while_talking
     restart
     ring_time_is_over
+    subscription
+    subscription_ends
+    subscription_refused
     too_long_and_silent
     trunk_by_name
     trunk_by_source

@@ -14,6 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("proto/media", &["wire/rtp", "wire/sdp"]),
     ("core/registrar", &["wire/sip-msg", "proto/sip-stack"]),
     ("core/routing", &["wire/sip-msg", "core/registrar"]),
+    ("core/presence", &[]),
     ("core/b2bua", &["wire/", "proto/", "core/registrar", "core/routing"]),
     ("core/engine", &["wire/", "proto/", "core/"]),
     ("host/net", &["wire/", "proto/", "core/registrar", "core/routing", "core/engine"]),

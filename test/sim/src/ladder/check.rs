@@ -68,6 +68,12 @@ fn plain(word: &str, message: &Message<'_>, method: &str, text: &str) -> Result<
                 return Err(format!("no {direction} in\n{text}"));
             }
         }
+        Some(("body", wanted)) if !body.contains(wanted) => {
+            return Err(format!("{wanted} is not in the body of\n{text}"));
+        }
+        Some(("not", unwanted)) if body.contains(unwanted) => {
+            return Err(format!("{unwanted} is in the body of\n{text}"));
+        }
         Some(("to", uri)) if !String::from_utf8_lossy(message.uri()).contains(uri) => {
             return Err(format!("{uri} is not in the Request-URI of\n{text}"));
         }

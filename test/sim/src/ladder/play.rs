@@ -376,6 +376,8 @@ fn wish(line: &Line, from: usize) -> Wish {
                         let kind = "application/dtmf-relay".to_owned();
                         wish.body = Some((kind, format!("Signal={digit}\r\nDuration=160\r\n")));
                     }
+                    ("pidf", basic) => wish.body = Some(("application/pidf+xml".to_owned(), pidf(basic))),
+                    ("if-match", "") => wish.if_match = true,
                     ("sends-back", "") => wish.sends_back = true,
                     ("again" | "source", _) => {}
                     (name, _) if name.starts_with('!') => {
@@ -388,4 +390,15 @@ fn wish(line: &Line, from: usize) -> Wish {
         }
     }
     wish
+}
+
+/// What a phone publishes; `busy` is open with an activity.
+fn pidf(basic: &str) -> String {
+    let (basic, activity) = if basic == "busy" { ("open", "<rpid:busy/>") } else { (basic, "") };
+    format!(
+        "<?xml version=\"1.0\"?><presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
+         xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" \
+         entity=\"sip:me@example.test\"><tuple id=\"1\"><status><basic>{basic}</basic></status></tuple>\
+         <dm:person id=\"2\"><rpid:activities>{activity}</rpid:activities></dm:person></presence>"
+    )
 }

@@ -1,0 +1,122 @@
+//! Who sends a request outside of dialogs: identified in the order of the contract, challenged where a password has
+//! to prove it, refused where it may not. INVITE, MESSAGE, PUBLISH and SUBSCRIBE are all asked the same.
+
+use registrar::NonceUse;
+use routing::decide::Caller;
+use routing::decision::Proof;
+use routing::identify::{Facts, Identity, after_digest, identify};
+use routing::reason::Reason;
+use sip_msg::{Message, NameAddr, Uri};
+use sip_stack::transport::Flow;
+use timestamp::Timestamp;
+
+use crate::outbox::Outbox;
+use crate::prove::Proven;
+use crate::register::transport_of;
+use crate::shard::Shard;
+
+/// A sender that is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    /// What the request says of its parties.
+    pub(crate) parties: Parties,
+    /// Who it is.
+    pub(crate) caller: Caller,
+    /// The nonce that proved it; its home has to admit it.
+    pub(crate) nonce: Option<NonceUse>,
+}
+
+/// The parties of a request, unescaped.
+#[derive(Clone, Debug)]
+pub(crate) struct Parties {
+    pub(crate) from_user: String,
+    pub(crate) from_host: String,
+    pub(crate) called_user: String,
+    pub(crate) called_host: String,
+    pub(crate) display: String,
+}
+
+impl Shard {
+    /// Who sends this request; `None` if it was answered because nobody may.
+    pub(crate) fn sender(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) -> Option<Sender> {
+        let Some(parties) = parties(request) else {
+            self.reply(request, flow, 400, b"unreadable From or Request-URI", &[], out);
+            return None;
+        };
+        let facts = Facts {
+            source: flow.remote.ip(),
+            transport: transport_of(flow.protocol),
+            from_user: &parties.from_user,
+            from_host: &parties.from_host,
+            called_user: &parties.called_user,
+            called_host: &parties.called_host,
+        };
+        match self.speaking_for(request, identify(&self.tables, &facts)) {
+            Identity::Connection { connection, proof } => {
+                let caller = Caller::Connection(connection, proof);
+                return Some(Sender { parties, caller, nonce: None });
+            }
+            Identity::Account(account) => {
+                return Some(Sender { parties, caller: Caller::Account(account), nonce: None });
+            }
+            Identity::Digest { connection, domain } => {
+                match self.prove(request, &domain.realm, Some(&connection), now) {
+                    Proven::Yes(used, _) => match after_digest(&connection, facts.source, facts.transport) {
+                        Ok(()) => {
+                            let caller = Caller::Connection(connection, Proof::Digest);
+                            return Some(Sender { parties, caller, nonce: Some(used) });
+                        }
+                        Err(reason) => self.refuse(request, flow, reason, Some(&connection), now, out),
+                    },
+                    Proven::Missing => self.challenge(request, flow, Some(&domain), false, now, out),
+                    Proven::Stale => self.challenge(request, flow, Some(&domain), true, now, out),
+                    Proven::Wrong => {
+                        let reason = Reason::WrongPassword;
+                        self.note_refusal(request, flow, reason, Some(&connection), 407, now, out);
+                        self.challenge(request, flow, Some(&domain), false, now, out);
+                    }
+                }
+            }
+            Identity::Nobody(domain) => {
+                let realm = domain.as_ref().map_or("trunkline", |d| d.realm.as_str());
+                if !matches!(self.prove(request, realm, None, now), Proven::Missing) {
+                    self.note_refusal(request, flow, Reason::UnknownUser, None, 407, now, out);
+                }
+                self.challenge(request, flow, domain.as_deref(), false, now, out);
+            }
+            Identity::Refused { connection, reason } => {
+                self.refuse(request, flow, reason, connection.as_deref(), now, out);
+            }
+        }
+        None
+    }
+}
+
+fn parties(request: &Message<'_>) -> Option<Parties> {
+    let from: NameAddr<'_> = request.from()?;
+    let from_uri = Uri::parse(from.uri)?;
+    let called = Uri::parse(request.uri())?;
+    Some(Parties {
+        from_user: unescaped(&from_uri)?,
+        from_host: text(from_uri.host)?,
+        called_user: unescaped(&called)?,
+        called_host: text(called.host)?,
+        display: String::from_utf8_lossy(from.display).replace(['"', '\\', '\r', '\n'], ""),
+    })
+}
+
+fn unescaped(uri: &Uri<'_>) -> Option<String> {
+    let mut user = Vec::new();
+    uri.unescape_user(&mut user);
+    String::from_utf8(user).ok()
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    core::str::from_utf8(bytes).ok().map(str::to_owned)
+}
