@@ -34,6 +34,17 @@ macro_rules! ladders {
 }
 
 ladders! {
+    winner_with_other_answer
+    prack_forked
+    prack_with_offer
+    early_update
+    late_offer_without_100rel
+    prack_late_offer
+    prack_never
+    prack_only_caller
+    prack_only_callee
+    prack_holds_the_answer
+    prack_both
     reinvite_without_offer
     update_refreshes_target
     update_glare
