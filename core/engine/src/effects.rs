@@ -58,6 +58,15 @@ impl Shard {
         }
     }
 
+    /// What was learned about addresses is for all shards.
+    pub(crate) fn tell_notices(&mut self, out: &mut Outbox) {
+        for notice in self.reach.notices() {
+            for shard in (0..self.owners.shards()).filter(|&shard| shard != self.index) {
+                out.outputs.push(Output::ToShard { shard, message: ShardMessage::Noticed(notice) });
+            }
+        }
+    }
+
     /// Sends a message to a shard; one for ourselves waits its turn in the inbox.
     pub(crate) fn tell(&mut self, shard: u8, message: ShardMessage, out: &mut Outbox) {
         if shard == self.index {
@@ -95,6 +104,7 @@ impl Shard {
                 self.tell(from, ShardMessage::Admitted { waiting, fresh }, out);
             }
             ShardMessage::Admitted { waiting, fresh } => self.on_admitted(waiting, fresh, now, out),
+            ShardMessage::Noticed(notice) => self.reach.on_notice(&notice, now),
         }
     }
 

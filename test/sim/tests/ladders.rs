@@ -97,6 +97,7 @@ ladders! {
     lost_ack
     lost_ack_then_found
     lost_invite
+    naptr
     no_answer_on_the_wire
     no_common_description
     no_hunting_after_media
@@ -121,6 +122,9 @@ ladders! {
     remove_while_talking
     restart
     ring_time_is_over
+    srv_all_dead
+    srv_first_dead
+    srv_overloaded
     subscription
     subscription_ends
     subscription_refused

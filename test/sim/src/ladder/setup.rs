@@ -1,6 +1,6 @@
 //! The lines of a ladder that say who is there.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use routing::config::{Change, Connection};
@@ -9,6 +9,7 @@ use sip_stack::transport::Protocol;
 use super::Line;
 use crate::agent::Agent;
 use crate::rows;
+use crate::zone::Zone;
 
 /// Who is there, and what is configured.
 #[derive(Debug, Default)]
@@ -18,7 +19,7 @@ pub(crate) struct Scene {
     pub connections: Vec<Connection>,
     /// Agents that are to be registered before the ladder begins.
     pub registered: Vec<usize>,
-    pub hosts: Vec<(String, IpAddr)>,
+    pub zone: Zone,
     /// Messages may name addresses of other actors.
     pub open: bool,
     account: bool,
@@ -46,10 +47,9 @@ impl Scene {
                 let via = line.after("via");
                 self.changes.push(rows::number(line.word(1), line.after("to").ok_or("to whom?")?, via)?);
             }
-            "host" => {
-                let ip = line.word(2).parse().map_err(|_| "an address is wanted")?;
-                self.hosts.push((line.word(1).to_owned(), ip));
-            }
+            "host" | "srv" | "naptr" => self
+                .zone
+                .read(&line.words.iter().enumerate().map(|(at, _)| line.word(at)).collect::<Vec<_>>())?,
             "addresses-may-show" => self.open = true,
             _ => return Ok(false),
         }
