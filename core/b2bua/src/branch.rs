@@ -7,14 +7,13 @@ use sip_msg::uri::{Uri, parse_ip};
 use sip_msg::{Message, Name};
 use sip_stack::dialog::{Dialog, RequestLine};
 use sip_stack::transaction::Outgoing;
-use sip_stack::transport::{Flow, Protocol, Query, Target};
+use sip_stack::transport::{Flow, Listeners, Protocol, Query, Target};
 use sip_stack::{Slot, User};
 
 use registrar::BindingRow;
 use routing::config::{Connection, Kind, Latching, Peer, Transport};
 
-use crate::early::EarlyDialogs;
-use crate::leg::{Leg, SUPPORTED, SUPPORTED_WITHIN, via, write_ourselves};
+use crate::leg::{Leg, via, write_ourselves};
 use crate::means::Means;
 use crate::passthrough::copy_headers;
 
@@ -37,10 +36,6 @@ pub(crate) struct Branch {
     pub authenticated: bool,
     /// How often the peer's 422 was answered with a longer session interval.
     pub lengthened: u8,
-    /// Its early dialogs.
-    pub early: EarlyDialogs,
-    /// Request-URI of the INVITE.
-    uri: Box<[u8]>,
     /// Path of the binding, for the Route of the INVITE.
     path: Box<str>,
 }
@@ -110,8 +105,6 @@ impl Branch {
             done: false,
             authenticated: false,
             lengthened: 0,
-            early: EarlyDialogs::default(),
-            uri: place.uri.as_bytes().into(),
             path: place.path.clone(),
         }
     }
@@ -128,8 +121,6 @@ impl Branch {
         let flow = self.leg.dialog.flow;
         let shown = means.shown(&flow);
         let cseq = self.leg.dialog.next_cseq();
-        let uri = self.uri.clone();
-        self.forget_early(&uri, cseq);
         let number = self.leg.number;
         let outgoing = Outgoing { flow, invite: true, user: User::Call(offer.call), purpose: number };
         let (dialog, connection, path) = (&self.leg.dialog, self.leg.connection.as_deref(), &self.path);
@@ -142,12 +133,7 @@ impl Branch {
             if !path.is_empty() {
                 writer.field(Name::Route, path.as_bytes());
             }
-            write_ourselves(
-                &mut writer,
-                &flow,
-                &shown,
-                if offer.reliable { SUPPORTED } else { SUPPORTED_WITHIN },
-            );
+            write_ourselves(&mut writer, &flow, &shown);
             timer.write_request(&mut writer);
             writer.field(Name::UserAgent, b"Trunkline");
             if presentation.assert {
@@ -195,20 +181,28 @@ pub(crate) struct Offer<'a, 'm> {
     pub invite: &'a Message<'m>,
     /// The caller's connection.
     pub caller: Option<&'a Connection>,
-    /// Reliable provisional answers are of use: an offer in one could be answered.
-    pub reliable: bool,
     /// Max-Forwards for the callee (RFC 7332).
     pub max_forwards: u8,
     /// Our Session-ID (RFC 7989) when the caller brought none.
     pub session_id: &'a [u8; 32],
 }
 
-/// Where a registered contact is reached: along its flow, or by the NAT rule of the interface.
+/// Where a registered contact is reached.
 pub(crate) fn place_of_binding(
     binding: &BindingRow,
     connection: &Connection,
     means: &Means<'_>,
 ) -> Option<Place> {
+    Some(Place {
+        uri: binding.contact.to_string(),
+        to: format!("<sip:{}>", strip_params(&binding.contact)),
+        flow: flow_of_binding(binding, connection, means.listeners)?,
+        path: binding.path.clone(),
+    })
+}
+
+/// The way to a registered contact: along its flow, or by the NAT rule of the interface.
+pub fn flow_of_binding(binding: &BindingRow, connection: &Connection, listeners: &Listeners) -> Option<Flow> {
     let uri = Uri::parse(binding.contact.as_bytes())?;
     let protocol = Protocol::from_bytes(binding.transport.as_bytes())?;
     let source = binding.source;
@@ -229,8 +223,7 @@ pub(crate) fn place_of_binding(
         Some(_) | None => source,
     };
     let same_family = |listener: u16| {
-        means
-            .listeners
+        listeners
             .0
             .get(usize::from(listener))
             .is_some_and(|l| l.protocol == protocol && l.bound.is_ipv4() == remote.is_ipv4())
@@ -238,26 +231,25 @@ pub(crate) fn place_of_binding(
     let listener = if same_family(binding.listener) {
         binding.listener
     } else {
-        means.listeners.towards(protocol, remote.ip())?
+        listeners.towards(protocol, remote.ip())?
     };
-    Some(Place {
-        uri: binding.contact.to_string(),
-        to: format!("<sip:{}>", strip_params(&binding.contact)),
-        flow: Flow { protocol, listener, stream: binding.stream, remote },
-        path: binding.path.clone(),
-    })
+    Some(Flow { protocol, listener, stream: binding.stream, remote })
 }
 
 /// How a peer is looked for: `Err` asks the name servers (RFC 3263 §4).
 pub(crate) fn targets_of(peer: &Peer) -> Result<Target, Query> {
-    let transport = protocol_of(peer.transport);
+    let protocol = protocol_of(peer.transport);
     match peer.host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(address) => {
-            let protocol = transport.unwrap_or(Protocol::Udp);
             let port = peer.port.unwrap_or_else(|| protocol.default_port());
             Ok(Target { protocol, address: SocketAddr::new(address, port) })
         }
-        Err(_) => Err(Query { host: peer.host.as_str().into(), port: peer.port, transport, secure: false }),
+        Err(_) => Err(Query {
+            host: peer.host.as_str().into(),
+            port: peer.port,
+            transport: Some(protocol),
+            secure: false,
+        }),
     }
 }
 
@@ -301,14 +293,13 @@ pub fn escape_user(user: &str) -> String {
     escaped
 }
 
-fn protocol_of(transport: Transport) -> Option<Protocol> {
+fn protocol_of(transport: Transport) -> Protocol {
     match transport {
-        Transport::Auto => None,
-        Transport::Udp => Some(Protocol::Udp),
-        Transport::Tcp => Some(Protocol::Tcp),
-        Transport::Tls => Some(Protocol::Tls),
-        Transport::Ws => Some(Protocol::Ws),
-        Transport::Wss => Some(Protocol::Wss),
+        Transport::Udp => Protocol::Udp,
+        Transport::Tcp => Protocol::Tcp,
+        Transport::Tls => Protocol::Tls,
+        Transport::Ws => Protocol::Ws,
+        Transport::Wss => Protocol::Wss,
     }
 }
 

@@ -19,10 +19,8 @@ use routing::reason::Reason;
 
 use crate::anchor::LegMedia;
 use crate::branch::{Branch, Presentation};
-use crate::hunt::Hunt;
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone, Question};
-use crate::provisional::Progress;
 use crate::record::{EndedBy, LegRecord, OpenCall};
 
 /// One call.
@@ -40,7 +38,6 @@ pub struct Call {
     pub(crate) losers: Vec<Branch>,
     pub(crate) next_leg: u8,
     pub(crate) redirects: u8,
-    pub(crate) hunt: Hunt,
     pub(crate) held: SmallVec<[ConnectionId; 2]>,
     /// The connection whose home was asked for a place and has not answered yet.
     pub(crate) asked: Option<ConnectionId>,
@@ -106,10 +103,6 @@ pub(crate) struct Dialling {
     pub(crate) early: Option<u8>,
     /// The last provisional answer passed on.
     pub(crate) shown: (u16, bool),
-    /// What the caller is to be shown once its PRACK is here.
-    pub(crate) waiting: Option<Progress>,
-    /// The first 2xx, which waits for the caller's PRACK: its leg and itself.
-    pub(crate) answered: Option<(u8, Vec<u8>)>,
     pub(crate) best: Option<Final>,
     /// Addresses of the same peer that were not tried yet (RFC 3263 §4.3).
     pub(crate) rest: Vec<Target>,
@@ -188,7 +181,6 @@ pub(crate) mod timers {
     pub(crate) const USAGE: u8 = 4;
     pub(crate) const LINGER: u8 = 5;
     pub(crate) const SESSION: u8 = 6;
-    pub(crate) const RELIABLE: u8 = 7;
 }
 
 impl Call {
@@ -223,7 +215,6 @@ impl Call {
             losers: Vec::new(),
             next_leg: 1,
             redirects: 0,
-            hunt: Hunt::default(),
             held: SmallVec::new(),
             asked: None,
             times: Times { started: means.now, ringing: None, answered: None, ended: None },
@@ -327,11 +318,6 @@ impl Call {
 
     /// Whether a request within a dialog belongs to this leg: Call-ID and their tag (RFC 3261 §12.2.2).
     pub fn owns(&self, number: u8, call_id: &[u8], remote_tag: &[u8]) -> bool {
-        if let Phase::Dialling(dialling) = &self.phase
-            && let Some(branch) = dialling.branches.iter().find(|b| b.leg.number == number)
-        {
-            return branch.owns(call_id, remote_tag);
-        }
         self.leg(number).is_some_and(|leg| leg.dialog.matches(call_id, remote_tag))
     }
 
@@ -341,8 +327,8 @@ impl Call {
         }
         match &self.phase {
             Phase::Talking { callee: Some(leg) } if leg.number == number => Some(leg),
-            Phase::Dialling(_)
-            | Phase::Talking { .. }
+            Phase::Dialling(d) => d.branches.iter().map(|b| &b.leg).find(|leg| leg.number == number),
+            Phase::Talking { .. }
             | Phase::Admitting
             | Phase::Seeking { .. }
             | Phase::Locating { .. }
@@ -405,7 +391,7 @@ impl Call {
             let mut writer = answer(buffer, &message, code, phrase, tag.as_ref(), stamp);
             if code > 100 && code < 300 {
                 writer.copy(&message, Name::RecordRoute);
-                crate::leg::write_ourselves(&mut writer, &flow, &shown, crate::leg::SUPPORTED);
+                crate::leg::write_ourselves(&mut writer, &flow, &shown);
                 if message.field(Name::SessionId).is_none() {
                     writer
                         .parts(Name::SessionId, &[&session_id, b";remote=00000000000000000000000000000000"]);
@@ -425,7 +411,6 @@ impl Call {
         if !sent || code < 200 {
             return;
         }
-        self.caller.reliable.settle();
         self.caller.code = code;
         if code < 300 {
             let ok = means.out.buffer().get(start..).unwrap_or_default().to_vec();

@@ -197,9 +197,6 @@ impl Call {
         if self.ending.is_some() {
             return;
         }
-        for forward in core::mem::take(&mut self.forwards) {
-            self.answer_forward(&forward, 487, None, means);
-        }
         self.times.ended = Some(means.now);
         let phase = core::mem::replace(&mut self.phase, Phase::Over);
         if let Phase::Talking { callee: Some(mut callee) } = phase {
@@ -336,6 +333,7 @@ pub fn proof_text(proof: routing::decision::Proof) -> &'static str {
     match proof {
         Proof::Digest => "digest",
         Proof::Host => "host",
+        Proof::Contact => "contact",
         Proof::Source => "source",
         Proof::AccountSource => "account_source",
         Proof::Given => "given",

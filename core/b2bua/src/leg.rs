@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sip_msg::build::Writer;
 use sip_msg::{Message, Name};
-use sip_stack::dialog::{Dialog, ReliableAnswers, RequestLine, SessionTimer};
+use sip_stack::dialog::{Dialog, RequestLine, SessionTimer};
 use sip_stack::transaction::{NOBODY, Outgoing};
 use sip_stack::transport::{Flow, Protocol};
 use sip_stack::{Slot, User};
@@ -29,12 +29,6 @@ pub(crate) struct Leg {
     pub usage: InviteUsage,
     /// What its offers by UPDATE are doing.
     pub update: UpdateUsage,
-    /// Provisional answers of ours that its peer has to acknowledge.
-    pub reliable: ReliableAnswers,
-    /// Offer and answer are complete, though the final answer is not there yet.
-    pub agreed: bool,
-    /// Its peer was answered before somebody else answered the call: it needs a new offer.
-    pub outdated: bool,
     /// Its session timer.
     pub timer: SessionTimer,
     /// The refresh of ours that waits for its answer.
@@ -67,9 +61,6 @@ impl Leg {
             dialog,
             usage: InviteUsage::Idle,
             update: UpdateUsage::Idle,
-            reliable: ReliableAnswers::default(),
-            agreed: false,
-            outdated: false,
             timer: SessionTimer::new(interval, least),
             refresh: None,
             abilities: Abilities::default(),
@@ -167,14 +158,9 @@ pub fn via(flow: &Flow, shown: &std::net::SocketAddr, branch: &[u8]) -> String {
 }
 
 /// Contact, Allow and Supported: what a request or answer says of us that makes or refreshes a dialog.
-pub(crate) fn write_ourselves(
-    writer: &mut Writer<'_>,
-    flow: &Flow,
-    shown: &std::net::SocketAddr,
-    supported: &[u8],
-) {
+pub(crate) fn write_ourselves(writer: &mut Writer<'_>, flow: &Flow, shown: &std::net::SocketAddr) {
     writer.field(Name::Contact, contact(flow, shown).as_bytes());
-    writer.field(Name::Allow, ALLOW).field(Name::Supported, supported);
+    writer.field(Name::Allow, ALLOW).field(Name::Supported, SUPPORTED);
 }
 
 /// Contact value of ours on a flow.
@@ -191,6 +177,4 @@ pub fn contact(flow: &Flow, shown: &std::net::SocketAddr) -> String {
 pub const ALLOW: &[u8] =
     b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH";
 /// Extensions we understand within calls.
-pub const SUPPORTED: &[u8] = b"100rel, timer, replaces";
-/// Those that make sense of us within a dialog, and where an early offer could not be answered.
-pub(crate) const SUPPORTED_WITHIN: &[u8] = b"timer, replaces";
+pub const SUPPORTED: &[u8] = b"timer, replaces";

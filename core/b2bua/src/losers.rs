@@ -15,15 +15,9 @@ impl Call {
     /// Cancels whoever is being rung; their final answers are awaited among the losers.
     pub(crate) fn cancel_branches(&mut self, reason: &'static [u8], means: &mut Means<'_>) {
         let Phase::Dialling(dialling) = &mut self.phase else { return };
-        let answered = dialling.answered.take();
         for mut branch in core::mem::take(&mut dialling.branches) {
             branch.cancel(reason, means);
             self.retire(branch, means);
-        }
-        if let Some((number, bytes)) = answered
-            && let Ok(response) = Message::parse(&bytes)
-        {
-            self.on_loser_response(number, &response, means);
         }
     }
 
@@ -43,7 +37,6 @@ impl Call {
         means: &mut Means<'_>,
     ) -> bool {
         let Some(index) = self.losers.iter().position(|b| b.leg.number == number) else { return false };
-        self.losers.iter().skip(index).take(1).for_each(|loser| loser.was_answered(response, means));
         match response.code() {
             100..=199 => {
                 if let Some(loser) = self.losers.get_mut(index) {
@@ -62,7 +55,6 @@ impl Call {
                     return true;
                 }
                 loser.done = true;
-                loser.select(response);
                 loser.leg.dialog.confirm(response);
                 let cseq = response.cseq().map_or(1, |(number, _)| number);
                 loser.leg.acknowledge(cseq, None, means);

@@ -3,7 +3,7 @@
 use sip_msg::token::{Key, Mint, Token};
 use sip_stack::auth::Nonces;
 use sip_stack::transaction::Transactions;
-use sip_stack::transport::{AddressBook, Flow, Listeners, Query, Reach};
+use sip_stack::transport::{AddressBook, Flow, Listeners, Query};
 use sip_stack::{Out, Slot};
 use std::net::SocketAddr;
 
@@ -29,8 +29,6 @@ pub struct Means<'m> {
     pub effects: &'m mut Vec<Effect>,
     /// Our sockets.
     pub listeners: &'m Listeners,
-    /// Which addresses do not answer.
-    pub reach: &'m mut Reach,
     /// Our addresses as peers see them.
     pub book: &'m mut dyn AddressBook,
     /// Makes tags and branches.

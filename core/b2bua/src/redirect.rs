@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use routing::decide::{Caller, Question, decide};
+use routing::decide::{Addressed, Caller, Question, decide};
 use routing::decision::{Destination, Outcome};
 use sip_msg::{Message, Name, NameAddr, Uri};
 
@@ -24,7 +24,9 @@ impl Call {
         let before = self.redirects;
         for contact in response.values(Name::Contact).filter_map(NameAddr::parse) {
             let Some((user, host)) = Uri::parse(contact.uri).as_ref().and_then(party) else { continue };
-            let question = Question { called_user: &user, called_host: &host, presented: &presented };
+            let (called_user, called_host) = (user.as_str(), host.as_str());
+            let (presented, addressed) = (presented.as_str(), Addressed::Directly);
+            let question = Question { called_user, called_host, presented, addressed };
             let Outcome::Ring(found) = decide(means.tables, &caller, &question).outcome else { continue };
             for destination in found {
                 if self.redirects < MOST_REDIRECTS && !self.knows(&destination) {

@@ -13,8 +13,8 @@ use sip_stack::{Slot, User};
 use routing::reason::Reason;
 
 use crate::anchor;
-use crate::call::{Call, Forward, Phase, timers};
-use crate::leg::{Leg, SUPPORTED_WITHIN, write_ourselves};
+use crate::call::{Call, Forward, timers};
+use crate::leg::{Leg, write_ourselves};
 use crate::means::Means;
 use crate::record::EndedBy;
 use crate::refresh::too_small;
@@ -25,12 +25,6 @@ impl Call {
     pub(crate) fn on_reinvite(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
         let request = event.request;
         let slot = self.slot;
-        match &self.phase {
-            // RFC 3261 §14.2: the INVITE before has no final answer yet; theirs, or ours.
-            Phase::Dialling(_) if event.leg != 0 => return respond(&event, 491, &[], means),
-            Phase::Talking { .. } => {}
-            _ => return respond(&event, 500, &[(Name::RetryAfter, b"3")], means),
-        }
         let Some(leg) = self.leg_mut(event.leg) else { return };
         match (&leg.usage, leg.update) {
             (InviteUsage::Asking { .. } | InviteUsage::Waiting { .. }, _) | (_, UpdateUsage::Asking) => {
@@ -110,7 +104,7 @@ impl Call {
         let start = means.out.buffer().len();
         let sent = means.transactions.respond(event.server, 200, means.now, means.out, &mut |buffer| {
             let mut writer = answer(buffer, request, 200, b"", b"", stamp);
-            write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
+            write_ourselves(&mut writer, &flow, &shown);
             if let Some(agreement) = &agreement {
                 SessionTimer::write_answer(agreement, &mut writer);
             }
@@ -289,7 +283,7 @@ pub(crate) fn send_reinvite(slot: Slot, leg: &mut Leg, body: &[u8], means: &mut 
     let shown = means.shown(&flow);
     let (number, timer) = (leg.number, leg.timer.clone());
     leg.request(b"INVITE", slot, number, means, &mut |mut writer| {
-        write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
+        write_ourselves(&mut writer, &flow, &shown);
         timer.write_request(&mut writer);
         finish(writer, body);
     })

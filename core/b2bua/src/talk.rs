@@ -42,11 +42,6 @@ impl Call {
             return;
         }
         let ended = self.has_ended();
-        if let Phase::Dialling(dialling) = &mut self.phase
-            && let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == event.leg)
-        {
-            branch.select_tag(request.from().and_then(|from| from.tag()).unwrap_or_default());
-        }
         let Some(leg) = self.leg_mut(event.leg).filter(|_| !ended) else {
             respond(&event, 481, &[], means);
             return;
@@ -61,7 +56,6 @@ impl Call {
         leg.abilities.hear(request);
         match request.method() {
             Method::Invite => self.on_reinvite(event, means),
-            Method::Prack => self.on_prack(event, means),
             Method::Update => self.on_update(event, means),
             Method::Info => self.forward(event, b"INFO", means),
             Method::Options => respond(&event, 200, &[(Name::Allow, ALLOW)], means),
@@ -90,7 +84,6 @@ impl Call {
         } else if self.owes_answer(leg) {
             self.hang_up(Reason::BadDescription, EndedBy::System, means);
         }
-        self.offer_anew(leg, means);
     }
 
     /// An answer to a request of ours within an established dialog.
@@ -150,7 +143,6 @@ impl Call {
             timers::DURATION => self.on_duration_timer(means),
             timers::USAGE => self.on_usage_timer(means),
             timers::LINGER => self.on_linger_timer(means),
-            timers::RELIABLE => self.on_reliable_timer(means),
             timers::SESSION => self.on_session_timer(means),
             _ => {}
         }
@@ -165,23 +157,13 @@ impl Call {
         }
         match &mut self.phase {
             Phase::Talking { callee: Some(leg) } if leg.number == number => Some(leg),
-            Phase::Dialling(dialling) => {
-                dialling.branches.iter_mut().map(|branch| &mut branch.leg).find(|leg| leg.number == number)
-            }
             _ => None,
         }
     }
 
-    /// Both legs: the one with this number, then the other. Before the answer, the branch that the caller hears.
+    /// Both legs: the one with this number, then the other.
     pub(crate) fn pair(&mut self, number: u8) -> Option<(&mut Leg, &mut Leg)> {
-        let callee = match &mut self.phase {
-            Phase::Talking { callee: Some(callee) } => &mut **callee,
-            Phase::Dialling(dialling) => {
-                let heard = dialling.early.filter(|heard| number == 0 || *heard == number)?;
-                &mut dialling.branches.iter_mut().find(|branch| branch.leg.number == heard)?.leg
-            }
-            _ => return None,
-        };
+        let Phase::Talking { callee: Some(callee) } = &mut self.phase else { return None };
         if number == 0 { Some((&mut self.caller, callee)) } else { Some((callee, &mut self.caller)) }
     }
 
@@ -222,9 +204,7 @@ impl Call {
     }
 
     fn on_bye(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
-        // RFC 3261 §15: a callee ends no early dialog with BYE.
-        let early_callee = event.leg != 0 && matches!(self.phase, Phase::Dialling(_));
-        let known = self.leg_mut(event.leg).is_some() && !early_callee;
+        let known = self.leg_mut(event.leg).is_some();
         respond(&event, if known { 200 } else { 481 }, &[], means);
         if !known {
             return;

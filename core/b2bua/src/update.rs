@@ -37,19 +37,8 @@ impl Call {
 
     /// An offer in an UPDATE: whether its time has come (§5.2), and where it goes.
     pub(crate) fn on_offer(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
-        let established = matches!(self.phase, Phase::Talking { .. });
-        let theirs = (event.leg == 0) != self.is_late();
         let Some(leg) = self.leg_mut(event.leg) else { return };
         match (&leg.usage, leg.update) {
-            // The offer of the INVITE has no answer yet: theirs, or ours.
-            _ if !established && !leg.agreed && theirs => {
-                respond(&event, 500, &[(Name::RetryAfter, b"3")], means);
-                return;
-            }
-            _ if !established && !leg.agreed => {
-                respond(&event, 491, &[], means);
-                return;
-            }
             (InviteUsage::Asking { .. } | InviteUsage::Waiting { .. }, _) | (_, UpdateUsage::Asking) => {
                 respond(&event, 491, &[], means);
                 return;
@@ -68,17 +57,9 @@ impl Call {
         let slot = self.slot;
         let established = matches!(self.phase, Phase::Talking { .. });
         let Some((asking, other)) = self.pair(event.leg) else {
-            if established {
-                self.update_service(event, means);
-            } else {
-                refuse_in_dialog(&event, Reason::BadDescription, means);
-            }
+            self.update_service(event, means);
             return;
         };
-        if !established && !other.agreed {
-            respond(&event, 500, &[(Name::RetryAfter, b"3")], means);
-            return;
-        }
         if !other.is_free() {
             respond(&event, 491, &[], means);
             return;

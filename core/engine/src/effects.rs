@@ -58,15 +58,6 @@ impl Shard {
         }
     }
 
-    /// What was learned about addresses is for all shards.
-    pub(crate) fn tell_notices(&mut self, out: &mut Outbox) {
-        for notice in self.reach.notices() {
-            for shard in (0..self.owners.shards()).filter(|&shard| shard != self.index) {
-                out.outputs.push(Output::ToShard { shard, message: ShardMessage::Noticed(notice) });
-            }
-        }
-    }
-
     /// Sends a message to a shard; one for ourselves waits its turn in the inbox.
     pub(crate) fn tell(&mut self, shard: u8, message: ShardMessage, out: &mut Outbox) {
         if shard == self.index {
@@ -80,6 +71,11 @@ impl Shard {
     pub(crate) fn on_shard_message(&mut self, message: ShardMessage, now: Timestamp, out: &mut Outbox) {
         match message {
             ShardMessage::Forwarded { flow, bytes } => self.on_own_message(flow, &bytes, now, out),
+            ShardMessage::Registering { flow, bytes } => {
+                if let Ok(request) = sip_msg::Message::parse(&bytes) {
+                    self.on_register(&request, &flow, now, out);
+                }
+            }
             ShardMessage::Ask { from, call, question } => {
                 let told = self.answer_question(&question, (from, call), now);
                 let taken = matches!(told, Told::Granted(_));
@@ -104,7 +100,12 @@ impl Shard {
                 self.tell(from, ShardMessage::Admitted { waiting, fresh }, out);
             }
             ShardMessage::Admitted { waiting, fresh } => self.on_admitted(waiting, fresh, now, out),
-            ShardMessage::Noticed(notice) => self.reach.on_notice(&notice, now),
+            ShardMessage::Answered { connection, code } => self.on_answered(&connection, code, now, out),
+            ShardMessage::Heard { connection, address } => self.on_heard(&connection, address, now, out),
+            ShardMessage::Reached { connection, addresses } => {
+                let before = self.peering.set_reached(&connection, addresses.clone());
+                self.watching.set_reached(&connection, &before, &addresses);
+            }
         }
     }
 

@@ -51,10 +51,12 @@ impl Shard {
             self.reply(request, &flow, 400, b"An INVITE needs a Contact", &[], out);
             return;
         }
+        let called = self.called(request, &parties.called_user, &caller);
         let question = Question {
-            called_user: &parties.called_user,
+            called_user: &called.user,
             called_host: &parties.called_host,
             presented: &parties.from_user,
+            addressed: called.addressed,
         };
         let mut decision = decide(&self.tables, &caller, &question);
         if self.came_back(request, &decision.called) {

@@ -3,6 +3,7 @@
 //! [`Shard::handle`] and [`Shard::next_timeout`] are the entire interface between the core and the host: bytes and
 //! events in, plain data out, time as an argument. Nothing here waits, reads a clock or owns a socket.
 
+mod called;
 pub mod control;
 mod effects;
 mod figures;
@@ -12,6 +13,7 @@ mod notify;
 mod office;
 mod outbox;
 mod owner;
+mod peering;
 mod places;
 mod prove;
 mod publish;
@@ -26,6 +28,8 @@ mod streams;
 mod subscribe;
 mod tap;
 mod throttle;
+mod watch;
+mod ways;
 mod wheel;
 
 pub use b2bua::{

@@ -4,17 +4,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use b2bua::{EndedBy, candidates, proof_text};
-use routing::config::{Change, Connection, ConnectionId, Delta, Kind, Transport};
-use routing::decide::{Caller, Question, decide};
+use routing::config::{Change, Connection, ConnectionId, Delta, Transport};
+use routing::decide::{Addressed, Caller, Question, decide};
 use routing::decision::{Decision, Outcome};
 use routing::identify::{Facts, Identity, identify};
 use routing::reason::Reason;
 use sip_stack::{Slot, User};
 use timestamp::Timestamp;
 
-use crate::control::{
-    Answer, Ask, CallView, DecisionView, ExplainQuery, ExplainView, RegistrationView, StatusView,
-};
+use crate::control::{Answer, Ask, CallView, DecisionView, ExplainQuery, ExplainView};
 use crate::effects::call_view;
 use crate::invite::given;
 use crate::outbox::{Located, Outbox, Output};
@@ -26,11 +24,11 @@ impl Shard {
             Ask::Calls => Answer::Calls(self.call_views()),
             Ask::Hangup { call } => self.hang_up(&call, now, out),
             Ask::Status { connections } => {
-                Answer::Status(connections.iter().filter_map(|id| self.status(id, now)).collect())
+                Answer::Status(connections.iter().filter_map(|id| self.status(id, now, out)).collect())
             }
             Ask::Explain(query) => Answer::Explained(self.explain(&query)),
             Ask::Figures => Answer::Figures(Box::new(self.figures())),
-            Ask::RegisterNow { connection: _ } => Answer::NotFound,
+            Ask::RegisterNow { connection } => self.register_now(&connection, now, out),
             Ask::Drain => {
                 self.draining = true;
                 Answer::Done
@@ -48,10 +46,21 @@ impl Shard {
     }
 
     pub(crate) fn on_config(&mut self, id: u64, delta: &Arc<Delta>, now: Timestamp, out: &mut Outbox) {
+        for change in &delta.changes {
+            if let Change::Connection(row) = change {
+                self.before_change(&row.id);
+            } else if let Change::ConnectionGone(gone) = change {
+                self.before_change(gone);
+            }
+        }
         self.tables.apply(delta);
         for change in &delta.changes {
             self.watched_reconfigured(change, now, out);
+            if let Change::Connection(row) = change {
+                self.attend(&row.id, now, out);
+            }
             if let Change::ConnectionGone(gone) = change {
+                self.attend(gone, now, out);
                 self.standing.forget(gone.as_str());
                 let mut removed = Vec::new();
                 self.location.unbind(gone.as_str(), &|_| true, &mut removed);
@@ -61,13 +70,25 @@ impl Shard {
         out.outputs.push(Output::Answer { id, answer: Answer::Done });
     }
 
+    /// A connection has changed: what we do towards it follows.
+    fn attend(&mut self, id: &ConnectionId, now: Timestamp, out: &mut Outbox) {
+        self.attend_registration(id, now, out);
+        self.attend_watch(id, now, out);
+        self.judge(id, now, out);
+    }
+
     pub(crate) fn on_located(&mut self, located: &Located, now: Timestamp, out: &mut Outbox) {
         match self.locating.remove(&located.id) {
             Some(User::Call(slot)) => {
                 self.with_call(slot, now, out, |call, means| call.on_located(&located.targets, means));
             }
-            Some(User::Message(_) | User::Probe(_) | User::Registration(_) | User::Subscription(_))
-            | None => {}
+            Some(User::Probe(slot)) => {
+                self.on_watch_located(slot, located.id, &located.targets, now, out);
+            }
+            Some(User::Registration(slot)) => {
+                self.on_registration_located(slot, located.id, &located.targets, now, out);
+            }
+            Some(User::Message(_) | User::Subscription(_)) | None => {}
         }
     }
 
@@ -105,44 +126,6 @@ impl Shard {
         Answer::Done
     }
 
-    /// The state of a connection, from its home.
-    fn status(&self, id: &ConnectionId, now: Timestamp) -> Option<StatusView> {
-        let connection = self.tables.connection(id).filter(|c| self.owners.home_of(c) == self.index)?;
-        let rows = self.location.of(id.as_str(), now);
-        let last_response = self.standing.of(id.as_str()).cloned();
-        let state = match (connection.enabled, connection.kind, rows.is_empty(), &last_response) {
-            (false, ..) => "disabled",
-            (true, Kind::Device | Kind::RegisterIn, false, _) => "up",
-            (true, Kind::Device | Kind::RegisterIn, true, _) if self.location.has_seen(id.as_str()) => "down",
-            (true, Kind::Trunk | Kind::RegisterOut, _, Some(last))
-                if last.code == 503 || last.code == 408 =>
-            {
-                "degraded"
-            }
-            (true, Kind::Trunk | Kind::RegisterOut, _, Some(_)) => "up",
-            (true, ..) => "unknown",
-        };
-        Some(StatusView {
-            connection: id.clone(),
-            state,
-            since: rows.iter().map(|row| row.since).min(),
-            last_response,
-            next_attempt_at: None,
-            registrations: rows
-                .iter()
-                .map(|row| RegistrationView {
-                    contact: row.contact.clone(),
-                    source: row.source,
-                    transport: row.transport.clone(),
-                    user_agent: row.user_agent.clone(),
-                    expires_at: row.expires_at,
-                    credential: row.credential.clone(),
-                })
-                .collect(),
-            active_calls: self.places.of(id.as_str()),
-        })
-    }
-
     /// The same code that real calls use, asked with the facts that the question gives.
     fn explain(&self, query: &ExplainQuery) -> ExplainView {
         let (from_user, from_host) = self.party(&query.from);
@@ -154,6 +137,7 @@ impl Shard {
             from_host: &from_host,
             called_user: &called_user,
             called_host: &called_host,
+            contact_of: None,
         };
         let caller = match query.connection.as_ref().and_then(|id| self.tables.connection(id)) {
             Some(connection) => Ok(given(connection)),
@@ -161,8 +145,12 @@ impl Shard {
         };
         match caller {
             Ok(caller) => {
-                let question =
-                    Question { called_user: &called_user, called_host: &called_host, presented: &from_user };
+                let question = Question {
+                    called_user: &called_user,
+                    called_host: &called_host,
+                    presented: &from_user,
+                    addressed: Addressed::Directly,
+                };
                 let decision = decide(&self.tables, &caller, &question);
                 ExplainView { candidates: candidates(&decision), decision: decision_view(&decision) }
             }

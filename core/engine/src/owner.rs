@@ -5,16 +5,17 @@
 //! INVITE.
 
 use core::hash::Hasher;
+use std::net::SocketAddr;
 
 use b2bua::{LEG_KIND, Question, Told};
 use presence::dialog_info::{Party, Progress};
 use registrar::NonceUse;
-use routing::config::Connection;
+use routing::config::{Connection, ConnectionId};
 use sip_msg::token::Mint;
 use sip_msg::{Method, Scan, Uri};
 use sip_stack::Slot;
 use sip_stack::transaction::MAGIC;
-use sip_stack::transport::{Flow, Notice};
+use sip_stack::transport::Flow;
 use siphasher::sip::SipHasher13;
 
 /// Finds owners.
@@ -30,6 +31,13 @@ pub struct Owners {
 pub enum ShardMessage {
     /// A message that came in there and belongs here.
     Forwarded {
+        /// How it came.
+        flow: Flow,
+        /// The message.
+        bytes: Box<[u8]>,
+    },
+    /// A REGISTER for a connection at home here, which its user did not tell.
+    Registering {
         /// How it came.
         flow: Flow,
         /// The message.
@@ -89,8 +97,27 @@ pub enum ShardMessage {
         /// Whether it is.
         fresh: bool,
     },
-    /// An address died, or lives again.
-    Noticed(Notice),
+    /// A call to a connection was answered, for its home to remember.
+    Answered {
+        /// The connection.
+        connection: ConnectionId,
+        /// The final code.
+        code: u16,
+    },
+    /// A connection was heard, for its home.
+    Heard {
+        /// The connection.
+        connection: Box<str>,
+        /// Where from.
+        address: SocketAddr,
+    },
+    /// Where a connection is reached, for all shards.
+    Reached {
+        /// The connection.
+        connection: Box<str>,
+        /// Its addresses.
+        addresses: Box<[SocketAddr]>,
+    },
 }
 
 impl Owners {

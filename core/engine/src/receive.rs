@@ -42,6 +42,7 @@ impl Shard {
             return;
         };
         self.counts.received(&message);
+        self.on_sign_of_life(flow.remote, now, out);
         if message.is_request() {
             self.on_request(&message, flow, now, out);
         } else {
@@ -229,4 +230,4 @@ fn phrase(code: u16, text: &'static str) -> &'static [u8] {
 }
 
 /// Extensions that may be required of us.
-const SUPPORTED: [&[u8]; 4] = [b"path", b"outbound", b"timer", b"100rel"];
+const SUPPORTED: [&[u8]; 3] = [b"path", b"outbound", b"timer"];

@@ -11,8 +11,9 @@ use sip_msg::{Message, Name, Scheme, Uri};
 use sip_stack::transport::{Flow, Protocol};
 use timestamp::Timestamp;
 
-use crate::control::{Event, Happening};
+use crate::control::{Event, Happening, RegistrationLogRow};
 use crate::outbox::{Outbox, Output, Persist};
+use crate::owner::ShardMessage;
 use crate::prove::Proven;
 use crate::shard::Shard;
 
@@ -37,6 +38,12 @@ impl Shard {
         to.unescape_user(&mut user);
         let connection =
             core::str::from_utf8(&user).ok().and_then(|user| self.tables.user(&domain.id, user)).cloned();
+        // A PBX with two users has one home.
+        if let Some(home) = connection.as_ref().map(|c| self.owners.home_of(c)).filter(|&h| h != self.index) {
+            let message = ShardMessage::Registering { flow: *flow, bytes: request.as_bytes().into() };
+            self.tell(home, message, out);
+            return;
+        }
         match self.prove(request, &domain.realm, connection.as_deref(), now) {
             Proven::Missing => self.challenge(request, flow, Some(&domain), false, now, out),
             Proven::Stale => self.challenge(request, flow, Some(&domain), true, now, out),
@@ -91,7 +98,7 @@ impl Shard {
                 self.confirm_registration(request, flow, connection, now, out);
                 let moved = changes.iter().any(|change| !matches!(change, Change::Refreshed(_)));
                 for change in changes {
-                    keep_binding(change, connection, now, out);
+                    self.keep_binding(change, connection, now, out);
                 }
                 if moved {
                     self.contacts_changed(connection.id.as_str(), now, out);
@@ -147,7 +154,7 @@ impl Shard {
             let Change::Removed { connection, .. } = &change else { continue };
             self.contacts_changed(connection, now, out);
             match self.tables.connection_by_text(connection).cloned() {
-                Some(row) => keep_binding(change, &row, now, out),
+                Some(row) => self.keep_binding(change, &row, now, out),
                 None => {
                     if let Change::Removed { connection, contact, .. } = change {
                         out.outputs.push(Output::Persist(Persist::BindingGone { connection, contact }));
@@ -156,26 +163,46 @@ impl Shard {
             }
         }
     }
-}
 
-/// What a change of bindings means to the disk and to listeners.
-fn keep_binding(change: Change, connection: &Connection, now: Timestamp, out: &mut Outbox) {
-    let account = connection.account.as_str().into();
-    match change {
-        Change::Added(row) => {
-            let what = added(&row);
-            out.outputs.push(Output::Persist(Persist::Binding(row)));
-            out.outputs.push(Output::Announce(Event { at: now, account, what }));
+    /// What a change of bindings means to the disk, to listeners and to whoever watches.
+    fn keep_binding(&mut self, change: Change, connection: &Connection, now: Timestamp, out: &mut Outbox) {
+        let account: Box<str> = connection.account.as_str().into();
+        match change {
+            Change::Added(row) => {
+                let what = added(&row);
+                out.outputs
+                    .push(Output::Persist(Persist::RegistrationLog(Box::new(log_of(&row, connection)))));
+                out.outputs.push(Output::Persist(Persist::Binding(row)));
+                out.outputs.push(Output::Announce(Event { at: now, account, what }));
+            }
+            Change::Refreshed(row) => out.outputs.push(Output::Persist(Persist::Binding(row))),
+            Change::Replaced { connection, contact } => {
+                out.outputs.push(Output::Persist(Persist::BindingGone { connection, contact }));
+            }
+            Change::Removed { connection: id, contact, expired } => {
+                let log = RegistrationLogRow {
+                    at: now,
+                    connection: id.clone(),
+                    account: account.clone(),
+                    direction: "in",
+                    event: if expired { "expired" } else { "unregistered" },
+                    code: 0,
+                    reason: Box::default(),
+                    target: Box::default(),
+                    contact: contact.clone(),
+                    expires_s: 0,
+                    elapsed_ms: 0,
+                };
+                out.outputs.push(Output::Persist(Persist::RegistrationLog(Box::new(log))));
+                let gone = Persist::BindingGone { connection: id.clone(), contact: contact.clone() };
+                out.outputs.push(Output::Persist(gone));
+                let what = Happening::RegistrationRemoved { connection: id, contact, expired };
+                out.outputs.push(Output::Announce(Event { at: now, account, what }));
+            }
         }
-        Change::Refreshed(row) => out.outputs.push(Output::Persist(Persist::Binding(row))),
-        Change::Replaced { connection, contact } => {
-            out.outputs.push(Output::Persist(Persist::BindingGone { connection, contact }));
-        }
-        Change::Removed { connection, contact, expired } => {
-            let gone = Persist::BindingGone { connection: connection.clone(), contact: contact.clone() };
-            out.outputs.push(Output::Persist(gone));
-            let what = Happening::RegistrationRemoved { connection, contact, expired };
-            out.outputs.push(Output::Announce(Event { at: now, account, what }));
+        if connection.kind == Kind::RegisterIn {
+            self.attend_watch(&connection.id, now, out);
+            self.judge(&connection.id, now, out);
         }
     }
 }
@@ -188,6 +215,24 @@ pub(crate) fn transport_of(protocol: Protocol) -> Transport {
         Protocol::Tls => Transport::Tls,
         Protocol::Ws => Transport::Ws,
         Protocol::Wss => Transport::Wss,
+    }
+}
+
+/// A contact that registered for the first time, for the log.
+fn log_of(row: &BindingRow, connection: &Connection) -> RegistrationLogRow {
+    RegistrationLogRow {
+        at: row.since,
+        connection: row.connection.clone(),
+        account: connection.account.as_str().into(),
+        direction: "in",
+        event: "registered",
+        code: 200,
+        reason: Box::default(),
+        target: format!("{}:{}", row.transport, row.source).into(),
+        contact: row.contact.clone(),
+        // The row is kept longer than it was granted.
+        expires_s: 0,
+        elapsed_ms: 0,
     }
 }
 

@@ -49,6 +49,7 @@ impl Shard {
             self.reply(request, flow, 400, b"unreadable From or Request-URI", &[], out);
             return None;
         };
+        let contact_of = self.contact_owner(request, flow.remote.ip());
         let facts = Facts {
             source: flow.remote.ip(),
             transport: transport_of(flow.protocol),
@@ -56,6 +57,7 @@ impl Shard {
             from_host: &parties.from_host,
             called_user: &parties.called_user,
             called_host: &parties.called_host,
+            contact_of: contact_of.as_ref(),
         };
         match self.speaking_for(request, identify(&self.tables, &facts)) {
             Identity::Connection { connection, proof } => {

@@ -14,7 +14,7 @@ use sip_msg::token::Mint;
 use sip_stack::auth::Nonces;
 use sip_stack::timer::Timer;
 use sip_stack::transaction::{ClientEvent, Transactions};
-use sip_stack::transport::{AddressBook, Flow, Listeners, Reach};
+use sip_stack::transport::{AddressBook, Flow, Listeners};
 use sip_stack::{Out, Slot, Slots, User};
 use timestamp::Timestamp;
 
@@ -22,6 +22,7 @@ use crate::figures::Counts;
 use crate::input::Input;
 use crate::outbox::{Outbox, Output};
 use crate::owner::{Owners, ShardMessage};
+use crate::peering::Peering;
 use crate::places::Places;
 use crate::standalone::Waiting;
 use crate::standing::Standing;
@@ -29,6 +30,7 @@ use crate::streams::Streams;
 use crate::subscribe::Subscriptions;
 use crate::tap::Tap;
 use crate::throttle::Throttle;
+use crate::watch::Watching;
 use crate::wheel::Wheel;
 
 /// What a shard is made with.
@@ -80,11 +82,12 @@ pub struct Shard {
     pub(crate) waiting: Slots<Waiting>,
     pub(crate) ports: PortPool,
     pub(crate) listeners: Listeners,
-    pub(crate) reach: Reach,
     pub(crate) book: Box<dyn AddressBook>,
     pub(crate) wheel: Wheel,
     pub(crate) streams: Streams,
     pub(crate) standing: Standing,
+    pub(crate) peering: Peering,
+    pub(crate) watching: Watching,
     pub(crate) counts: Counts,
     pub(crate) effects: Vec<Effect>,
     pub(crate) locating: HashMap<u64, User>,
@@ -127,7 +130,6 @@ macro_rules! means {
             out: &mut $sink,
             effects: &mut $shard.effects,
             listeners: &$shard.listeners,
-            reach: &mut $shard.reach,
             book: $shard.book.as_mut(),
             mint: &$shard.mint,
             shard: $shard.index,
@@ -162,11 +164,12 @@ impl Shard {
             waiting: Slots::default(),
             ports: PortPool::new(setup.media_ports.0, setup.media_ports.1),
             listeners: setup.listeners,
-            reach: Reach::default(),
             book: setup.book,
             wheel: Wheel::new(now),
             streams: Streams::default(),
             standing: Standing::default(),
+            peering: Peering::new(derived(4)),
+            watching: Watching::default(),
             counts: Counts::default(),
             effects: Vec::new(),
             locating: HashMap::new(),
@@ -261,8 +264,10 @@ impl Shard {
     fn on_user_timer(&mut self, user: User, number: u8, now: Timestamp, out: &mut Outbox) {
         match user {
             User::Call(slot) => self.with_call(slot, now, out, |call, means| call.on_timer(number, means)),
+            User::Probe(slot) => self.on_watch_timer(slot, number, now, out),
+            User::Registration(slot) => self.on_registration_timer(slot, now, out),
             User::Subscription(slot) => self.on_subscription_timer(slot, now, out),
-            User::Message(_) | User::Probe(_) | User::Registration(_) => {}
+            User::Message(_) => {}
         }
     }
 
@@ -279,7 +284,7 @@ impl Shard {
         };
         match (user, response) {
             (User::Call(slot), Some(response)) => {
-                self.remember_response(slot, purpose, response, now);
+                self.remember_response(slot, purpose, response, out);
                 self.with_call(slot, now, out, |call, means| {
                     call.on_response(transaction, purpose, response, means)
                 });
@@ -288,7 +293,13 @@ impl Shard {
                 self.with_call(slot, now, out, |call, means| call.on_timeout(transaction, purpose, means));
             }
             (User::Subscription(slot), response) => self.on_notify_answer(slot, response, now, out),
-            (User::Message(_) | User::Probe(_) | User::Registration(_), _) => {}
+            (User::Probe(slot), _) => {
+                self.on_watch_answer(slot, purpose, transaction, response, now, out);
+            }
+            (User::Registration(slot), _) => {
+                self.on_registration_answer(slot, transaction, response, now, out);
+            }
+            (User::Message(_), _) => {}
         }
     }
 
@@ -333,6 +344,5 @@ impl Shard {
                 self.on_shard_message(message, now, out);
             }
         }
-        self.tell_notices(out);
     }
 }

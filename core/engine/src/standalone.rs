@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use presence::Package;
 use routing::config::{AccountId, Connection};
-use routing::decide::{Caller, Question, decide};
+use routing::decide::{Addressed, Caller, Question, decide};
 use routing::decision::Outcome;
 use routing::reason::Reason;
 use sip_msg::{Message, Method, Name};
@@ -124,6 +124,7 @@ impl Shard {
             called_user: &parties.called_user,
             called_host: &parties.called_host,
             presented: &parties.from_user,
+            addressed: Addressed::Directly,
         };
         let decision = decide(&self.tables, &sender.caller, &question);
         match &decision.outcome {

@@ -1,51 +1,243 @@
-//! How connections stand: the last final answer of each peer.
+//! How connections stand: the one place where a connection's state is computed, kept and announced.
+//!
+//! What it is computed from lies elsewhere: bindings, registrations of ours, probes, and the last final answer.
 
 use hashbrown::HashMap;
+use peering::Verdict;
+use routing::config::{Connection, ConnectionId, Kind};
 use sip_msg::Message;
 use sip_stack::Slot;
+use smallvec::SmallVec;
 use timestamp::Timestamp;
 
-use crate::control::LastResponse;
+use crate::control::{Event, Happening, LastResponse, RegistrationView, StatusView};
+use crate::outbox::{Outbox, Output};
+use crate::owner::ShardMessage;
 use crate::shard::Shard;
 
-/// Last answers, by connection.
+/// The state of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Not as it should, or one of several ways is down.
+    Degraded,
+    /// Switched off.
+    Disabled,
+    /// Cannot be reached.
+    Down,
+    /// Nothing to judge by yet.
+    #[default]
+    Unknown,
+    /// As it should.
+    Up,
+}
+
+/// What is remembered, by connection, at its home.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
-    last: HashMap<Box<str>, LastResponse>,
+    health: HashMap<Box<str>, Health>,
+}
+
+#[derive(Debug, Default)]
+struct Health {
+    last: Option<LastResponse>,
+    state: State,
+    since: Option<Timestamp>,
+    /// Credentials that have registered: one that never did is not missed.
+    labels: SmallVec<[Box<str>; 2]>,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Degraded => "degraded",
+            Self::Disabled => "disabled",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+        }
+    }
 }
 
 impl Standing {
     /// The last final answer of a connection's peer.
-    pub(crate) fn of(&self, connection: &str) -> Option<&LastResponse> {
-        self.last.get(connection)
+    pub(crate) fn last(&self, connection: &str) -> Option<&LastResponse> {
+        self.health.get(connection)?.last.as_ref()
     }
 
     /// A connection is gone.
     pub(crate) fn forget(&mut self, connection: &str) {
-        self.last.remove(connection);
+        self.health.remove(connection);
+    }
+
+    fn entry(&mut self, connection: &str) -> &mut Health {
+        if !self.health.contains_key(connection) {
+            self.health.insert(connection.into(), Health::default());
+        }
+        self.health.get_mut(connection).expect("inserted when it was missing")
     }
 }
 
 impl Shard {
-    /// Remembers a final answer to an INVITE of ours.
-    pub(crate) fn remember_response(&mut self, user: Slot, leg: u8, response: &Message<'_>, now: Timestamp) {
+    /// A final answer to an INVITE of ours is for the callee's home to remember.
+    pub(crate) fn remember_response(
+        &mut self,
+        user: Slot,
+        leg: u8,
+        response: &Message<'_>,
+        out: &mut Outbox,
+    ) {
         if response.code() < 200 || response.method() != sip_msg::Method::Invite || leg == 0 {
             return;
         }
         let Some(connection) = self.calls.get(user).and_then(|call| call.connection_out()) else { return };
-        let code = response.code();
-        match self.standing.last.get_mut(connection.id.as_str()) {
-            Some(last) => {
-                last.at = now;
-                if last.code != code {
-                    last.code = code;
-                    last.reason = sip_msg::reason_phrase(code).into();
+        let home = self.owners.home_of(connection);
+        let message = ShardMessage::Answered { connection: connection.id.clone(), code: response.code() };
+        self.tell(home, message, out);
+    }
+
+    /// A call that another shard carries was answered so.
+    pub(crate) fn on_answered(&mut self, id: &ConnectionId, code: u16, now: Timestamp, out: &mut Outbox) {
+        if self.tables.connection(id).is_some() {
+            self.note_answer(id, code, "", now);
+            self.judge(id, now, out);
+        }
+    }
+
+    /// Remembers a final answer; without a phrase the usual one stands for it.
+    pub(crate) fn note_answer(&mut self, id: &ConnectionId, code: u16, phrase: &str, now: Timestamp) {
+        let phrase = if phrase.is_empty() { sip_msg::reason_phrase(code) } else { phrase };
+        let last = &mut self.standing.entry(id.as_str()).last;
+        match last {
+            Some(last) if last.code == code && *last.reason == *phrase => last.at = now,
+            Some(_) | None => *last = Some(LastResponse { code, reason: phrase.into(), at: now }),
+        }
+    }
+
+    /// Something happened that may have changed the state of a connection.
+    pub(crate) fn judge(&mut self, id: &ConnectionId, now: Timestamp, out: &mut Outbox) {
+        let Some(row) = self.tables.connection(id).cloned() else { return };
+        if matches!(row.kind, Kind::Device | Kind::Virtual) || self.owners.home_of(&row) != self.index {
+            return;
+        }
+        if row.kind == Kind::RegisterIn {
+            for binding in self.location.of(id.as_str(), now) {
+                let labels = &mut self.standing.entry(id.as_str()).labels;
+                if !labels.contains(&binding.credential) {
+                    labels.push(binding.credential.clone());
                 }
             }
-            None => {
-                let last = LastResponse { code, reason: sip_msg::reason_phrase(code).into(), at: now };
-                self.standing.last.insert(connection.id.as_str().into(), last);
-            }
         }
+        let state = self.state_of(&row, now);
+        let health = self.standing.entry(id.as_str());
+        if health.state == state && health.since.is_some() {
+            return;
+        }
+        let before = core::mem::replace(&mut health.state, state);
+        health.since = Some(now);
+        let connection = id.as_str().into();
+        let what = match (before, state) {
+            (State::Down, State::Up | State::Degraded) => Happening::ConnectionUp { connection },
+            (State::Up | State::Degraded | State::Unknown, State::Down) => {
+                Happening::ConnectionDown { connection }
+            }
+            _ => return,
+        };
+        out.outputs.push(Output::Announce(Event { at: now, account: row.account.as_str().into(), what }));
+    }
+
+    /// The state of a connection at home here.
+    pub(crate) fn state_of(&self, row: &Connection, now: Timestamp) -> State {
+        if !row.enabled {
+            return State::Disabled;
+        }
+        let id = row.id.as_str();
+        let ways = self.watching.verdicts(id);
+        let troubled = self.standing.last(id).is_some_and(|last| matches!(last.code, 408 | 503));
+        match row.kind {
+            Kind::Virtual => State::Unknown,
+            Kind::Device if !self.location.of(id, now).is_empty() => State::Up,
+            Kind::Device if self.location.has_seen(id) => State::Down,
+            Kind::Device => State::Unknown,
+            Kind::RegisterIn => self.state_of_registered(row, now),
+            Kind::RegisterOut => match self.peering.registration(id).and_then(|r| r.is_registered()) {
+                None => State::Unknown,
+                Some(false) => State::Down,
+                Some(true) => of_ways(&ways, troubled).unwrap_or(State::Up),
+            },
+            Kind::Trunk => of_ways(&ways, troubled).unwrap_or_else(|| match self.standing.last(id) {
+                Some(_) if troubled => State::Degraded,
+                Some(_) => State::Up,
+                None => State::Unknown,
+            }),
+        }
+    }
+
+    /// A PBX that registers here: each credential that has registered is to have a contact that answers.
+    fn state_of_registered(&self, row: &Connection, now: Timestamp) -> State {
+        let id = row.id.as_str();
+        let bindings = self.location.of(id, now);
+        if bindings.is_empty() {
+            return if self.location.has_seen(id) { State::Down } else { State::Unknown };
+        }
+        let verdict = |contact: &str| self.watching.verdict_of(id, contact);
+        let alive = bindings.iter().filter(|binding| verdict(&binding.contact) != Some(Verdict::Down));
+        let mut labels: Vec<&str> = alive.map(|binding| &*binding.credential).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        let expected = self.standing.health.get(id).map_or(0, |health| health.labels.len());
+        let ailing = bindings.iter().any(|binding| verdict(&binding.contact) == Some(Verdict::Ailing));
+        match labels.len() {
+            0 => State::Down,
+            count if count < expected || ailing => State::Degraded,
+            _ => State::Up,
+        }
+    }
+
+    /// The state of a connection as people see it, from its home.
+    pub(crate) fn status(
+        &mut self,
+        id: &ConnectionId,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) -> Option<StatusView> {
+        self.judge(id, now, out);
+        let connection = self.tables.connection(id).filter(|c| self.owners.home_of(c) == self.index)?;
+        let rows = self.location.of(id.as_str(), now);
+        let health = self.standing.health.get(id.as_str());
+        let state = self.state_of(connection, now);
+        let registration = self.peering.registration(id.as_str());
+        let probed = (state == State::Down).then(|| self.watching.next_attempt(id.as_str())).flatten();
+        Some(StatusView {
+            connection: id.clone(),
+            state: state.name(),
+            since: health.and_then(|health| health.since).or_else(|| rows.iter().map(|row| row.since).min()),
+            last_response: health.and_then(|health| health.last.clone()),
+            next_attempt_at: registration.and_then(|r| r.next_attempt()).or(probed),
+            registrations: rows
+                .iter()
+                .map(|row| RegistrationView {
+                    contact: row.contact.clone(),
+                    source: row.source,
+                    transport: row.transport.clone(),
+                    user_agent: row.user_agent.clone(),
+                    expires_at: row.expires_at,
+                    credential: row.credential.clone(),
+                })
+                .collect(),
+            active_calls: self.places.of(id.as_str()),
+        })
+    }
+}
+
+/// What the ways to a peer come to; `None` if none was judged yet.
+fn of_ways(ways: &[Verdict], troubled: bool) -> Option<State> {
+    let count = |verdict: Verdict| ways.iter().filter(|way| **way == verdict).count();
+    let (up, ailing, down) = (count(Verdict::Up), count(Verdict::Ailing), count(Verdict::Down));
+    match (up + ailing, down) {
+        (0, 0) => None,
+        (0, _) if count(Verdict::Unknown) == 0 => Some(State::Down),
+        (0, _) => None,
+        (_, 0) if ailing == 0 && !troubled => Some(State::Up),
+        (_, _) => Some(State::Degraded),
     }
 }

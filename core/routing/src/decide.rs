@@ -31,6 +31,19 @@ pub struct Question<'a> {
     pub called_host: &'a str,
     /// The number or user that the caller presents.
     pub presented: &'a str,
+    /// How it was addressed.
+    pub addressed: Addressed,
+}
+
+/// How a call was addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressed {
+    /// To a user or number at a host.
+    Directly,
+    /// To our Contact at a registrar, with a user or number: the host is ours, whatever it says.
+    ToContact,
+    /// To our Contact and nothing else: nobody was dialled.
+    ToBareContact,
 }
 
 /// Decides. Never refuses for what a caller could not have known: unknown targets are 404 with the reason.
@@ -60,7 +73,11 @@ struct Deciding<'t> {
 
 impl Deciding<'_> {
     fn outcome(&mut self, question: &Question<'_>) -> (String, Outcome) {
-        let Some(host) = self.tables.host(question.called_host) else {
+        let host = match question.addressed {
+            Addressed::Directly => self.tables.host(question.called_host),
+            Addressed::ToContact | Addressed::ToBareContact => Some(Host::Ours),
+        };
+        let Some(host) = host else {
             return (question.called_user.to_owned(), Outcome::Refuse(Reason::DomainNotOurs));
         };
         let dialled = self.rewritten(question.called_user);
@@ -80,7 +97,7 @@ impl Deciding<'_> {
             return (e164.unwrap_or(dialled), outcome);
         }
         let number = e164.clone().unwrap_or_else(|| dialled.clone());
-        let outcome = self.way_out(&number, &dialled, question.presented);
+        let outcome = self.way_out(&number, &dialled, question);
         (number, outcome)
     }
 
@@ -171,11 +188,12 @@ impl Deciding<'_> {
         }])
     }
 
-    fn way_out(&mut self, number: &str, dialled: &str, presented: &str) -> Outcome {
+    fn way_out(&mut self, number: &str, dialled: &str, question: &Question<'_>) -> Outcome {
         let caller = self.connection().cloned();
-        let may = caller.as_ref().is_some_and(|c| c.may_call_out);
+        let dialled_one = question.addressed != Addressed::ToBareContact;
+        let may = dialled_one && caller.as_ref().is_some_and(|c| c.may_call_out);
         if may {
-            let ways = self.ways(number, dialled, presented);
+            let ways = self.ways(number, dialled, question.presented);
             match ways {
                 Ok(ways) if !ways.is_empty() => return Outcome::Ring(ways),
                 Ok(_) => {}

@@ -35,6 +35,8 @@ pub enum Proof {
     Digest,
     /// A trunk's own host, under that trunk's policy.
     Host,
+    /// The Contact of ours that its registrar knows.
+    Contact,
     /// Source address of a connection.
     Source,
     /// The account's allowed sources.

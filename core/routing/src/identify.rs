@@ -24,6 +24,8 @@ pub struct Facts<'a> {
     pub called_user: &'a str,
     /// Host of the Request-URI.
     pub called_host: &'a str,
+    /// The connection whose registrar knows the Request-URI as our Contact.
+    pub contact_of: Option<&'a Arc<Connection>>,
 }
 
 /// Who a request is from.
@@ -58,11 +60,17 @@ pub enum Identity {
 
 /// Finds out who is calling (order of the interface, "Who is calling").
 pub fn identify(tables: &Tables, facts: &Facts<'_>) -> Identity {
-    let Some(host) = tables.host(facts.called_host) else {
-        return Identity::Refused { connection: None, reason: Reason::DomainNotOurs };
+    let host = match (tables.host(facts.called_host), facts.contact_of) {
+        (Some(host), _) => host,
+        // Behind a translator our Contact shows an address that we do not know as ours.
+        (None, Some(_)) => Host::Ours,
+        (None, None) => return Identity::Refused { connection: None, reason: Reason::DomainNotOurs },
     };
     if let Some((connection, domain)) = from_user(tables, facts, &host) {
         return known_user(connection, domain, facts);
+    }
+    if let Some(connection) = facts.contact_of {
+        return by_contact(connection, facts);
     }
     if let Host::Trunk(connection) = &host {
         return by_trunk_host(connection, tables, facts);
@@ -145,6 +153,13 @@ fn by_trunk_host(connection: &Arc<Connection>, tables: &Tables, facts: &Facts<'_
                 None => Identity::Nobody(None),
             }
         }
+    }
+}
+
+fn by_contact(connection: &Arc<Connection>, facts: &Facts<'_>) -> Identity {
+    match after_digest(connection, facts.source, facts.transport) {
+        Ok(()) => proven(connection, Proof::Contact),
+        Err(reason) => Identity::Refused { connection: Some(Arc::clone(connection)), reason },
     }
 }
 

@@ -57,8 +57,6 @@ pub struct Dialog {
     /// Messages sent, oldest first, with their first word.
     sent: Vec<(String, Vec<u8>)>,
     register_call: bool,
-    /// RSeq of the last reliable answer heard.
-    rseq: String,
 }
 
 #[derive(Clone, Debug)]
@@ -183,10 +181,6 @@ impl Agent {
         if matches!(method, "INVITE" | "REGISTER" | "SUBSCRIBE" | "REFER" | "UPDATE") {
             fields.push(("Contact".to_owned(), contact));
         }
-        if method == "PRACK" {
-            let invite = dialog.invite.as_ref().map_or(0, |invite| invite.cseq);
-            fields.push(("RAck".to_owned(), format!("{} {invite} INVITE", dialog.rseq)));
-        }
         if let Some(from) = received {
             fields.retain(|(name, _)| name != "From");
             fields.push(("From".to_owned(), from));
@@ -290,6 +284,19 @@ impl Agent {
         String::from_utf8(from).ok()
     }
 
+    /// The Contact that we registered at it, with another user if one is given.
+    fn our_contact(&self, user: Option<&str>) -> String {
+        let mut requests = self.dialogs.values().flat_map(|dialog| &dialog.requests);
+        let register = requests.rfind(|bytes| bytes.starts_with(b"REGISTER"));
+        let message = register.and_then(|bytes| Message::parse(bytes).ok());
+        let uri = message.and_then(|message| message.contact().map(|contact| contact.uri.to_vec()));
+        let uri = String::from_utf8(uri.unwrap_or_default()).unwrap_or_default();
+        match (user, uri.split_once('@')) {
+            (Some(user), Some((_, rest))) => format!("sip:{user}@{rest}"),
+            _ => uri,
+        }
+    }
+
     /// Its Contact.
     pub fn contact(&self) -> String {
         let parameter = if self.protocol == Protocol::Udp { "" } else { ";transport=tcp" };
@@ -303,6 +310,7 @@ impl Agent {
         let remote = match target.as_str() {
             _ if method == "REGISTER" => local.clone(),
             full if full.contains(':') => full.to_owned(),
+            at if at.ends_with("our-contact") => self.our_contact(at.strip_suffix("@our-contact")),
             at if at.contains('@') => format!("sip:{at}"),
             user if self.host == crate::rows::DOMAIN => format!("sip:{user}@{}", self.host),
             user => format!("sip:{user}@{}", US.ip()),
@@ -341,9 +349,6 @@ impl Dialog {
 
     fn hear_answer(&mut self, message: &Message<'_>) {
         let code = message.code();
-        if let Some(rseq) = message.field(Name::RSeq) {
-            self.rseq = String::from_utf8_lossy(rseq).into_owned();
-        }
         let tag = message.to().and_then(|to| to.tag()).map(|t| String::from_utf8_lossy(t).into_owned());
         let method = message.cseq().map(|(_, method)| method).unwrap_or_default();
         if let Some(invite) = self.invite.as_mut().filter(|i| {

@@ -13,4 +13,3 @@ pub mod random;
 pub mod rows;
 pub mod town;
 pub mod world;
-pub mod zone;

@@ -32,19 +32,55 @@ pub fn device(name: &str, password: &str, settings: &[(&str, &str)]) -> Result<C
     row["user"] = json!(name);
     apply(&mut row, settings);
     let mut row: Connection = serde_json::from_value(row).map_err(|error| format!("{name}: {error}"))?;
+    row.credentials = vec![credential("", name, password)];
+    Ok(row)
+}
+
+/// A PBX that registers here: as `NAME`, and as `NAME-2`.
+pub fn pbx(name: &str, settings: &[(&str, &str)]) -> Result<Connection, String> {
+    let mut row = connection(name, "register_in");
+    row["domain"] = json!("dom_main");
+    row["probe"] = json!({"options_s": 0});
+    apply(&mut row, settings);
+    let mut row: Connection = serde_json::from_value(row).map_err(|error| format!("{name}: {error}"))?;
+    let second = format!("{name}-2");
+    row.credentials = vec![credential("primary", name, name), credential("secondary", &second, &second)];
+    Ok(row)
+}
+
+/// A registrar at this address, where we register as this user.
+pub fn registrar(
+    name: &str,
+    (host, port): (&str, u16),
+    transport: &str,
+    (user, password): (&str, &str),
+    settings: &[(&str, &str)],
+) -> Result<Connection, String> {
+    let mut row = connection(name, "register_out");
+    row["user"] = json!(user);
+    row["may_call_out"] = json!(false);
+    row["trust_identity"] = json!(true);
+    row["probe"] = json!({"options_s": 0});
+    row["peers"] = json!([{"host": host, "port": port, "transport": transport}]);
+    apply(&mut row, settings);
+    let mut row: Connection = serde_json::from_value(row).map_err(|error| format!("{name}: {error}"))?;
+    row.outward = Some(OutwardSecret { user: user.to_owned(), password: password.to_owned() });
+    Ok(row)
+}
+
+fn credential(label: &str, user: &str, password: &str) -> Credential {
     let hash = |algorithm| {
-        let hash = ha1(algorithm, name.as_bytes(), DOMAIN.as_bytes(), password.as_bytes());
+        let hash = ha1(algorithm, user.as_bytes(), DOMAIN.as_bytes(), password.as_bytes());
         String::from_utf8_lossy(hash.as_ref()).into_owned()
     };
-    row.credentials = vec![Credential {
-        label: String::new(),
-        user: name.to_owned(),
+    Credential {
+        label: label.to_owned(),
+        user: user.to_owned(),
         realm: DOMAIN.to_owned(),
         ha1_md5: hash(Algorithm::Md5),
         ha1_sha256: hash(Algorithm::Sha256),
         until: None,
-    }];
-    Ok(row)
+    }
 }
 
 /// A trunk at this address, believed by it.
@@ -59,6 +95,7 @@ pub fn trunk(
     row["ip_policy"] = json!("authenticate");
     row["trunk_name"] = json!(name);
     row["may_call_out"] = json!(false);
+    row["probe"] = json!({"options_s": 0});
     row["peers"] = json!([{"host": host, "port": port, "transport": transport}]);
     if host.parse::<std::net::IpAddr>().is_ok() {
         row["allowed_sources"] = json!([format!("{host}/32")]);

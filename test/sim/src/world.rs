@@ -3,7 +3,7 @@
 //! Everything that happens is determined by the configuration and one seed.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -12,13 +12,12 @@ use engine::{
     BindingRow, Bounds, CallRecord, Input, Located, Outbox, Output, Persist, Setup, Shard, ShardMessage,
 };
 use routing::config::{Change, Delta};
-use sip_stack::transport::{AddressBook, Flow, Listener, Listeners, Protocol};
+use sip_stack::transport::{AddressBook, Flow, Listener, Listeners, Protocol, Target};
 use timestamp::Timestamp;
 
 use crate::draw::Seen;
 use crate::media_plane::MediaPlane;
 use crate::random::Random;
-use crate::zone::Zone;
 
 /// What the network does to messages, in each direction.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,7 +74,7 @@ pub struct World {
     /// The media plane.
     pub media: MediaPlane,
     /// Names that resolve.
-    pub zone: Zone,
+    pub hosts: HashMap<String, Vec<IpAddr>>,
 }
 
 /// Our address.
@@ -109,7 +108,7 @@ impl World {
             announced: Vec::new(),
             disconnected: Vec::new(),
             media: MediaPlane::default(),
-            zone: Zone::default(),
+            hosts: HashMap::new(),
         }
     }
 
@@ -295,7 +294,11 @@ impl World {
                 self.post(flow, message, false);
             }
             Output::Locate { id, query } => {
-                let targets = self.zone.locate(query, &listeners(), &mut self.random);
+                let protocol = query.transport.unwrap_or(Protocol::Udp);
+                let port = query.port.unwrap_or_else(|| protocol.default_port());
+                let addresses = self.hosts.get(&*query.host).cloned().unwrap_or_default();
+                let target = |ip| Target { protocol, address: SocketAddr::new(ip, port) };
+                let targets = addresses.into_iter().map(target).collect();
                 self.put(soon, Arrival::Located { shard, located: Located { id, targets } });
             }
             Output::Media(command) => {
@@ -375,13 +378,6 @@ impl AddressBook for Book {
     }
 }
 
-fn listeners() -> Listeners {
-    Listeners(vec![
-        Listener { protocol: Protocol::Udp, bound: US },
-        Listener { protocol: Protocol::Tcp, bound: US },
-    ])
-}
-
 fn setup(index: u8, shards: u8, seed: u64) -> Setup {
     let mut mixed = Random::new(seed ^ u64::from(index) << 56);
     let mut bytes = [0; 16];
@@ -394,7 +390,10 @@ fn setup(index: u8, shards: u8, seed: u64) -> Setup {
         seed: bytes,
         base_domain: "trunkline.test".to_owned(),
         own_addresses: vec![US.ip()],
-        listeners: listeners(),
+        listeners: Listeners(vec![
+            Listener { protocol: Protocol::Udp, bound: US },
+            Listener { protocol: Protocol::Tcp, bound: US },
+        ]),
         book: Box::new(Book),
         media_ports: (first, first + 1_999),
         bounds: Bounds::default(),

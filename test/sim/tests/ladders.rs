@@ -34,17 +34,6 @@ macro_rules! ladders {
 }
 
 ladders! {
-    winner_with_other_answer
-    prack_forked
-    prack_with_offer
-    early_update
-    late_offer_without_100rel
-    prack_late_offer
-    prack_never
-    prack_only_caller
-    prack_only_callee
-    prack_holds_the_answer
-    prack_both
     reinvite_without_offer
     update_refreshes_target
     update_glare
@@ -97,7 +86,6 @@ ladders! {
     lost_ack
     lost_ack_then_found
     lost_invite
-    naptr
     no_answer_on_the_wire
     no_common_description
     no_hunting_after_media
@@ -108,6 +96,7 @@ ladders! {
     over_tcp
     presence
     redirect
+    register_out
     registration
     registration_digest
     registration_instance
@@ -122,9 +111,6 @@ ladders! {
     remove_while_talking
     restart
     ring_time_is_over
-    srv_all_dead
-    srv_first_dead
-    srv_overloaded
     subscription
     subscription_ends
     subscription_refused

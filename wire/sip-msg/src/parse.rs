@@ -192,6 +192,11 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The message as it was received.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The value of the first header field called `name`, trimmed; it may contain folding.
     pub fn field(&self, name: Name) -> Option<&'a [u8]> {
         self.fields.iter().find(|f| f.name == name).map(|f| self.value(f))

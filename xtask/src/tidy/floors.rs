@@ -13,6 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("proto/sip-stack", &["wire/sip-msg"]),
     ("proto/media", &["wire/rtp", "wire/sdp"]),
     ("core/registrar", &["wire/sip-msg", "proto/sip-stack"]),
+    ("core/peering", &["wire/sip-msg", "proto/sip-stack"]),
     ("core/routing", &["wire/sip-msg", "core/registrar"]),
     ("core/presence", &[]),
     ("core/b2bua", &["wire/", "proto/", "core/registrar", "core/routing"]),

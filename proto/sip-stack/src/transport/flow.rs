@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use crate::transport::Target;
 use serde::{Deserialize, Serialize};
 
 /// Transport protocol.
@@ -78,11 +77,4 @@ pub struct Flow {
     pub stream: u32,
     /// The other end.
     pub remote: SocketAddr,
-}
-
-impl Flow {
-    /// Where it leads.
-    pub const fn target(&self) -> Target {
-        Target { protocol: self.protocol, address: self.remote }
-    }
 }

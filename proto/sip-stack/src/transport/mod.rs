@@ -3,11 +3,9 @@
 mod flow;
 mod listeners;
 mod locate;
-mod reach;
 mod via;
 
 pub use flow::{Flow, Protocol};
 pub use listeners::{AddressBook, Listener, Listeners};
 pub use locate::{Locating, Lookup, LookupKind, Query, Record, Target, Ways, by_weight};
-pub use reach::{Notice, Reach};
 pub use via::{response_flow, stamp};

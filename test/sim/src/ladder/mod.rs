@@ -4,6 +4,7 @@
 
 mod check;
 mod parse;
+mod peers;
 mod play;
 mod setup;
 

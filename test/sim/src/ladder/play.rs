@@ -30,7 +30,7 @@ pub fn play(text: &str, shards: u8, seed: u64) -> Result<(), String> {
     }
     let mut world = World::new(shards, seed);
     world.configure(scene.changes()?);
-    world.zone = core::mem::take(&mut scene.zone);
+    world.hosts = scene.hosts.iter().map(|(name, ip)| (name.clone(), vec![*ip])).collect();
     let agents = scene.agents.len();
     let mut playing =
         Playing { world, scene, mail: vec![VecDeque::new(); agents], heard: vec![Vec::new(); agents], seed };
@@ -86,6 +86,9 @@ impl Playing {
     /// Orders to the world rather than to an agent.
     fn order(&mut self, word: &str, name: &str, line: &Line) -> Result<(), String> {
         match word {
+            "register-now" | "status" | "logged" | "announced" => {
+                return super::peers::order(&mut self.world, word, line);
+            }
             "drain" => drop(self.world.ask(&Ask::Drain)),
             "silence" => self.world.silence(),
             "restart" => self.world.restart(self.seed),

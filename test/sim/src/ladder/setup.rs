@@ -1,6 +1,6 @@
 //! The lines of a ladder that say who is there.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use routing::config::{Change, Connection};
@@ -9,7 +9,6 @@ use sip_stack::transport::Protocol;
 use super::Line;
 use crate::agent::Agent;
 use crate::rows;
-use crate::zone::Zone;
 
 /// Who is there, and what is configured.
 #[derive(Debug, Default)]
@@ -19,7 +18,7 @@ pub(crate) struct Scene {
     pub connections: Vec<Connection>,
     /// Agents that are to be registered before the ladder begins.
     pub registered: Vec<usize>,
-    pub zone: Zone,
+    pub hosts: Vec<(String, IpAddr)>,
     /// Messages may name addresses of other actors.
     pub open: bool,
     account: bool,
@@ -29,6 +28,9 @@ pub(crate) struct Scene {
 impl Scene {
     /// Reads a line; false if it says something else.
     pub(crate) fn read(&mut self, line: &Line) -> Result<bool, String> {
+        if matches!(line.word(1), "->" | "-x") {
+            return Ok(false);
+        }
         match line.word(0) {
             "account" => {
                 self.account = true;
@@ -40,6 +42,8 @@ impl Scene {
             }
             "device" => self.device(line)?,
             "trunk" => self.trunk(line)?,
+            "pbx" => self.pbx(line)?,
+            "registrar" => self.registrar(line)?,
             "stranger" => {
                 self.agent(line, false)?;
             }
@@ -47,9 +51,10 @@ impl Scene {
                 let via = line.after("via");
                 self.changes.push(rows::number(line.word(1), line.after("to").ok_or("to whom?")?, via)?);
             }
-            "host" | "srv" | "naptr" => self
-                .zone
-                .read(&line.words.iter().enumerate().map(|(at, _)| line.word(at)).collect::<Vec<_>>())?,
+            "host" => {
+                let ip = line.word(2).parse().map_err(|_| "an address is wanted")?;
+                self.hosts.push((line.word(1).to_owned(), ip));
+            }
             "addresses-may-show" => self.open = true,
             _ => return Ok(false),
         }
@@ -86,6 +91,27 @@ impl Scene {
         if !line.has("unregistered") {
             self.registered.push(index);
         }
+        Ok(())
+    }
+
+    fn pbx(&mut self, line: &Line) -> Result<(), String> {
+        let index = self.agent(line, false)?;
+        self.connections.push(rows::pbx(line.word(1), &line.settings(2))?);
+        if !line.has("unregistered") {
+            self.registered.push(index);
+        }
+        Ok(())
+    }
+
+    fn registrar(&mut self, line: &Line) -> Result<(), String> {
+        let index = self.agent(line, true)?;
+        let agent = self.agents.get(index).ok_or("no agent")?;
+        let transport = if agent.protocol == Protocol::Udp { "udp" } else { "tcp" };
+        let ip = agent.addr.ip().to_string();
+        let at = (line.after("named").unwrap_or(&ip), agent.addr.port());
+        let secret = line.after("as").and_then(|secret| secret.split_once(':')).ok_or("as USER:PASSWORD")?;
+        let settings = line.settings(2);
+        self.connections.push(rows::registrar(line.word(1), at, transport, secret, &settings)?);
         Ok(())
     }
 

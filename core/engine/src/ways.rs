@@ -1,0 +1,135 @@
+//! The ways to a peer: its rows as targets or as questions for the name servers, and the answers put together.
+
+use std::net::{IpAddr, SocketAddr};
+
+use routing::config::{Connection, Peer, Transport};
+use sip_msg::{Scheme, Uri};
+use sip_stack::transport::{Flow, Listeners, Protocol, Query, Target};
+
+/// Targets of several hosts, in the order of the hosts, while some are still being looked up.
+#[derive(Debug, Default)]
+pub(crate) struct Gathering {
+    places: Vec<(Option<u64>, Vec<Target>)>,
+}
+
+impl Gathering {
+    /// An address that is known.
+    pub(crate) fn add(&mut self, target: Target) {
+        self.places.push((None, vec![target]));
+    }
+
+    /// A host that was asked for under this number.
+    pub(crate) fn ask(&mut self, question: u64) {
+        self.places.push((Some(question), Vec::new()));
+    }
+
+    /// The answer to that question.
+    pub(crate) fn fill(&mut self, question: u64, targets: &[Target]) {
+        if let Some(place) = self.places.iter_mut().find(|(asked, _)| *asked == Some(question)) {
+            *place = (None, targets.to_vec());
+        }
+    }
+
+    /// Whether nothing is missing.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.places.iter().all(|(asked, _)| asked.is_none())
+    }
+
+    /// All targets, each once, with the place of the host that leads there.
+    pub(crate) fn each(&self) -> Vec<(usize, Target)> {
+        let mut all: Vec<(usize, Target)> = Vec::new();
+        for (index, (_, targets)) in self.places.iter().enumerate() {
+            for target in targets {
+                if all.len() < MOST && all.iter().all(|(_, known)| known != target) {
+                    all.push((index, *target));
+                }
+            }
+        }
+        all
+    }
+
+    /// All targets, each once.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        self.each().into_iter().map(|(_, target)| target).collect()
+    }
+}
+
+/// Where requests to a connection's peers go first: its outbound proxy, else its peers by rank.
+pub(crate) fn hops(row: &Connection) -> Vec<Result<Target, Query>> {
+    let mut peers: Vec<_> = row.peers.iter().collect();
+    peers.sort_by_key(|peer| peer.priority);
+    let first = peers.first().map(|peer| protocol_of(peer.transport));
+    if let Some(proxy) = row.register.outbound_proxy.as_deref() {
+        return hop_of_uri(proxy, first).into_iter().collect();
+    }
+    peers.iter().map(|peer| hop(&peer.host, peer.port, Some(protocol_of(peer.transport)), false)).collect()
+}
+
+/// Where a URI, or a host with or without port, leads.
+pub(crate) fn hop_of_uri(text: &str, transport: Option<Protocol>) -> Option<Result<Target, Query>> {
+    let full = if text.starts_with("sip:") || text.starts_with("sips:") {
+        text.to_owned()
+    } else {
+        format!("sip:{text}")
+    };
+    let uri = Uri::parse(full.as_bytes())?;
+    let secure = uri.scheme == Scheme::Sips;
+    let named = uri.params.value(b"transport").and_then(Protocol::from_bytes);
+    let transport = named.or(transport).or_else(|| secure.then_some(Protocol::Tls));
+    Some(hop(core::str::from_utf8(uri.host).ok()?, uri.port, transport, secure))
+}
+
+fn hop(host: &str, port: Option<u16>, transport: Option<Protocol>, secure: bool) -> Result<Target, Query> {
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(address) => {
+            let protocol = transport.unwrap_or(Protocol::Udp);
+            let port = port.unwrap_or_else(|| protocol.default_port());
+            Ok(Target { protocol, address: SocketAddr::new(address, port) })
+        }
+        Err(_) => Err(Query { host: host.into(), port, transport, secure }),
+    }
+}
+
+/// The way to a target, if we have a socket for it.
+pub(crate) fn flow_to(listeners: &Listeners, target: Target) -> Option<Flow> {
+    let Target { protocol, address: remote } = target;
+    let listener = listeners.towards(protocol, remote.ip())?;
+    Some(Flow { protocol, listener, stream: 0, remote })
+}
+
+/// A peer as Request-URI of a request that is for itself.
+pub(crate) fn uri_of_peer(peer: &Peer) -> String {
+    let port = peer.port.map(|port| format!(":{port}")).unwrap_or_default();
+    let transport = match protocol_of(peer.transport) {
+        Protocol::Udp => String::new(),
+        other => format!(";transport={}", other.name()),
+    };
+    format!("sip:{}{port}{transport}", host_in_uri(&peer.host))
+}
+
+/// A host with brackets around an IPv6 address.
+pub(crate) fn host_in_uri(host: &str) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V6(v6)) => format!("[{v6}]"),
+        Ok(IpAddr::V4(_)) | Err(_) => host.to_owned(),
+    }
+}
+
+/// Via value of a request of ours (RFC 3261 §18.1.1, RFC 3581).
+pub(crate) fn via(flow: &Flow, shown: &SocketAddr, branch: &[u8]) -> String {
+    format!("SIP/2.0/{} {shown};branch={};rport", flow.protocol.via(), String::from_utf8_lossy(branch))
+}
+
+/// The protocol of a configured transport.
+pub(crate) fn protocol_of(transport: Transport) -> Protocol {
+    match transport {
+        Transport::Udp => Protocol::Udp,
+        Transport::Tcp => Protocol::Tcp,
+        Transport::Tls => Protocol::Tls,
+        Transport::Ws => Protocol::Ws,
+        Transport::Wss => Protocol::Wss,
+    }
+}
+
+/// Addresses of one connection that are tried and watched.
+const MOST: usize = 32;

@@ -1,0 +1,66 @@
+//! Lines of a ladder about registrations elsewhere and how peers stand.
+
+use engine::control::{Answer, Ask, Happening};
+
+use super::Line;
+use crate::rows;
+use crate::world::World;
+
+/// Does or checks what such a line says.
+pub(crate) fn order(world: &mut World, word: &str, line: &Line) -> Result<(), String> {
+    let id = rows::id_of(line.word(1));
+    match word {
+        "register-now" => {
+            let answers = world.ask(&Ask::RegisterNow { connection: id.as_str().into() });
+            match answers.iter().any(|answer| matches!(answer, Answer::Done)) {
+                true => Ok(()),
+                false => Err("no shard registers there".to_owned()),
+            }
+        }
+        "status" => {
+            let answers = world.ask(&Ask::Status { connections: vec![id.as_str().into()] });
+            let views: Vec<_> = answers
+                .into_iter()
+                .flat_map(|answer| if let Answer::Status(views) = answer { views } else { Vec::new() })
+                .collect();
+            let [view] = views.as_slice() else { return Err(format!("{} shards say so", views.len())) };
+            let code = view.last_response.as_ref().map_or(0, |last| last.code).to_string();
+            let planned = view.next_attempt_at.is_some().to_string();
+            let wanted = line.settings(3);
+            let other = wanted.iter().find(|(key, value)| match *key {
+                "code" => *value != code,
+                "planned" => *value != planned,
+                _ => true,
+            });
+            match other {
+                _ if view.state != line.word(2) => Err(format!("it is {}: {view:?}", view.state)),
+                Some((key, value)) => Err(format!("{key} is not {value}: {view:?}")),
+                None => Ok(()),
+            }
+        }
+        "logged" => {
+            let of_it = world.log.iter().filter(|row| *row.connection == *id);
+            let events: Vec<_> = of_it.map(|row| row.event).collect();
+            let wanted: Vec<_> = (2..).map(|n| line.word(n)).take_while(|word| !word.is_empty()).collect();
+            if events == wanted { Ok(()) } else { Err(format!("logged: {events:?}")) }
+        }
+        _ => {
+            let events = world.announced.iter().filter_map(|event| told(&event.what, &id));
+            let events: Vec<_> = events.collect();
+            let wanted: Vec<_> = (2..).map(|n| line.word(n)).take_while(|word| !word.is_empty()).collect();
+            if events == wanted { Ok(()) } else { Err(format!("announced: {events:?}")) }
+        }
+    }
+}
+
+/// What was announced of the way to this connection.
+fn told(what: &Happening, id: &str) -> Option<&'static str> {
+    let (word, connection) = match what {
+        Happening::RegistrationFailed { connection, .. } => ("registration.failed", connection),
+        Happening::RegistrationRecovered { connection } => ("registration.recovered", connection),
+        Happening::ConnectionDown { connection } => ("connection.down", connection),
+        Happening::ConnectionUp { connection } => ("connection.up", connection),
+        _ => return None,
+    };
+    (**connection == *id).then_some(word)
+}
