@@ -42,7 +42,7 @@ pub(crate) struct Branch {
 
 /// Where an INVITE goes and as what.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub struct Place {
     /// Request-URI.
     pub uri: String,
     /// To, without tag.
@@ -76,25 +76,8 @@ impl Branch {
         presentation: &Presentation,
         means: &mut Means<'_>,
     ) -> Self {
-        let shown = means.shown(&place.flow);
-        let host = if presentation.host.is_empty() { shown.to_string() } else { presentation.host.clone() };
-        let display = match presentation.display.as_str() {
-            "" => String::new(),
-            name => format!("\"{name}\" "),
-        };
         let tag = means.tag(call, number);
-        let dialog = Dialog {
-            call_id: means.random.hex().into(),
-            local_tag: tag.as_ref().into(),
-            remote_tag: Box::default(),
-            local: format!("{display}<sip:{}@{host}>", presentation.user).into_bytes().into(),
-            remote: place.to.as_bytes().into(),
-            target: place.uri.as_bytes().into(),
-            routes: Box::default(),
-            local_cseq: 0,
-            remote_cseq: None,
-            flow: place.flow,
-        };
+        let dialog = begun(place, presentation, tag.as_ref(), means);
         let leg = Leg::new(number, Some(connection), dialog, crate::anchor::LegMedia::default());
         Self {
             leg,
@@ -173,6 +156,28 @@ impl Branch {
     }
 }
 
+/// The dialog that a request to this place is about to begin, as far as we make it.
+pub fn begun(place: &Place, presentation: &Presentation, tag: &[u8], means: &mut Means<'_>) -> Dialog {
+    let shown = means.shown(&place.flow);
+    let host = if presentation.host.is_empty() { shown.to_string() } else { presentation.host.clone() };
+    let display = match presentation.display.as_str() {
+        "" => String::new(),
+        name => format!("\"{name}\" "),
+    };
+    Dialog {
+        call_id: means.random.hex().into(),
+        local_tag: tag.into(),
+        remote_tag: Box::default(),
+        local: format!("{display}<sip:{}@{host}>", presentation.user).into_bytes().into(),
+        remote: place.to.as_bytes().into(),
+        target: place.uri.as_bytes().into(),
+        routes: Box::default(),
+        local_cseq: 0,
+        remote_cseq: None,
+        flow: place.flow,
+    }
+}
+
 /// What every branch of a call repeats of the caller's INVITE.
 pub(crate) struct Offer<'a, 'm> {
     /// The call.
@@ -188,11 +193,7 @@ pub(crate) struct Offer<'a, 'm> {
 }
 
 /// Where a registered contact is reached.
-pub(crate) fn place_of_binding(
-    binding: &BindingRow,
-    connection: &Connection,
-    means: &Means<'_>,
-) -> Option<Place> {
+pub fn place_of_binding(binding: &BindingRow, connection: &Connection, means: &Means<'_>) -> Option<Place> {
     Some(Place {
         uri: binding.contact.to_string(),
         to: format!("<sip:{}>", strip_params(&binding.contact)),
@@ -237,7 +238,7 @@ pub fn flow_of_binding(binding: &BindingRow, connection: &Connection, listeners:
 }
 
 /// How a peer is looked for: `Err` asks the name servers (RFC 3263 §4).
-pub(crate) fn targets_of(peer: &Peer) -> Result<Target, Query> {
+pub fn targets_of(peer: &Peer) -> Result<Target, Query> {
     let protocol = protocol_of(peer.transport);
     match peer.host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(address) => {
@@ -254,7 +255,7 @@ pub(crate) fn targets_of(peer: &Peer) -> Result<Target, Query> {
 }
 
 /// Where a peer is reached at this target.
-pub(crate) fn place_of_peer(peer: &Peer, target: Target, number: &str, means: &Means<'_>) -> Option<Place> {
+pub fn place_of_peer(peer: &Peer, target: Target, number: &str, means: &Means<'_>) -> Option<Place> {
     let Target { protocol, address: remote } = target;
     let listener = means.listeners.towards(protocol, remote.ip())?;
     let host = match peer.host.parse::<IpAddr>() {
@@ -273,7 +274,7 @@ pub(crate) fn place_of_peer(peer: &Peer, target: Target, number: &str, means: &M
 }
 
 /// Whether a connection is reached at its contacts rather than at fixed peers.
-pub(crate) fn is_registered_kind(kind: Kind) -> bool {
+pub fn is_registered_kind(kind: Kind) -> bool {
     match kind {
         Kind::Device | Kind::RegisterIn | Kind::Virtual => true,
         Kind::RegisterOut | Kind::Trunk => false,

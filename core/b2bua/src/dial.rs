@@ -297,7 +297,8 @@ impl Call {
     }
 }
 
-pub(crate) fn present(presentation: &Presentation, destination: &Destination) -> Presentation {
+/// What this destination is to see of the caller.
+pub fn present(presentation: &Presentation, destination: &Destination) -> Presentation {
     let mut shown = presentation.clone();
     let registered = crate::branch::is_registered_kind(destination.connection.kind);
     shown.assert = !registered;

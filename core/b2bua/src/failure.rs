@@ -5,7 +5,7 @@ use routing::reason::Reason;
 
 /// What a target's failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// The peer could not be reached: transport error, or nothing provisional in time.
     Unreachable,
     /// It named others of ours, who are next in line.
@@ -20,7 +20,7 @@ pub(crate) enum Failure {
 }
 
 /// Whether the next target is tried ("try the next target" of the interface): never to a callee who declined.
-pub(crate) fn hunts(failure: Failure, connection: &Connection) -> bool {
+pub fn hunts(failure: Failure, connection: &Connection) -> bool {
     match failure {
         Failure::Unreachable | Failure::Redirected => true,
         Failure::Answered { code: 408, rang } => !rang,
@@ -30,7 +30,7 @@ pub(crate) fn hunts(failure: Failure, connection: &Connection) -> bool {
 }
 
 /// The code that the caller gets for a callee's code, with a reason of ours where it changes.
-pub(crate) fn relayed(code: u16) -> (u16, Option<Reason>) {
+pub fn relayed(code: u16) -> (u16, Option<Reason>) {
     match code {
         401 | 407 => (500, Some(Reason::PeerWantsCredentials)),
         503 => (500, Some(Reason::PeerOverloaded)),
@@ -41,7 +41,7 @@ pub(crate) fn relayed(code: u16) -> (u16, Option<Reason>) {
 }
 
 /// The better of two final codes to relay after forking (RFC 3261 §16.7 step 6).
-pub(crate) fn better(a: u16, b: u16) -> u16 {
+pub fn better(a: u16, b: u16) -> u16 {
     if rank(b) < rank(a) { b } else { a }
 }
 

@@ -175,6 +175,6 @@ pub fn contact(flow: &Flow, shown: &std::net::SocketAddr) -> String {
 
 /// Methods we understand within and outside of dialogs.
 pub const ALLOW: &[u8] =
-    b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH";
+    b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE";
 /// Extensions we understand within calls.
 pub const SUPPORTED: &[u8] = b"timer, replaces";

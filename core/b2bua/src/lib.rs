@@ -29,11 +29,17 @@ mod update;
 mod usage;
 
 pub use anchor::{EndOwner, end_owner};
-pub use branch::{Presentation, escape_user, flow_of_binding};
+pub use branch::{
+    Place, Presentation, begun, escape_user, flow_of_binding, is_registered_kind, place_of_binding,
+    place_of_peer, targets_of,
+};
 pub use call::{Begin, Call};
+pub use dial::present;
 pub use end::{candidates, offered, proof_text};
+pub use failure::{Failure, better, hunts, relayed};
 pub use leg::{ALLOW, SUPPORTED, contact, via};
 pub use means::{Effect, LEG_KIND, MOST_LEGS, Means, Milestone, Question, Told};
+pub use passthrough::copy_headers;
 pub use ports::PortPool;
 pub use random::Random;
 pub use record::{CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall};

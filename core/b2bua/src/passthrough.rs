@@ -6,7 +6,7 @@ use sip_msg::{Message, Name};
 use routing::config::Connection;
 
 /// Copies the headers that pass from `from` to the other leg. `strip` are the connections on both sides.
-pub(crate) fn copy_headers(from: &Message<'_>, writer: &mut Writer<'_>, strip: [Option<&Connection>; 2]) {
+pub fn copy_headers(from: &Message<'_>, writer: &mut Writer<'_>, strip: [Option<&Connection>; 2]) {
     for (name, written, value) in from.all() {
         if passes(name, written) && !stripped(written, strip) {
             match name {

@@ -95,6 +95,11 @@ impl Shard {
                 self.places.advance(&connection, (holder, from), progress, remote);
                 self.calls_changed(&connection, now, out);
             }
+            ShardMessage::Find { from, message, connection } => {
+                let bindings = self.location.of(&connection, now).into_iter().cloned().collect();
+                self.tell(from, ShardMessage::Found { message, bindings }, out);
+            }
+            ShardMessage::Found { message, bindings } => self.on_found(message, &bindings, now, out),
             ShardMessage::Admit { from, waiting, connection, nonce } => {
                 let fresh = self.location.admit(&connection, nonce, now + self.nonces.life());
                 self.tell(from, ShardMessage::Admitted { waiting, fresh }, out);

@@ -239,7 +239,7 @@ impl Shard {
 }
 
 /// Values of Reason (RFC 6432) and Warning.
-fn reason_values(reason: Reason) -> [String; 2] {
+pub(crate) fn reason_values(reason: Reason) -> [String; 2] {
     let (code, text) = (reason.code(), reason.text());
     [format!("Q.850;cause={};text=\"{code} {text}\"", reason.q850()), reason.warning()]
 }
@@ -257,7 +257,7 @@ fn unacceptable(request: &Message<'_>) -> Option<(u16, Vec<(Name, &'static [u8])
 }
 
 /// Refusals that an operator should see; a number that does not exist is no business of policy.
-fn is_policy(reason: Reason) -> bool {
+pub(crate) fn is_policy(reason: Reason) -> bool {
     !matches!(
         reason,
         Reason::NumberNotKnown | Reason::UserNotKnown | Reason::NotRegistered | Reason::NothingAttached

@@ -9,6 +9,7 @@ mod effects;
 mod figures;
 mod input;
 mod invite;
+mod message;
 mod notify;
 mod office;
 mod outbox;

@@ -88,7 +88,8 @@ impl Shard {
             Some(User::Registration(slot)) => {
                 self.on_registration_located(slot, located.id, &located.targets, now, out);
             }
-            Some(User::Message(_) | User::Subscription(_)) | None => {}
+            Some(User::Message(slot)) => self.on_peer_located(slot, &located.targets, now, out),
+            Some(User::Subscription(_)) | None => {}
         }
     }
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use b2bua::{LEG_KIND, Question, Told};
 use presence::dialog_info::{Party, Progress};
-use registrar::NonceUse;
+use registrar::{BindingRow, NonceUse};
 use routing::config::{Connection, ConnectionId};
 use sip_msg::token::Mint;
 use sip_msg::{Method, Scan, Uri};
@@ -78,6 +78,22 @@ pub enum ShardMessage {
         progress: Progress,
         /// The other side.
         remote: Box<Party>,
+    },
+    /// Asks the home of a connection where it registered.
+    Find {
+        /// Who asks, for the answer.
+        from: u8,
+        /// The message that waits.
+        message: Slot,
+        /// The connection.
+        connection: Box<str>,
+    },
+    /// The answer.
+    Found {
+        /// The message that waits.
+        message: Slot,
+        /// Its bindings.
+        bindings: Vec<BindingRow>,
     },
     /// Asks the home of a sender whether the nonce that proved it is used for the first time.
     Admit {
@@ -182,5 +198,7 @@ impl Owners {
     }
 }
 
+/// Token kind of our From tag in a request that we carry.
+pub(crate) const MESSAGE_KIND: u8 = 9;
 /// Token kind of our tag in the dialog of a subscription.
 pub(crate) const SUBSCRIPTION_KIND: u8 = 8;

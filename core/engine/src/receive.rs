@@ -88,7 +88,7 @@ impl Shard {
             (None, Method::Register) => self.on_register(request, &flow, now, out),
             (None, Method::Options) => self.on_options(request, &flow, now, out),
             (None, Method::Invite) => self.on_invite(request, flow, now, out),
-            (None, Method::Publish | Method::Subscribe) => {
+            (None, Method::Message | Method::Publish | Method::Subscribe) => {
                 self.on_standalone(request, flow, now, out);
             }
             (None, Method::Notify) => self.on_stray_notify(request, &flow, out),

@@ -20,6 +20,7 @@ use timestamp::Timestamp;
 
 use crate::figures::Counts;
 use crate::input::Input;
+use crate::message::Carried;
 use crate::outbox::{Outbox, Output};
 use crate::owner::{Owners, ShardMessage};
 use crate::peering::Peering;
@@ -78,6 +79,7 @@ pub struct Shard {
     pub(crate) places: Places,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) publications: Publications,
+    pub(crate) messages: Slots<Carried>,
     /// Requests whose sender's home was asked about a nonce.
     pub(crate) waiting: Slots<Waiting>,
     pub(crate) ports: PortPool,
@@ -140,6 +142,7 @@ macro_rules! means {
         }
     };
 }
+pub(crate) use means;
 
 impl Shard {
     /// An empty shard: no configuration, no bindings.
@@ -161,6 +164,7 @@ impl Shard {
             places: Places::default(),
             subscriptions: Subscriptions::default(),
             publications: Publications::default(),
+            messages: Slots::default(),
             waiting: Slots::default(),
             ports: PortPool::new(setup.media_ports.0, setup.media_ports.1),
             listeners: setup.listeners,
@@ -264,10 +268,10 @@ impl Shard {
     fn on_user_timer(&mut self, user: User, number: u8, now: Timestamp, out: &mut Outbox) {
         match user {
             User::Call(slot) => self.with_call(slot, now, out, |call, means| call.on_timer(number, means)),
+            User::Message(slot) => self.on_page_timer(slot, now, out),
             User::Probe(slot) => self.on_watch_timer(slot, number, now, out),
             User::Registration(slot) => self.on_registration_timer(slot, now, out),
             User::Subscription(slot) => self.on_subscription_timer(slot, now, out),
-            User::Message(_) => {}
         }
     }
 
@@ -292,6 +296,7 @@ impl Shard {
             (User::Call(slot), None) => {
                 self.with_call(slot, now, out, |call, means| call.on_timeout(transaction, purpose, means));
             }
+            (User::Message(slot), response) => self.on_page_answer(slot, purpose, response, now, out),
             (User::Subscription(slot), response) => self.on_notify_answer(slot, response, now, out),
             (User::Probe(slot), _) => {
                 self.on_watch_answer(slot, purpose, transaction, response, now, out);
@@ -299,7 +304,6 @@ impl Shard {
             (User::Registration(slot), _) => {
                 self.on_registration_answer(slot, transaction, response, now, out);
             }
-            (User::Message(_), _) => {}
         }
     }
 

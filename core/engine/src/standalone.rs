@@ -111,6 +111,7 @@ impl Shard {
         out: &mut Outbox,
     ) {
         match request.method() {
+            Method::Message => self.on_page(request, &flow, sender, now, out),
             Method::Publish => self.on_publish(request, &flow, sender, now, out),
             Method::Subscribe => self.on_subscribe(request, flow, sender, now, out),
             _ => {}

@@ -86,6 +86,8 @@ ladders! {
     lost_ack
     lost_ack_then_found
     lost_invite
+    message
+    message_to_a_trunk
     no_answer_on_the_wire
     no_common_description
     no_hunting_after_media
