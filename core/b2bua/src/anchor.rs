@@ -27,6 +27,10 @@ pub(crate) struct LegMedia {
     id: u64,
     /// Version of the last one sent.
     version: u64,
+    /// Whether its peer is ourselves: another call of ours is what is heard there, or nothing.
+    pub inward: bool,
+    /// The last description heard from this leg, as it came.
+    pub raw: Vec<u8>,
     /// The last description sent to this leg, for refreshes.
     pub sent: Vec<u8>,
     /// Session and version of the last description heard.
@@ -68,7 +72,7 @@ pub(crate) fn pass(
     means: &mut Means<'_>,
 ) -> Result<Vec<u8>, Reason> {
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    hear(&description, from);
+    hear(body, &description, from);
     if to.media.bypass {
         to.media.sent = body.to_vec();
         return Ok(body.to_vec());
@@ -141,7 +145,7 @@ pub(crate) fn answer_ourselves(
     means: &mut Means<'_>,
 ) -> Result<Vec<u8>, Reason> {
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    hear(&description, leg);
+    hear(body, &description, leg);
     let carried: SmallVec<[bool; 4]> = description.media().iter().map(keep).collect();
     if !carried.contains(&true) {
         return Err(Reason::NoCommonCodec);
@@ -176,7 +180,27 @@ pub(crate) fn close(leg: &mut Leg, means: &mut Means<'_>) -> usize {
     closing
 }
 
-fn hear(description: &Description<'_>, leg: &mut Leg) {
+/// Remembers a description that is for nobody but us.
+pub(crate) fn heard(body: &[u8], leg: &mut Leg) {
+    if let Ok(description) = Description::parse(body) {
+        hear(body, &description, leg);
+    }
+}
+
+/// A description without holds of either side: what its maker offers to somebody new.
+pub(crate) fn revived(body: &[u8]) -> Vec<u8> {
+    let mut revived = Vec::with_capacity(body.len());
+    for line in body.split_inclusive(|&b| b == b'\n') {
+        if !matches!(line.trim_ascii_end(), b"a=sendonly" | b"a=recvonly" | b"a=inactive") {
+            revived.extend_from_slice(line);
+        }
+    }
+    revived
+}
+
+fn hear(body: &[u8], description: &Description<'_>, leg: &mut Leg) {
+    leg.media.raw.clear();
+    leg.media.raw.extend_from_slice(body);
     let origin = description.origin();
     leg.media.heard = Some((origin.id_number(), origin.version_number()));
     leg.media.described = description.media().iter().map(described).collect();
@@ -218,7 +242,8 @@ fn codec(media: &sdp::Media<'_>) -> Option<Box<str>> {
 /// Makes sure that the leg has an end for every m-line that is carried.
 fn open(leg: &mut Leg, carried: &[bool], call: Slot, means: &mut Means<'_>) -> Result<(), Reason> {
     let (bind, _) = means.book.media_for(leg.dialog.flow.remote.ip());
-    let seconds = leg.connection.as_ref().map_or(60, |c| c.media.inactivity_s);
+    let usual = if leg.media.inward { 0 } else { 60 };
+    let seconds = leg.connection.as_ref().map_or(usual, |c| c.media.inactivity_s);
     let inactivity = (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)));
     for (index, &wanted) in carried.iter().enumerate().take(MOST_LINES) {
         if leg.media.ends.len() == index {

@@ -44,6 +44,10 @@ impl Call {
             return;
         }
         branch.rang = true;
+        if self.handover.transfer.is_some() {
+            self.transfer_rings(code, means);
+            return;
+        }
         let has_body = !response.body().is_empty();
         let first = dialling.early.is_none();
         let mine = dialling.early == Some(number);
@@ -84,6 +88,10 @@ impl Call {
         winner.leg.dialog.confirm(response);
         winner.leg.code = response.code();
         let settled = winner.leg.timer.settled_by(response);
+        if self.handover.transfer.is_some() {
+            self.transfer_answered(winner.leg, settled, response, means);
+            return;
+        }
         let cseq = response.cseq().map_or(1, |(number, _)| number);
         let late_offer =
             self.invite.as_ref().is_some_and(|i| Message::parse(&i.bytes).is_ok_and(|m| m.body().is_empty()));
@@ -227,8 +235,10 @@ impl Call {
         let slot = self.slot;
         let caller = self.caller.connection.clone();
         let invite = self.invite.clone()?;
+        let Phase::Dialling(dialling) = &self.phase else { return None };
+        // Ourselves are no target: nothing about us changes what is shown there.
+        let destination = self.target(dialling.target).cloned();
         let Phase::Dialling(dialling) = &mut self.phase else { return None };
-        let target = dialling.target;
         let branch = dialling.branches.iter_mut().find(|b| b.leg.number == number)?;
         branch.alive = false;
         let message = Message::parse(&invite.bytes).ok()?;
@@ -236,11 +246,10 @@ impl Call {
         let (max_forwards, session_id) = (invite.max_forwards, &invite.session_id);
         let offer =
             Offer { call: slot, invite: &message, caller: caller.as_deref(), max_forwards, session_id };
-        let destination = match &self.decision.outcome {
-            routing::decision::Outcome::Ring(targets) => targets.get(target)?,
-            _ => return None,
+        let presentation = match &destination {
+            Some(destination) => present(&invite.presentation, destination),
+            None => invite.presentation.clone(),
         };
-        let presentation = present(&invite.presentation, destination);
         branch.send(&body, credentials, &presentation, &offer, means);
         Some(())
     }

@@ -67,18 +67,21 @@ pub struct Presentation {
 }
 
 impl Branch {
-    /// A branch about to be sent: its dialog as far as we make it.
+    /// A branch about to be sent: its dialog as far as we make it. Without a connection it goes to ourselves.
     pub(crate) fn new(
         call: Slot,
         number: u8,
-        connection: Arc<Connection>,
+        connection: Option<Arc<Connection>>,
         place: &Place,
         presentation: &Presentation,
         means: &mut Means<'_>,
     ) -> Self {
-        let tag = means.tag(call, number);
+        let tag = match connection {
+            Some(_) => means.tag(call, number),
+            None => means.own_tag(call, number),
+        };
         let dialog = begun(place, presentation, tag.as_ref(), means);
-        let leg = Leg::new(number, Some(connection), dialog, crate::anchor::LegMedia::default());
+        let leg = Leg::new(number, connection, dialog, crate::anchor::LegMedia::default());
         Self {
             leg,
             client: Slot { index: u32::MAX, generation: 0 },

@@ -22,6 +22,7 @@ use crate::branch::{Branch, Presentation};
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone, Question};
 use crate::record::{EndedBy, LegRecord, OpenCall};
+use crate::transfer::Handover;
 
 /// One call.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct Call {
     /// `call_…`.
     pub id: Box<str>,
     pub(crate) decision: Box<Decision>,
+    pub(crate) began: Began,
+    /// The caller's leg, or while a transfer looks for somebody else and after it, the leg that waits.
     pub(crate) caller: Leg,
     pub(crate) invite: Option<Arc<Invite>>,
     pub(crate) phase: Phase,
@@ -51,13 +54,24 @@ pub struct Call {
     pub(crate) counters: SmallVec<[(u8, media::Counters); 2]>,
     /// The callee's leg as it stands in the record, and its number.
     pub(crate) callee: Option<(u8, LegRecord)>,
+    /// Legs that left while the call went on.
+    pub(crate) parted: Vec<(u8, LegRecord)>,
+    pub(crate) handover: Handover,
 }
 
-/// The caller's INVITE, kept until it has its final answer.
+/// How the call began, whoever is in it now.
+#[derive(Debug)]
+pub(crate) struct Began {
+    pub(crate) from: Box<str>,
+    pub(crate) connection: Option<Arc<Connection>>,
+}
+
+/// The caller's INVITE, kept until it has its final answer; or what a transfer invites others with.
 #[derive(Debug)]
 pub(crate) struct Invite {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) server: Slot,
+    /// Its transaction; none for an invitation of our own making.
+    pub(crate) server: Option<Slot>,
     pub(crate) stamp: ViaStamp,
     pub(crate) cseq: u32,
     pub(crate) max_forwards: u8,
@@ -169,6 +183,7 @@ pub struct Begin<'a, 'm> {
 
 /// Purpose numbers of requests that are no INVITE of a leg.
 pub(crate) const FORWARD: u8 = 200;
+pub(crate) const NOTIFY: u8 = 220;
 
 /// Purpose number of a refresh of ours.
 pub(crate) const REFRESH: u8 = 201;
@@ -181,6 +196,7 @@ pub(crate) mod timers {
     pub(crate) const USAGE: u8 = 4;
     pub(crate) const LINGER: u8 = 5;
     pub(crate) const SESSION: u8 = 6;
+    pub(crate) const DEPARTURE: u8 = 20;
 }
 
 impl Call {
@@ -197,14 +213,17 @@ impl Call {
             .map(|via| stamp(&via, flow.remote))
             .unwrap_or(ViaStamp { received: None, rport: None });
         let random = means.random.wide();
+        let began =
+            Began { from: uri_of(&caller.dialog.remote).into(), connection: caller.connection.clone() };
         let mut call = Self {
             slot,
             id: format!("call_{:011x}{:016x}", means.now.as_millis(), random as u64).into(),
             decision: Box::new(decision),
+            began,
             caller,
             invite: Some(Arc::new(Invite {
                 bytes: invite.bytes().to_vec(),
-                server,
+                server: Some(server),
                 stamp,
                 cseq: invite.cseq().map_or(0, |(number, _)| number),
                 max_forwards: invite.max_forwards().unwrap_or(70).saturating_sub(1),
@@ -225,6 +244,8 @@ impl Call {
             farewell: None,
             counters: SmallVec::new(),
             callee: None,
+            parted: Vec::new(),
+            handover: Handover::default(),
         };
         means.transactions.set_user(server, slot);
         if let Err(least) = call.caller.timer.propose(invite) {
@@ -303,7 +324,11 @@ impl Call {
 
     /// Whether nothing is left to wait for.
     pub fn is_over(&self) -> bool {
-        self.recorded && self.losers.is_empty() && self.asked.is_none() && self.caller_is_quiet()
+        self.recorded
+            && self.losers.is_empty()
+            && self.asked.is_none()
+            && self.caller_is_quiet()
+            && self.handover.departing.is_empty()
     }
 
     /// Whether it takes no new events of people: its record is written or about to be.
@@ -321,9 +346,12 @@ impl Call {
         self.leg(number).is_some_and(|leg| leg.dialog.matches(call_id, remote_tag))
     }
 
-    fn leg(&self, number: u8) -> Option<&Leg> {
-        if number == 0 {
+    pub(crate) fn leg(&self, number: u8) -> Option<&Leg> {
+        if number == self.caller.number {
             return Some(&self.caller);
+        }
+        if let Some(leg) = self.handover.leg(number) {
+            return Some(leg);
         }
         match &self.phase {
             Phase::Talking { callee: Some(leg) } if leg.number == number => Some(leg),
@@ -337,10 +365,20 @@ impl Call {
     }
 
     pub(crate) fn target(&self, index: usize) -> Option<&Destination> {
-        match &self.decision.outcome {
+        match &self.routed().outcome {
             Outcome::Ring(targets) => targets.get(index),
             Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
         }
+    }
+
+    /// The decision that says who is rung: the call's, or that of a transfer under way.
+    pub(crate) fn routed(&self) -> &Decision {
+        self.handover.transfer.as_ref().map_or(&self.decision, |transfer| &transfer.decision)
+    }
+
+    /// Whether this was dialled in it, at first or by a transfer.
+    pub fn has_dialled(&self, called: &str) -> bool {
+        self.decision.called == called || self.routed().called == called
     }
 
     pub(crate) fn service(&self) -> Option<TestLine> {
@@ -378,13 +416,14 @@ impl Call {
         means: &mut Means<'_>,
     ) {
         let Some(invite) = &self.invite else { return };
+        let Some(server) = invite.server else { return };
         let Ok(message) = Message::parse(&invite.bytes) else { return };
         let tag = means.tag(self.slot, 0);
         let flow = self.caller.dialog.flow;
         let shown = means.shown(&flow);
         let agreement =
             if (200..300).contains(&code) { self.caller.timer.propose(&message).ok() } else { None };
-        let (stamp, server, cseq) = (invite.stamp, invite.server, invite.cseq);
+        let (stamp, cseq) = (invite.stamp, invite.cseq);
         let session_id = invite.session_id;
         let start = means.out.buffer().len();
         let sent = means.transactions.respond(server, code, means.now, means.out, &mut |buffer| {
@@ -427,9 +466,9 @@ impl Call {
             account: self.account().map_or("", AccountId::as_str).into(),
             started_at: self.times.started,
             answered_at: self.times.answered,
-            from: self.from().into(),
+            from: self.began.from.clone(),
             dialled: self.dialled().into(),
-            connection_in: text(self.connection_in()),
+            connection_in: text(self.began.connection.as_ref()),
             connection_out: text(self.connection_out()),
             config_rev: self.decision.revision,
         }

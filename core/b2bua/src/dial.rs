@@ -12,7 +12,7 @@ use sip_stack::timer::Timer;
 use sip_stack::transport::Target;
 
 use registrar::BindingRow;
-use routing::config::{Connection, Kind, Peer};
+use routing::config::{Connection, ConnectionId, Kind, Peer};
 use routing::decision::Destination;
 use routing::reason::Reason;
 
@@ -35,6 +35,10 @@ impl Call {
     /// The home of a connection answered.
     pub fn on_told(&mut self, told: Told, means: &mut Means<'_>) {
         let asked = self.asked.take();
+        if self.handover.replacing.is_some() && matches!(self.phase, Phase::Talking { .. }) {
+            self.on_replacement_told(&told, means);
+            return;
+        }
         match (&self.phase, told) {
             (Phase::Admitting, Told::Granted(_)) => {
                 self.held.extend(asked);
@@ -191,10 +195,11 @@ impl Call {
         message: &Message<'_>,
         means: &mut Means<'_>,
     ) -> Result<Branch, Reason> {
-        let number = self.next_leg;
-        self.next_leg = if number >= MOST_LEGS { 1 } else { number + 1 };
-        let bypass = anchor::bypasses(self.caller.connection.as_deref(), Some(connection));
-        let mut branch = Branch::new(self.slot, number, Arc::clone(connection), place, presentation, means);
+        let number = self.fresh_leg();
+        let moved = self.handover.transfer.is_some() && !self.caller.media.ends.is_empty();
+        let bypass = !moved && anchor::bypasses(self.caller.connection.as_deref(), Some(connection));
+        let connection = Some(Arc::clone(connection));
+        let mut branch = Branch::new(self.slot, number, connection.clone(), place, presentation, means);
         branch.leg.media.bypass = bypass;
         let body = if message.body().is_empty() {
             Vec::new()
@@ -255,15 +260,43 @@ impl Call {
     /// Gives back the place at a target that did not answer.
     fn leave_place(&mut self, target: usize, means: &mut Means<'_>) {
         let Some(id) = self.target(target).map(|t| t.connection.id.clone()) else { return };
-        let first = usize::from(self.caller.connection.is_some());
-        if let Some(index) = self.held.iter().skip(first).position(|held| *held == id) {
-            self.held.remove(index + first);
-            means.effects.push(Effect::Release(id));
+        let held = self.held.iter().filter(|held| **held == id).count();
+        if held > self.present(&id) {
+            self.give_back(&id, means);
+        }
+    }
+
+    /// Gives back the newest place at a connection.
+    pub(crate) fn give_back(&mut self, id: &ConnectionId, means: &mut Means<'_>) {
+        if let Some(index) = self.held.iter().rposition(|held| held == id) {
+            self.held.remove(index);
+            means.effects.push(Effect::Release(id.clone()));
+        }
+    }
+
+    /// Legs at a connection that are there whatever becomes of those being rung.
+    fn present(&self, id: &ConnectionId) -> usize {
+        let waiting = core::iter::once(&self.caller).chain(self.handover.transferor());
+        waiting.filter(|leg| leg.connection.as_ref().is_some_and(|c| c.id == *id)).count()
+    }
+
+    /// A number that no leg of the call has.
+    pub(crate) fn fresh_leg(&mut self) -> u8 {
+        loop {
+            let number = self.next_leg;
+            self.next_leg = if number >= MOST_LEGS { 1 } else { number + 1 };
+            let lost = self.losers.iter().any(|loser| loser.leg.number == number);
+            if !lost && self.leg(number).is_none() {
+                return number;
+            }
         }
     }
 
     /// The caller's CANCEL came (RFC 3261 §9.2); the engine has answered it.
     pub fn on_cancel(&mut self, means: &mut Means<'_>) {
+        if self.handover.transfer.is_some() {
+            return;
+        }
         match self.phase {
             Phase::Admitting | Phase::Seeking { .. } | Phase::Locating { .. } | Phase::Dialling(_) => {
                 self.refuse(Reason::CallerGaveUp, EndedBy::Caller, means);

@@ -24,6 +24,10 @@ impl Call {
     /// Refuses the caller's INVITE for a reason of ours.
     pub fn refuse(&mut self, reason: Reason, by: EndedBy, means: &mut Means<'_>) {
         let code = if reason.sip_code() == 0 { 500 } else { reason.sip_code() };
+        if self.handover.transfer.is_some() {
+            self.transfer_failed(Final::ours(code, reason), means);
+            return;
+        }
         if by == EndedBy::Caller {
             self.cancel_branches(CALLER_CANCELLED, means);
         } else {
@@ -68,6 +72,10 @@ impl Call {
 
     /// Relays a callee's failure to the caller.
     pub(crate) fn fail(&mut self, failed: Final, means: &mut Means<'_>) {
+        if self.handover.transfer.is_some() {
+            self.transfer_failed(failed, means);
+            return;
+        }
         let (code, why) = failed.for_caller();
         let phrase: &[u8] = if code == failed.code { &failed.phrase } else { b"" };
         self.refuse_with(code, phrase, &failed.reason, why, means);
@@ -110,6 +118,7 @@ impl Call {
         if self.has_ended() {
             return;
         }
+        self.give_up_transfer(487, means);
         if !matches!(self.phase, Phase::Talking { .. }) {
             self.refuse(if reason.sip_code() < 300 { Reason::ShuttingDown } else { reason }, by, means);
             return;
@@ -120,6 +129,16 @@ impl Call {
         self.over(Ending { code: 200, by, reason: Some(reason), text, q850: reason.q850() }, means);
     }
 
+    /// Lets the one go who waited in a transfer that reached nobody, and whose transferor has left.
+    pub(crate) fn let_go(&mut self, code: u16, why: Option<Reason>, peers: &[u8], means: &mut Means<'_>) {
+        let ours = format!("SIP;cause={code};text=\"{}\"", sip_msg::reason_phrase(code));
+        let value = if peers.is_empty() { ours.as_bytes() } else { peers };
+        self.bye_all(None, Some(value), means);
+        let text = why.map_or_else(String::new, |why| why.text().to_owned());
+        let q850 = q850_of(peers).or_else(|| why.map(Reason::q850)).unwrap_or(16);
+        self.over(Ending { code: 200, by: EndedBy::System, reason: why, text, q850 }, means);
+    }
+
     /// The peer of a leg sent BYE: the other leg gets one too, with the same Reason.
     pub(crate) fn ended_by_peer(
         &mut self,
@@ -128,6 +147,7 @@ impl Call {
         reason: Option<Vec<u8>>,
         means: &mut Means<'_>,
     ) {
+        self.give_up_transfer(487, means);
         let established = matches!(self.phase, Phase::Talking { .. });
         if !established {
             self.refuse(Reason::CallerGaveUp, EndedBy::Caller, means);
@@ -147,7 +167,7 @@ impl Call {
             means.transactions.cancel(forward.client, None, means.now, means.out);
             self.answer_forward(&forward, 487, None, means);
         }
-        if except != Some(0) {
+        if except != Some(self.caller.number) {
             if matches!(self.caller.usage, InviteUsage::Answering { .. }) {
                 self.farewell = reason.map(<[u8]>::to_vec);
             } else {
@@ -179,7 +199,7 @@ impl Call {
 
     /// The ACK of our 2xx came after the call was over: now its BYE may go.
     pub(crate) fn on_late_ack(&mut self, leg: u8, means: &mut Means<'_>) {
-        if leg == 0 && self.has_ended() {
+        if leg == self.caller.number && self.has_ended() {
             self.caller.usage = InviteUsage::Idle;
             self.bye_at_last(means);
         }
@@ -200,10 +220,11 @@ impl Call {
         self.times.ended = Some(means.now);
         let phase = core::mem::replace(&mut self.phase, Phase::Over);
         if let Phase::Talking { callee: Some(mut callee) } = phase {
-            self.callee = Some((callee.number, leg_record("callee", &callee)));
+            self.callee = Some((callee.number, leg_record(callee.role(), &callee)));
             self.close_leg(&mut callee, means);
         }
         self.closing += anchor::close(&mut self.caller, means);
+        self.leave_all(means);
         for id in self.held.drain(..) {
             means.effects.push(Effect::Release(id));
         }
@@ -211,6 +232,7 @@ impl Call {
         means.effects.push(Effect::Announce(Milestone::Ended));
         if self.closing > 0
             || !self.losers.is_empty()
+            || !self.handover.departing.is_empty()
             || matches!(self.caller.usage, InviteUsage::Answering { .. })
         {
             means.out.arm(means.now + T1_64, Timer::User(User::Call(self.slot), timers::LINGER));
@@ -259,16 +281,12 @@ impl Call {
 
     fn record(&self, ending: &Ending) -> CallRecord {
         let marker = self.marker();
-        let mut caller = leg_record("caller", &self.caller);
-        caller.media = self.counters_of(0);
-        let mut legs = vec![caller];
-        let mut connection_out = Box::default();
-        if let Some((number, callee)) = &self.callee {
-            let mut callee = callee.clone();
-            callee.media = self.counters_of(*number);
-            connection_out = callee.connection.clone();
-            legs.push(callee);
-        }
+        let waiting = (self.caller.number, leg_record(self.caller.role(), &self.caller));
+        let all = self.parted.iter().chain([&waiting]).chain(&self.callee);
+        let mut legs: Vec<LegRecord> =
+            all.map(|(number, leg)| LegRecord { media: self.counters_of(*number), ..leg.clone() }).collect();
+        legs.sort_by_key(|leg| &*leg.role != "caller");
+        let connection_out = self.callee.as_ref().map(|(_, leg)| leg.connection.clone()).unwrap_or_default();
         CallRecord {
             id: marker.id,
             account: marker.account,

@@ -14,12 +14,13 @@ use routing::config::Connection;
 use crate::abilities::Abilities;
 use crate::anchor::LegMedia;
 use crate::means::Means;
+use crate::refer::Referral;
 use crate::usage::{InviteUsage, UpdateUsage};
 
 /// One leg.
 #[derive(Debug)]
 pub(crate) struct Leg {
-    /// Its number in the call; 0 is the caller's.
+    /// Its number in the call; 0 is that of the INVITE that began it.
     pub number: u8,
     /// The connection at the other end, if it is one.
     pub connection: Option<Arc<Connection>>,
@@ -35,6 +36,12 @@ pub(crate) struct Leg {
     pub refresh: Option<Slot>,
     /// What its peer can do.
     pub abilities: Abilities,
+    /// Whether its peer sent the INVITE that made the dialog.
+    pub invited: bool,
+    /// What its peer is told of a REFER of its own.
+    pub referral: Option<Box<Referral>>,
+    /// REFERs it sent.
+    pub refers: u8,
     /// The last ACK sent for a 2xx, for when that 2xx comes again.
     pub ack: Vec<u8>,
     /// Its media.
@@ -64,6 +71,9 @@ impl Leg {
             timer: SessionTimer::new(interval, least),
             refresh: None,
             abilities: Abilities::default(),
+            invited: number == 0,
+            referral: None,
+            refers: 0,
             ack: Vec::new(),
             media,
             user_agent: Box::default(),
@@ -74,6 +84,15 @@ impl Leg {
     /// Whether an offer could go to this peer now.
     pub(crate) fn is_free(&self) -> bool {
         matches!(self.usage, InviteUsage::Idle) && self.update == UpdateUsage::Idle
+    }
+
+    /// What history calls it.
+    pub(crate) fn role(&self) -> &'static str {
+        match (self.number, self.invited) {
+            (0, _) => "caller",
+            (_, true) => "joined",
+            (_, false) => "callee",
+        }
     }
 
     /// Remembers what the peer calls itself, and what it can do.
@@ -175,6 +194,6 @@ pub fn contact(flow: &Flow, shown: &std::net::SocketAddr) -> String {
 
 /// Methods we understand within and outside of dialogs.
 pub const ALLOW: &[u8] =
-    b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE";
+    b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE";
 /// Extensions we understand within calls.
-pub const SUPPORTED: &[u8] = b"timer, replaces";
+pub const SUPPORTED: &[u8] = b"timer, replaces, norefersub";

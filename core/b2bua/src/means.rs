@@ -99,6 +99,8 @@ pub enum Milestone {
     Ringing,
     /// It was answered.
     Answered,
+    /// One party handed over, and somebody else is there.
+    Transferred,
     /// It ended.
     Ended,
 }
@@ -107,6 +109,12 @@ impl Means<'_> {
     /// A tag for a leg of the call in this slot.
     pub fn tag(&self, call: Slot, leg: u8) -> Token {
         let kind = LEG_KIND + leg;
+        self.mint.token(Key { shard: self.shard, kind, slot: call.index, generation: call.generation })
+    }
+
+    /// A tag for a leg that leads to ourselves: nobody else ever sees one, so whoever shows it is us.
+    pub fn own_tag(&self, call: Slot, leg: u8) -> Token {
+        let kind = LEG_KIND + OWN + leg;
         self.mint.token(Key { shard: self.shard, kind, slot: call.index, generation: call.generation })
     }
 
@@ -123,5 +131,7 @@ impl Means<'_> {
 
 /// Token kinds from here on name legs.
 pub const LEG_KIND: u8 = 16;
+/// Added to the kind of a leg that leads to ourselves.
+pub const OWN: u8 = 112;
 /// Legs a call may have; more contacts than this are not rung.
 pub const MOST_LEGS: u8 = 100;

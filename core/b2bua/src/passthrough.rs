@@ -25,6 +25,8 @@ fn passes(name: Name, written: &[u8]) -> bool {
         | Name::HistoryInfo
         | Name::Organization
         | Name::Priority
+        | Name::ReferredBy
+        | Name::Replaces
         | Name::SessionId
         | Name::Subject
         | Name::UserToUser

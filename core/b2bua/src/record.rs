@@ -46,7 +46,8 @@ pub struct CallRecord {
     pub proof: Box<str>,
     /// Connections considered, in order.
     pub candidates: Vec<CandidateRecord>,
-    /// The caller's leg, then every callee's that was tried last or answered.
+    /// The caller's leg, then the callee's that was tried last or answered; after transfers all that took part, in
+    /// order.
     pub legs: Vec<LegRecord>,
 }
 
@@ -66,7 +67,7 @@ pub struct CandidateRecord {
 /// One leg of a call.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LegRecord {
-    /// `caller` or `callee`.
+    /// `caller`, `callee`, or `joined` for whoever took a place in the call by Replaces.
     pub role: Box<str>,
     /// Call-ID on the wire.
     pub sip_call_id: Box<str>,

@@ -40,7 +40,7 @@ impl Call {
     }
 
     fn knows(&self, destination: &Destination) -> bool {
-        let Outcome::Ring(targets) = &self.decision.outcome else { return false };
+        let Outcome::Ring(targets) = &self.routed().outcome else { return false };
         targets.iter().any(|t| {
             Arc::ptr_eq(&t.connection, &destination.connection)
                 || (t.connection.id == destination.connection.id && t.number == destination.number)
@@ -48,7 +48,11 @@ impl Call {
     }
 
     fn add_target(&mut self, place: usize, destination: Destination) {
-        if let Outcome::Ring(targets) = &mut self.decision.outcome {
+        let decision = match &mut self.handover.transfer {
+            Some(transfer) => &mut transfer.decision,
+            None => &mut self.decision,
+        };
+        if let Outcome::Ring(targets) = &mut decision.outcome {
             targets.insert(place.min(targets.len()), destination);
         }
     }

@@ -80,15 +80,22 @@ impl Call {
         }
     }
 
-    /// A re-INVITE to ourselves: the echo follows its caller.
+    /// A re-INVITE to ourselves: the echo follows its caller, and so does whoever waits in a transfer.
     fn reinvite_service(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
         let keep = |media: &sdp::Media<'_>| media.port != 0;
-        let body = event.request.body();
-        let answered = anchor::answer_ourselves(body, &mut self.caller, self.slot, &keep, means);
+        let slot = self.slot;
+        let Some(leg) = self.leg_mut(event.leg) else { return };
+        if leg.media.bypass {
+            leg.usage = InviteUsage::Idle;
+            respond(&event, 491, &[], means);
+            return;
+        }
+        let answered = anchor::answer_ourselves(event.request.body(), leg, slot, &keep, means);
         match answered {
             Ok(body) => self.accept(&event, &body, means),
             Err(reason) => {
-                self.caller.usage = InviteUsage::Idle;
+                let Some(leg) = self.leg_mut(event.leg) else { return };
+                leg.usage = InviteUsage::Idle;
                 refuse_in_dialog(&event, reason, means);
             }
         }
@@ -147,6 +154,10 @@ impl Call {
             self.on_refresh_answer(number, response, means);
             return;
         }
+        if self.renews(client) {
+            self.on_renewed(number, cseq, response, means);
+            return;
+        }
         if self.forwards.iter().all(|f| f.client != client) {
             // The 2xx of a call set up without an offer, repeated: its ACK waits for the caller's.
             return;
@@ -165,7 +176,7 @@ impl Call {
             491 => {
                 // RFC 3261 §14.1: we made the callee's Call-ID, the caller made its own.
                 let wait =
-                    if number == 0 { means.random.below(2000) } else { 2100 + means.random.below(1900) };
+                    if leg.invited { means.random.below(2000) } else { 2100 + means.random.below(1900) };
                 let until = means.now + Duration::from_millis(wait - wait % 10);
                 leg.usage = InviteUsage::Waiting { until };
                 means.out.arm(until, Timer::User(User::Call(slot), timers::USAGE));
@@ -181,6 +192,9 @@ impl Call {
     /// The same re-INVITE once more: after a 491, or with the session interval that the peer wants.
     pub(crate) fn reinvite_again(&mut self, number: u8, means: &mut Means<'_>) {
         let slot = self.slot;
+        if self.renew_again(number, means) {
+            return;
+        }
         let Some(forward) = self.forwards.iter().find(|f| f.leg != number) else { return };
         let late = Message::parse(&forward.request).is_ok_and(|request| request.body().is_empty());
         let Some(leg) = self.leg_mut(number) else { return };
@@ -239,6 +253,7 @@ impl Call {
     pub fn on_cancel_of(&mut self, server: Slot, means: &mut Means<'_>) {
         match self.forwards.iter().find(|f| f.server == server).map(|f| f.leg) {
             Some(leg) => self.cancel_reinvite(leg, means),
+            None if self.cancel_replacement(server, means) => {}
             None => self.on_cancel(means),
         }
     }

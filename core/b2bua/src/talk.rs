@@ -13,7 +13,7 @@ use sip_stack::{Slot, User};
 
 use routing::reason::Reason;
 
-use crate::call::{Call, FORWARD, Phase, REFRESH, timers};
+use crate::call::{Call, FORWARD, NOTIFY, Phase, REFRESH, timers};
 use crate::leg::{ALLOW, Leg};
 use crate::means::Means;
 use crate::record::EndedBy;
@@ -41,6 +41,9 @@ impl Call {
             self.on_bye(event, means);
             return;
         }
+        if self.is_early_refer(&event) {
+            return;
+        }
         let ended = self.has_ended();
         let Some(leg) = self.leg_mut(event.leg).filter(|_| !ended) else {
             respond(&event, 481, &[], means);
@@ -58,6 +61,8 @@ impl Call {
             Method::Invite => self.on_reinvite(event, means),
             Method::Update => self.on_update(event, means),
             Method::Info => self.forward(event, b"INFO", means),
+            Method::Refer => self.on_refer(event, means),
+            Method::Notify => respond(&event, 481, &[], means),
             Method::Options => respond(&event, 200, &[(Name::Allow, ALLOW)], means),
             _ => respond(&event, 405, &[(Name::Allow, ALLOW)], means),
         }
@@ -84,6 +89,7 @@ impl Call {
         } else if self.owes_answer(leg) {
             self.hang_up(Reason::BadDescription, EndedBy::System, means);
         }
+        self.proceed(means);
     }
 
     /// An answer to a request of ours within an established dialog.
@@ -102,13 +108,16 @@ impl Call {
             self.on_refreshed(transaction, response, means);
             return;
         }
-        let talking = matches!(&self.phase, Phase::Talking { callee } if purpose == 0
-            || callee.as_ref().is_some_and(|leg| leg.number == purpose));
-        if talking {
+        if purpose == NOTIFY {
+            self.on_notified(transaction, Some(response.code()), means);
+            return;
+        }
+        if self.leg_mut(purpose).is_some() {
             self.on_reinvite_response(purpose, response, means);
         } else {
             self.on_branch_response(purpose, response, means);
         }
+        self.proceed(means);
     }
 
     /// A request of ours had no answer.
@@ -126,8 +135,12 @@ impl Call {
             self.hang_up(Reason::NotRefreshed, EndedBy::System, means);
             return;
         }
+        if purpose == NOTIFY {
+            self.on_notified(transaction, None, means);
+            return;
+        }
         let asking = self.leg_mut(purpose).is_some_and(|leg| matches!(leg.usage, InviteUsage::Asking { .. }));
-        if asking && matches!(self.phase, Phase::Talking { .. }) {
+        if asking && (matches!(self.phase, Phase::Talking { .. }) || self.handover.transfer.is_some()) {
             // RFC 3261 §14.1: no answer to a re-INVITE ends the dialog.
             self.hang_up(Reason::NoAnswer, EndedBy::System, means);
         } else {
@@ -144,27 +157,32 @@ impl Call {
             timers::USAGE => self.on_usage_timer(means),
             timers::LINGER => self.on_linger_timer(means),
             timers::SESSION => self.on_session_timer(means),
+            timers::DEPARTURE => self.on_departure_timer(means),
             _ => {}
         }
     }
 
     /// The leg with this number, if its dialog is confirmed or confirming.
     pub(crate) fn leg_mut(&mut self, number: u8) -> Option<&mut Leg> {
-        if number == 0 {
+        if number == self.caller.number {
             return (!matches!(self.phase, Phase::Over)
                 || matches!(self.caller.usage, InviteUsage::Answering { .. }))
             .then_some(&mut self.caller);
         }
         match &mut self.phase {
             Phase::Talking { callee: Some(leg) } if leg.number == number => Some(leg),
-            _ => None,
+            _ => self.handover.leg_mut(number),
         }
     }
 
     /// Both legs: the one with this number, then the other.
     pub(crate) fn pair(&mut self, number: u8) -> Option<(&mut Leg, &mut Leg)> {
         let Phase::Talking { callee: Some(callee) } = &mut self.phase else { return None };
-        if number == 0 { Some((&mut self.caller, callee)) } else { Some((callee, &mut self.caller)) }
+        if number == self.caller.number {
+            Some((&mut self.caller, callee))
+        } else {
+            Some((callee, &mut self.caller))
+        }
     }
 
     /// Keeps a 2xx of ours until its ACK.
@@ -204,13 +222,16 @@ impl Call {
     }
 
     fn on_bye(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
-        let known = self.leg_mut(event.leg).is_some();
+        let known = self.leg_mut(event.leg).is_some() || self.handover.departs(event.leg);
         respond(&event, if known { 200 } else { 481 }, &[], means);
         if !known {
             return;
         }
         if let Some(leg) = self.leg_mut(event.leg) {
             leg.usage = InviteUsage::Idle;
+        }
+        if self.transferor_left(event.leg, means) {
+            return;
         }
         let by = if event.leg == 0 { EndedBy::Caller } else { EndedBy::Callee };
         let reason = event.request.field(Name::Reason).map(<[u8]>::to_vec);
@@ -222,7 +243,8 @@ impl Call {
             Phase::Talking { callee: Some(leg) } => Some(leg.number),
             _ => None,
         };
-        for number in core::iter::once(0).chain(callee) {
+        let transferor = self.handover.transferor().map(|leg| leg.number);
+        for number in core::iter::once(self.caller.number).chain(callee).chain(transferor) {
             self.on_leg_timer(number, means);
         }
     }
@@ -246,7 +268,7 @@ impl Call {
             AckTimer::GiveUp => {
                 if self.has_ended() {
                     self.bye_at_last(means);
-                } else {
+                } else if !self.transferor_left(number, means) {
                     self.hang_up(Reason::NoAnswer, EndedBy::System, means);
                 }
                 return;

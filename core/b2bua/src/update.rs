@@ -87,8 +87,13 @@ impl Call {
 
     fn update_service(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
         let keep = |media: &sdp::Media<'_>| media.port != 0;
-        let body = event.request.body();
-        match anchor::answer_ourselves(body, &mut self.caller, self.slot, &keep, means) {
+        let (body, slot) = (event.request.body(), self.slot);
+        let Some(leg) = self.leg_mut(event.leg) else { return };
+        if leg.media.bypass {
+            respond(&event, 491, &[], means);
+            return;
+        }
+        match anchor::answer_ourselves(body, leg, slot, &keep, means) {
             Ok(body) => self.accept(&event, &body, means),
             Err(reason) => refuse_in_dialog(&event, reason, means),
         }

@@ -193,6 +193,17 @@ pub enum Happening {
     /// A call was answered.
     #[serde(rename = "call.answered")]
     CallAnswered(CallView),
+    /// One party of a call handed over, and somebody else is there in its place.
+    #[serde(rename = "call.transferred")]
+    CallTransferred {
+        /// Its view after that.
+        #[serde(flatten)]
+        call: CallView,
+        /// Connection of whoever handed over; empty if it is none, or had left.
+        by: Box<str>,
+        /// User or number it led to.
+        to: Box<str>,
+    },
     /// A call ended.
     #[serde(rename = "call.ended")]
     CallEnded {

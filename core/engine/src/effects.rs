@@ -133,7 +133,9 @@ impl Shard {
     fn announce_call(&mut self, slot: Slot, milestone: Milestone, now: Timestamp, out: &mut Outbox) {
         match milestone {
             Milestone::Ringing => self.tell_progress(slot, Progress::Early, out),
-            Milestone::Answered => self.tell_progress(slot, Progress::Confirmed, out),
+            Milestone::Answered | Milestone::Transferred => {
+                self.tell_progress(slot, Progress::Confirmed, out)
+            }
             Milestone::Started | Milestone::Ended => {}
         }
         let Some(call) = self.calls.get(slot) else { return };
@@ -143,6 +145,10 @@ impl Shard {
             Milestone::Started => Happening::CallStarted(view),
             Milestone::Ringing => Happening::CallRinging(view),
             Milestone::Answered => Happening::CallAnswered(view),
+            Milestone::Transferred => {
+                let (by, to) = call.transferred().map(|t| (t.by.clone(), t.to.clone())).unwrap_or_default();
+                Happening::CallTransferred { call: view, by, to }
+            }
             Milestone::Ended => {
                 let (sip_code, reason_code) = call.verdict();
                 Happening::CallEnded { call: view, sip_code, reason_code: reason_code.into() }

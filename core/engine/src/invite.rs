@@ -27,6 +27,10 @@ impl Shard {
             self.refuse(request, &flow, Reason::TooManyHops, None, now, out);
             return;
         }
+        if self.came_from_ourselves(request) {
+            self.on_own_replacement(request, flow, now, out);
+            return;
+        }
         if self.draining {
             let fields: &[(Name, &[u8])] = &[(Name::RetryAfter, b"5"), (Name::Warning, SHUTTING_DOWN)];
             self.reply(request, &flow, 503, b"", fields, out);
@@ -49,6 +53,10 @@ impl Shard {
         // Asked of those only who may call: a stranger's INVITE in the form of RFC 2543 is challenged like any other.
         if request.field(Name::Contact).is_none() {
             self.reply(request, &flow, 400, b"An INVITE needs a Contact", &[], out);
+            return;
+        }
+        if request.field(Name::Replaces).is_some() {
+            self.on_replacement(request, flow, caller, nonce, now, out);
             return;
         }
         let called = self.called(request, &parties.called_user, &caller);
@@ -91,7 +99,7 @@ impl Shard {
     fn came_back(&self, request: &Message<'_>, called: &str) -> bool {
         let tag = request.from().and_then(|from| from.tag()).unwrap_or_default();
         let Some((shard, slot, _)) = self.owners.leg(tag) else { return false };
-        shard == self.index && self.calls.get(slot).is_some_and(|call| call.dialled() == called)
+        shard == self.index && self.calls.get(slot).is_some_and(|call| call.has_dialled(called))
     }
 
     /// Refuses a request without a transaction.

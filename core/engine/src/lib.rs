@@ -20,6 +20,7 @@ mod prove;
 mod publish;
 mod receive;
 mod register;
+mod replaces;
 mod reply;
 mod sender;
 mod shard;

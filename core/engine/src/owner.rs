@@ -7,7 +7,7 @@
 use core::hash::Hasher;
 use std::net::SocketAddr;
 
-use b2bua::{LEG_KIND, Question, Told};
+use b2bua::{LEG_KIND, MOST_LEGS, OWN, Question, Told};
 use presence::dialog_info::{Party, Progress};
 use registrar::{BindingRow, NonceUse};
 use routing::config::{Connection, ConnectionId};
@@ -153,6 +153,8 @@ impl Owners {
             None => scan.branch.strip_prefix(MAGIC).unwrap_or_default(),
             Some(_) => scan.to_tag,
         };
+        // A dialog that an INVITE is to replace: only its owner can do it.
+        let token = if token.is_empty() { scan.replaced_tag } else { token };
         let owner =
             |token: &[u8]| self.mint.open(token).map(|key| key.shard).filter(|&shard| shard < self.shards);
         if let Some(shard) = owner(token) {
@@ -179,6 +181,7 @@ impl Owners {
     pub fn leg(&self, tag: &[u8]) -> Option<(u8, Slot, u8)> {
         let key = self.mint.open(tag)?;
         let leg = key.kind.checked_sub(LEG_KIND)?;
+        let leg = if leg > MOST_LEGS { leg.checked_sub(OWN)? } else { leg };
         Some((key.shard, Slot { index: key.slot, generation: key.generation }, leg))
     }
 
@@ -186,6 +189,11 @@ impl Owners {
     pub fn subscription(&self, tag: &[u8]) -> Option<(u8, Slot)> {
         let key = self.mint.open(tag).filter(|key| key.kind == SUBSCRIPTION_KIND)?;
         Some((key.shard, Slot { index: key.slot, generation: key.generation }))
+    }
+
+    /// Whether a tag is one that only we ourselves are ever shown.
+    pub fn is_inward(&self, tag: &[u8]) -> bool {
+        self.mint.open(tag).is_some_and(|key| key.kind >= LEG_KIND + OWN)
     }
 
     fn home(&self, name: &[u8]) -> u8 {

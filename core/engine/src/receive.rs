@@ -230,4 +230,4 @@ fn phrase(code: u16, text: &'static str) -> &'static [u8] {
 }
 
 /// Extensions that may be required of us.
-const SUPPORTED: [&[u8]; 3] = [b"path", b"outbound", b"timer"];
+const SUPPORTED: [&[u8]; 5] = [b"path", b"outbound", b"timer", b"replaces", b"norefersub"];

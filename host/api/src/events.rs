@@ -122,6 +122,7 @@ fn kind(what: &Happening) -> &'static str {
         Happening::CallStarted(_) => "call.started",
         Happening::CallRinging(_) => "call.ringing",
         Happening::CallAnswered(_) => "call.answered",
+        Happening::CallTransferred { .. } => "call.transferred",
         Happening::CallEnded { .. } => "call.ended",
         Happening::RegistrationAdded { .. } => "registration.added",
         Happening::RegistrationRemoved { .. } => "registration.removed",
@@ -136,6 +137,12 @@ fn document(event: &Event, id: u64) -> Value {
     let what = match &event.what {
         Happening::CallStarted(call) | Happening::CallRinging(call) | Happening::CallAnswered(call) => {
             json!(Call::from(call))
+        }
+        Happening::CallTransferred { call, by, to } => {
+            let mut what = json!(Call::from(call));
+            what["by"] = json!(by);
+            what["to"] = json!(to);
+            what
         }
         Happening::CallEnded { call, sip_code, reason_code } => {
             let mut what = json!(Call::from(call));

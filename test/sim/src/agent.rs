@@ -273,6 +273,13 @@ impl Agent {
         self.dialogs.iter().find(|(_, d)| d.call_id.as_bytes() == call_id).map(|(label, _)| label.as_str())
     }
 
+    /// The value of Replaces that names the dialog of this label as we see it (RFC 3891 §6.1).
+    pub fn replaces(&self, label: &str) -> Option<String> {
+        let dialog = self.dialogs.get(label)?;
+        let Dialog { call_id, local_tag, remote_tag, .. } = dialog;
+        Some(format!("{call_id};to-tag={remote_tag};from-tag={local_tag}"))
+    }
+
     /// The CSeq number of the newest INVITE sent in the dialog of this label.
     pub fn invite_cseq(&self, label: &str) -> Option<u32> {
         self.dialogs.get(label)?.invite.as_ref().map(|invite| invite.cseq)

@@ -333,6 +333,12 @@ impl World {
     }
 
     fn post(&mut self, flow: Flow, bytes: Vec<u8>, inward: bool) {
+        if flow.remote == US && !inward {
+            // For ourselves: no network is in between.
+            let at = self.now + STEP;
+            self.put(at, Arrival::Datagram { flow, bytes });
+            return;
+        }
         let datagram = flow.protocol == Protocol::Udp;
         let lost = datagram && self.random.chance(self.faults.loss);
         self.seen.push(Seen { at: self.now, remote: flow.remote, inward, lost, bytes: bytes.clone() });

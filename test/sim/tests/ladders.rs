@@ -98,6 +98,8 @@ ladders! {
     over_tcp
     presence
     redirect
+    refer_overtakes
+    refer_refused
     register_out
     registration
     registration_digest
@@ -117,6 +119,10 @@ ladders! {
     subscription_ends
     subscription_refused
     too_long_and_silent
+    transfer_blind_by_callee
+    transfer_blind_by_caller
+    transfer_to_busy
+    transferor_leaves_early
     trunk_by_name
     trunk_by_source
     trunk_challenge

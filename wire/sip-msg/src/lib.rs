@@ -24,7 +24,7 @@ pub use build::{ViaStamp, Writer, answer, reason_phrase};
 pub use defect::Defect;
 pub use field::Name;
 pub use frame::Framed;
-pub use header::{Challenge, Credentials, NameAddr, Params, ReasonValue, Via, is_star};
+pub use header::{Challenge, Credentials, NameAddr, Params, ReasonValue, Replaces, Via, is_star};
 pub use method::Method;
 pub use parse::{Malformed, Message, StartLine};
 pub use scan::{Scan, scan};

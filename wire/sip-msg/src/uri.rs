@@ -111,6 +111,21 @@ impl<'a> Uri<'a> {
         out.extend(equality::Unescaped::new(self.user.unwrap_or_default()).map(|(octet, _)| octet));
     }
 
+    /// The header fields that a request to this URI is to have (RFC 3261 §19.1.5), name and value, escapes resolved.
+    /// Those that would break a header line are left out.
+    pub fn header_fields(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + use<'a> {
+        let plain = |part: &[u8]| equality::Unescaped::new(part).map(|(octet, _)| octet).collect::<Vec<u8>>();
+        let pairs = self.headers.split(|&b| b == b'&').filter(|pair| !pair.is_empty());
+        pairs
+            .map(move |pair| {
+                let (name, value) = lex::split_once(pair, b'=');
+                (plain(name), plain(value.unwrap_or_default()))
+            })
+            .filter(|(name, value)| {
+                lex::is_token(name) && !value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0))
+            })
+    }
+
     /// Whether both name the same resource (RFC 3261 §19.1.4; tel: RFC 3966 §4).
     pub fn same_as(&self, other: &Uri<'_>) -> bool {
         equality::same(self, other)

@@ -123,6 +123,17 @@ impl Playing {
             }
             "remove" => self.world.configure(vec![Change::ConnectionGone(rows::id_of(name).as_str().into())]),
             "record" => return self.expect_record(line),
+            "announced" => {
+                let mut kinds =
+                    self.world.announced.iter().filter_map(|event| serde_json::to_value(event).ok());
+                let last = kinds.rfind(|event| event["type"] == name).ok_or("nothing of this type")?;
+                for (key, wanted) in line.settings(2) {
+                    let have = last[key].as_str().unwrap_or_default().trim_start_matches("con_");
+                    if have != wanted {
+                        return Err(format!("{key} is {have}, wanted {wanted}"));
+                    }
+                }
+            }
             "refused" => {
                 let codes: Vec<_> = self.world.refusals.iter().map(|refusal| refusal.reason.code()).collect();
                 if codes.last() != Some(&name) {
@@ -143,15 +154,19 @@ impl Playing {
 
     fn send(&mut self, actor: &str, line: &Line, arrives: bool) -> Result<(), String> {
         let (index, label) = self.actor(actor)?;
+        let mut wished = wish(line, 4);
+        for (name, value) in &mut wished.fields {
+            *value = self.named_dialog(name, value)?;
+        }
         let agent = self.scene.agents.get_mut(index).ok_or("nobody of this name")?;
         let what = line.word(3);
         let method = Some(line.word(4)).filter(|word| is_method(word));
         let bytes = if line.has("again") {
             agent.sent_before(&label, what, method).ok_or("this was not sent before")?
         } else if let Ok(code) = what.parse::<u16>() {
-            agent.answer(&label, code, method, &wish(line, 4))?
+            agent.answer(&label, code, method, &wished)?
         } else {
-            agent.request(&label, what, &wish(line, 4))?
+            agent.request(&label, what, &wished)?
         };
         let mut flow = agent.flow();
         if let Some(from) = line.after("source") {
@@ -161,6 +176,19 @@ impl Playing {
             self.world.send(flow, bytes);
         }
         Ok(())
+    }
+
+    /// A value with `{ACTOR#LABEL}` in it: the dialog as Replaces names it, escaped where it stands in a URI.
+    fn named_dialog(&self, name: &str, value: &str) -> Result<String, String> {
+        let Some((before, rest)) = value.split_once('{') else { return Ok(value.to_owned()) };
+        let (who, after) = rest.split_once('}').ok_or("{ without }")?;
+        let (index, label) = self.actor(who)?;
+        let named = self.scene.agents.get(index).and_then(|agent| agent.replaces(&label));
+        let named = named.ok_or_else(|| format!("{who} is in no dialog"))?;
+        let uri = name.eq_ignore_ascii_case("Refer-To");
+        let named =
+            if uri { named.replace('@', "%40").replace(';', "%3B").replace('=', "%3D") } else { named };
+        Ok(format!("{before}{named}{after}"))
     }
 
     fn expect(&mut self, actor: &str, line: &Line, arrives: bool) -> Result<(), String> {
@@ -315,6 +343,10 @@ impl Playing {
                 "out" => record.connection_out.trim_start_matches("con_").to_owned(),
                 "in" => record.connection_in.trim_start_matches("con_").to_owned(),
                 "dialled" => record.dialled.to_string(),
+                "legs" => {
+                    let legs = record.legs.iter().map(|leg| leg.connection.trim_start_matches("con_"));
+                    legs.collect::<Vec<_>>().join(",")
+                }
                 "proof" => record.proof.to_string(),
                 _ => return Err(format!("a record has no `{key}`")),
             };

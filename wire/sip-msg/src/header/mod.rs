@@ -8,6 +8,7 @@ mod list;
 mod name_addr;
 mod params;
 mod reason;
+mod replaces;
 mod via;
 
 pub use auth::{Challenge, Credentials, unescape};
@@ -17,4 +18,5 @@ pub use name_addr::{NameAddr, is_star};
 pub(crate) use params::split;
 pub use params::{ParamIter, Params};
 pub use reason::ReasonValue;
+pub use replaces::Replaces;
 pub use via::Via;

@@ -107,3 +107,23 @@ fn unescaping() {
     uri("sip:sips%3Auser%40example.com%zz%4@example.net").unescape_user(&mut out);
     assert_eq!(out, b"sips:user@example.com%zz%4");
 }
+
+#[test]
+fn header_fields_of_a_uri() {
+    let table: &[(&str, &[(&str, &str)])] = &[
+        ("sip:a@x", &[]),
+        (
+            "sip:a@x?Replaces=1%40b%3Bto-tag%3Dx%3Bfrom-tag%3Dy&Subject=a%20b",
+            &[("Replaces", "1@b;to-tag=x;from-tag=y"), ("Subject", "a b")],
+        ),
+        ("sip:a@x?Subject=a%0D%0AVia:%20b&&=c&flag", &[("flag", "")]),
+    ];
+    for (text, wanted) in table {
+        let got: Vec<_> = uri(text).header_fields().collect();
+        let wanted: Vec<_> = wanted
+            .iter()
+            .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+            .collect();
+        assert_eq!(got, wanted, "{text}");
+    }
+}

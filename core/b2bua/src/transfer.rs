@@ -1,0 +1,435 @@
+//! Transfers (RFC 5589, RFC 7647): one party hands its part of the call over, the other waits for somebody else.
+//!
+//! Whoever waits becomes the side that calls, already answered, and `dial` rings the new party as for any call. Until
+//! somebody answers, the old call can be taken up again. Nobody gets a way out by being transferred or by
+//! transferring: the decision is the one that the transferor would get by calling.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use sip_msg::build::Writer;
+use sip_msg::header::Replaces;
+use sip_msg::{Message, Name, NameAddr, Uri, ViaStamp};
+use sip_stack::User;
+use sip_stack::dialog::Agreement;
+use sip_stack::timer::Timer;
+use timestamp::Timestamp;
+
+use routing::config::AccountId;
+use routing::decide::{Addressed, Caller, Question, decide};
+use routing::decision::{Decision, Outcome, Proof};
+use routing::reason::Reason;
+
+use crate::anchor;
+use crate::branch::{Presentation, escape_user};
+use crate::call::{Call, Final, Invite, Phase, timers};
+use crate::end::leg_record;
+use crate::leg::Leg;
+use crate::means::{Effect, Means, Milestone};
+use crate::record::EndedBy;
+use crate::refer::Kept;
+use crate::renew::Renewal;
+use crate::replaces::Replacing;
+
+/// Where a transfer leads.
+#[derive(Clone, Debug)]
+pub(crate) struct Goal {
+    /// User or number.
+    pub user: String,
+    /// Host; empty of a number alone.
+    pub host: String,
+    /// Header fields that the INVITE is to have, as far as they pass between legs.
+    pub fields: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The dialog to be replaced there.
+    pub replaces: Option<Vec<u8>>,
+}
+
+/// Everything about who leaves and who comes while the call goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Handover {
+    /// A transfer that looks for somebody.
+    pub(crate) transfer: Option<Box<Transfer>>,
+    /// Whoever is about to take a place by Replaces.
+    pub(crate) replacing: Option<Box<Replacing>>,
+    /// A re-INVITE that tells one party of the other.
+    pub(crate) renewal: Option<Renewal>,
+    /// Legs that handed over and have not quite gone.
+    pub(crate) departing: Vec<Departing>,
+    /// A REFER that came too early.
+    pub(crate) kept: Option<Box<Kept>>,
+    /// Transfers so far.
+    pub(crate) refers: u8,
+    /// The last one that led somewhere.
+    pub(crate) last: Option<Box<Transferred>>,
+}
+
+/// A transfer that looks for somebody.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    /// Who hands over, until it leaves.
+    transferor: Option<Box<Leg>>,
+    /// The number of its leg.
+    by: u8,
+    /// Whether it called, so that the legs changed their places.
+    swapped: bool,
+    to: Box<str>,
+    pub(crate) decision: Box<Decision>,
+    /// What both had said of their media, the one who waits first.
+    before: [Vec<u8>; 2],
+    bypass: bool,
+}
+
+/// A leg whose party was handed over: it says BYE, or we do after a while.
+#[derive(Debug)]
+pub(crate) struct Departing {
+    leg: Leg,
+    bye_at: Timestamp,
+    gone: bool,
+}
+
+/// A transfer that led somewhere.
+#[derive(Clone, Debug)]
+pub struct Transferred {
+    /// Connection of whoever handed over; empty if it is none, or had left.
+    pub by: Box<str>,
+    /// Whom it led to, as it was asked for.
+    pub to: Box<str>,
+}
+
+impl Handover {
+    /// A leg that is on its way out, or would like to be.
+    pub(crate) fn leg(&self, number: u8) -> Option<&Leg> {
+        let departing = self.departing.iter().map(|departing| &departing.leg);
+        self.transferor().into_iter().chain(departing).find(|leg| leg.number == number)
+    }
+
+    /// The leg that hands over, if it has this number.
+    pub(crate) fn leg_mut(&mut self, number: u8) -> Option<&mut Leg> {
+        let transfer = self.transfer.as_mut()?;
+        transfer.transferor.as_deref_mut().filter(|leg| leg.number == number)
+    }
+
+    /// The leg that hands over.
+    pub(crate) fn transferor(&self) -> Option<&Leg> {
+        self.transfer.as_ref().and_then(|transfer| transfer.transferor.as_deref())
+    }
+
+    /// Every leg that is on its way out.
+    pub(crate) fn legs_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
+        let transferor = self.transfer.as_mut().and_then(|transfer| transfer.transferor.as_deref_mut());
+        transferor.into_iter().chain(self.departing.iter_mut().map(|departing| &mut departing.leg))
+    }
+
+    /// Whether this leg was handed over.
+    pub(crate) fn departs(&self, number: u8) -> bool {
+        self.departing.iter().any(|departing| departing.leg.number == number)
+    }
+}
+
+impl Call {
+    /// The last transfer that led somewhere.
+    pub fn transferred(&self) -> Option<&Transferred> {
+        self.handover.last.as_deref()
+    }
+
+    /// A leg hands its part over: the other one becomes the side that calls, and waits.
+    pub(crate) fn transfer(&mut self, by: u8, goal: &Goal, means: &mut Means<'_>) {
+        let waiting = Phase::Seeking { target: 0 };
+        let mut transferor = match core::mem::replace(&mut self.phase, waiting) {
+            Phase::Talking { callee: Some(callee) } => callee,
+            other => {
+                self.phase = other;
+                return;
+            }
+        };
+        let swapped = by == self.caller.number;
+        if swapped {
+            core::mem::swap(&mut self.caller, &mut *transferor);
+        }
+        let ours = goal.replaces.as_deref().and_then(Replaces::parse);
+        let ours = ours.is_some_and(|r| means.mint.open(r.to_tag).is_some());
+        let decision = match ours {
+            true => self.to_ourselves(&transferor),
+            false => self.decide_for(&transferor, goal, means),
+        };
+        self.invite = Some(Arc::new(self.invitation(goal, means)));
+        let outcome = decision.outcome.clone();
+        self.handover.refers += 1;
+        self.handover.transfer = Some(Box::new(Transfer {
+            before: [self.caller.media.raw.clone(), transferor.media.raw.clone()],
+            bypass: self.caller.media.bypass,
+            transferor: Some(transferor),
+            by,
+            swapped,
+            to: goal.user.as_str().into(),
+            decision: Box::new(decision),
+        }));
+        match outcome {
+            Outcome::Ring(_) if ours => self.ring_ourselves(means),
+            Outcome::Ring(_) => self.seek(0, means),
+            Outcome::Refuse(reason) => self.refuse(reason, EndedBy::System, means),
+            Outcome::Serve(_) | Outcome::Challenge => {
+                self.refuse(Reason::NothingAttached, EndedBy::System, means)
+            }
+        }
+    }
+
+    /// What the transferor would reach by calling.
+    fn decide_for(&self, transferor: &Leg, goal: &Goal, means: &Means<'_>) -> Decision {
+        let tables = means.tables;
+        let refused = |reason| Decision {
+            revision: tables.revision(),
+            called: goal.user.clone(),
+            outcome: Outcome::Refuse(reason),
+            candidates: Default::default(),
+            ..(*self.decision).clone()
+        };
+        let caller = match &transferor.connection {
+            Some(connection) => match tables.connection(&connection.id).filter(|c| c.enabled) {
+                Some(connection) => Caller::Connection(Arc::clone(connection), Proof::Given),
+                None => return refused(Reason::Disabled),
+            },
+            None => match self.account().and_then(|id| tables.account(id)) {
+                Some(account) => Caller::Account(Arc::clone(account)),
+                None => return refused(Reason::Disabled),
+            },
+        };
+        let presented = name_of(transferor);
+        // A host that is not ours is reached by a way out or not at all, and names no user of ours.
+        let foreign = !goal.host.is_empty() && tables.host(&goal.host).is_none();
+        let unnamed = foreign || goal.host.is_empty();
+        let addressed = if unnamed { Addressed::ToContact } else { Addressed::Directly };
+        let (called_user, called_host, presented_as) = (&*goal.user, &*goal.host, &*presented);
+        let question = Question { called_user, called_host, presented: presented_as, addressed };
+        let mut decision = decide(tables, &caller, &question);
+        if let Outcome::Ring(targets) = &mut decision.outcome {
+            if foreign && !targets.iter().all(|target| target.outbound) {
+                return refused(Reason::DomainNotOurs);
+            }
+            // Outside, it is the transferor who calls: the caller id of whoever waits is not its to use.
+            for target in targets.iter_mut().filter(|target| target.outbound) {
+                target.caller_id.get_or_insert_with(|| presented.clone());
+            }
+        } else if foreign {
+            return refused(Reason::DomainNotOurs);
+        }
+        decision
+    }
+
+    /// A dialog of ours is to be replaced: we call ourselves, on behalf of the transferor's account.
+    fn to_ourselves(&self, transferor: &Leg) -> Decision {
+        let account = transferor.connection.as_ref().map(|c| &c.account).or_else(|| self.account());
+        Decision {
+            called: account.map_or("", AccountId::as_str).to_owned(),
+            outcome: Outcome::Ring(Default::default()),
+            candidates: Default::default(),
+            ..(*self.decision).clone()
+        }
+    }
+
+    /// The INVITE of whoever waits, as if it had sent one.
+    fn invitation(&self, goal: &Goal, means: &mut Means<'_>) -> Invite {
+        let mut bytes = Vec::new();
+        let mut writer = Writer::request(&mut bytes, b"INVITE", b"sip:transferred@invalid");
+        for (name, value) in &goal.fields {
+            writer.named(name, value);
+        }
+        if let Some(replaces) = &goal.replaces {
+            writer.field(Name::Replaces, replaces);
+        }
+        writer.body(b"application/sdp", &anchor::revived(&self.caller.media.raw));
+        let domain = self.caller.connection.as_ref().and_then(|c| means.tables.domain(c.domain.as_ref()?));
+        let display =
+            NameAddr::parse(&self.caller.dialog.remote).map(|party| party.display).unwrap_or_default();
+        Invite {
+            bytes,
+            server: None,
+            stamp: ViaStamp { received: None, rport: None },
+            cseq: 0,
+            max_forwards: 70 - self.handover.refers,
+            presentation: Presentation {
+                display: String::from_utf8_lossy(display).replace(['"', '\\'], ""),
+                user: escape_user(&name_of(&self.caller)),
+                host: domain.map(|d| d.host.clone()).unwrap_or_default(),
+                assert: false,
+            },
+            session_id: means.random.hex(),
+        }
+    }
+
+    /// Somebody is being rung for the one who waits.
+    pub(crate) fn transfer_rings(&mut self, code: u16, means: &mut Means<'_>) {
+        if let Some(by) = self.handover.transfer.as_ref().map(|transfer| transfer.by) {
+            self.report(by, code, means);
+        }
+    }
+
+    /// Somebody answered the one who waits: they talk, and the transferor may go.
+    pub(crate) fn transfer_answered(
+        &mut self,
+        mut winner: Leg,
+        settled: Agreement,
+        response: &Message<'_>,
+        means: &mut Means<'_>,
+    ) {
+        let slot = self.slot;
+        let cseq = response.cseq().map_or(1, |(number, _)| number);
+        winner.acknowledge(cseq, None, means);
+        if let Err(reason) = anchor::pass(response.body(), &mut winner, &mut self.caller, slot, means) {
+            winner.bye(slot, None, means);
+            self.callee = Some((winner.number, leg_record(winner.role(), &winner)));
+            self.close_leg(&mut winner, means);
+            self.refuse(reason, EndedBy::System, means);
+            return;
+        }
+        let Some(mut transfer) = self.handover.transfer.take() else { return };
+        self.invite = None;
+        let number = self.caller.number;
+        let by = transfer.transferor.as_ref().and_then(|leg| leg.connection.as_ref());
+        let by = by.map_or("", |connection| connection.id.as_str()).into();
+        self.handover.last = Some(Box::new(Transferred { by, to: transfer.to }));
+        anchor::connect(&self.caller, &winner, true, means);
+        let answered = winner.number;
+        self.phase = Phase::Talking { callee: Some(Box::new(winner)) };
+        self.start_timer(answered, Some(settled), means);
+        if let Some(leg) = transfer.transferor.take() {
+            self.depart(*leg, false, means);
+        }
+        self.report(transfer.by, 200, means);
+        self.handover.renewal = Some(Renewal::of(number));
+        self.arm_duration(means);
+        means.effects.push(Effect::Open(Box::new(self.marker())));
+        means.effects.push(Effect::Announce(Milestone::Transferred));
+    }
+
+    /// Nobody was reached: the transferor gets its call back, or if it has left, the one who waits is let go.
+    pub(crate) fn transfer_failed(&mut self, failed: Final, means: &mut Means<'_>) {
+        let (code, why) = failed.for_caller();
+        self.give_up_transfer(code, means);
+        if matches!(self.phase, Phase::Talking { callee: None }) {
+            self.let_go(code, why, &failed.reason, means);
+        }
+    }
+
+    /// Ends a transfer that has led nowhere with this code; both talk again if both are still there.
+    pub(crate) fn give_up_transfer(&mut self, code: u16, means: &mut Means<'_>) {
+        if self.handover.transfer.is_none() {
+            return;
+        }
+        self.cancel_branches(GIVEN_UP, means);
+        let Some(mut transfer) = self.handover.transfer.take() else { return };
+        self.invite = None;
+        let [before, other] = &transfer.before;
+        // What a re-INVITE said meanwhile is still to be told to the other side.
+        let news = self.caller.media.raw != *before && self.caller.media.raw != anchor::revived(before);
+        if !news {
+            anchor::heard(before, &mut self.caller);
+        }
+        if transfer.bypass && !self.caller.media.bypass {
+            let closing = anchor::close(&mut self.caller, means);
+            self.closing += closing;
+        }
+        self.caller.media.bypass = transfer.bypass;
+        let other_news = transfer.transferor.as_ref().is_some_and(|leg| leg.media.raw != *other);
+        let waiting = self.caller.number;
+        if let Some(leg) = transfer.transferor.as_deref_mut().filter(|_| transfer.swapped) {
+            core::mem::swap(&mut self.caller, leg);
+        }
+        self.phase = Phase::Talking { callee: transfer.transferor };
+        self.report(transfer.by, code, means);
+        match (news, other_news) {
+            (true, _) => self.renew(transfer.by, means),
+            (false, true) => self.renew(waiting, means),
+            (false, false) => {}
+        }
+    }
+
+    /// A leg said BYE, or is as good as gone: whether it was one that hands over, so that the call goes on.
+    pub(crate) fn transferor_left(&mut self, number: u8, means: &mut Means<'_>) -> bool {
+        if let Some(departing) = self.handover.departing.iter_mut().find(|d| d.leg.number == number) {
+            departing.gone = true;
+            self.forget_departed(means);
+            return true;
+        }
+        let Some(transfer) = &mut self.handover.transfer else { return false };
+        let Some(leg) = transfer.transferor.take_if(|leg| leg.number == number) else { return false };
+        self.depart(*leg, true, means);
+        true
+    }
+
+    /// A leg whose party is no longer in the call: its media and its place go at once.
+    fn depart(&mut self, mut leg: Leg, gone: bool, means: &mut Means<'_>) {
+        self.part(&mut leg, means);
+        let bye_at = means.now + PATIENCE;
+        means.out.arm(bye_at, Timer::User(User::Call(self.slot), timers::DEPARTURE));
+        self.handover.departing.push(Departing { leg, bye_at, gone });
+        self.forget_departed(means);
+    }
+
+    /// Writes a leg down as one that took part.
+    pub(crate) fn part(&mut self, leg: &mut Leg, means: &mut Means<'_>) {
+        self.parted.push((leg.number, leg_record(leg.role(), leg)));
+        self.close_leg(leg, means);
+        if let Some(id) = leg.connection.as_ref().map(|c| c.id.clone()) {
+            self.give_back(&id, means);
+        }
+    }
+
+    /// Whoever handed over and does not hang up is hung up on.
+    pub(crate) fn on_departure_timer(&mut self, means: &mut Means<'_>) {
+        let (slot, now) = (self.slot, means.now);
+        for departing in self.handover.departing.iter_mut().filter(|d| !d.gone && d.bye_at <= now) {
+            departing.leg.bye(slot, None, means);
+            departing.gone = true;
+        }
+        self.forget_departed(means);
+    }
+
+    /// The call is over: nobody stays behind.
+    pub(crate) fn leave_all(&mut self, means: &mut Means<'_>) {
+        let slot = self.slot;
+        for departing in self.handover.departing.iter_mut().filter(|d| !d.gone) {
+            departing.leg.bye(slot, None, means);
+            departing.gone = true;
+        }
+        self.refuse_replacement(487, means);
+        self.handover.renewal = None;
+        self.take_up_refer(means);
+        self.forget_departed(means);
+    }
+
+    /// Legs that are gone stay for as long as a NOTIFY of theirs is on its way.
+    pub(crate) fn forget_departed(&mut self, means: &Means<'_>) {
+        let patient = self.times.ended.is_none_or(|at| means.now.since(at) < sip_stack::timer::T1_64);
+        self.handover.departing.retain(|d| {
+            !d.gone || (patient && d.leg.referral.as_ref().is_some_and(|referral| !referral.is_over()))
+        });
+    }
+
+    /// Whatever waited for the call to settle goes on.
+    pub(crate) fn proceed(&mut self, means: &mut Means<'_>) {
+        if self.handover.renewal.is_some() {
+            self.send_renewal(means);
+        }
+        if self.handover.kept.is_some() {
+            self.take_up_refer(means);
+        }
+    }
+}
+
+/// The user or number of a leg's party.
+fn name_of(leg: &Leg) -> String {
+    if let Some(user) = leg.connection.as_ref().and_then(|c| c.user.as_deref()) {
+        return user.to_owned();
+    }
+    let mut user = Vec::new();
+    let party = NameAddr::parse(&leg.dialog.remote);
+    if let Some(uri) = party.and_then(|party| Uri::parse(party.uri)) {
+        uri.unescape_user(&mut user);
+    }
+    String::from_utf8_lossy(&user).into_owned()
+}
+
+/// How long a transferor may take to hang up.
+const PATIENCE: Duration = Duration::from_secs(5);
+const GIVEN_UP: &[u8] = b"Q.850;cause=31;text=\"Normal, unspecified\"";
