@@ -101,8 +101,9 @@ impl Call {
 
     /// The numbers of the legs of an established call.
     pub(crate) fn talking_legs(&self) -> smallvec::SmallVec<[u8; 2]> {
-        if let Some(transferor) = self.handover.transferor() {
-            return [self.caller.number, transferor.number].into_iter().collect();
+        if self.handover.transfer.is_some() {
+            let transferor = self.handover.transferor().map(|leg| leg.number);
+            return core::iter::once(self.caller.number).chain(transferor).collect();
         }
         let Phase::Talking { callee } = &self.phase else { return smallvec::SmallVec::new() };
         core::iter::once(self.caller.number).chain(callee.as_ref().map(|leg| leg.number)).collect()
