@@ -123,7 +123,7 @@ impl Playing {
             }
             "remove" => self.world.configure(vec![Change::ConnectionGone(rows::id_of(name).as_str().into())]),
             "record" => return self.expect_record(line),
-            "announced" => {
+            "happened" => {
                 let mut kinds =
                     self.world.announced.iter().filter_map(|event| serde_json::to_value(event).ok());
                 let last = kinds.rfind(|event| event["type"] == name).ok_or("nothing of this type")?;
