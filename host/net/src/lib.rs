@@ -6,4 +6,5 @@ pub mod dns;
 pub mod media_loop;
 pub mod probe;
 pub mod shard_loop;
+pub mod step_test;
 mod wake;

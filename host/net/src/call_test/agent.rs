@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use sip_msg::header::list;
 use sip_msg::{Message, Method, Name, StartLine, ViaStamp, Writer, answer};
+use sip_stack::transport::Protocol;
 
 use crate::probe::credentials::Credentials;
 
@@ -19,6 +20,8 @@ pub(super) struct Identity {
     pub(super) user: Option<String>,
     /// Digest password.
     pub(super) password: Option<String>,
+    /// Transport, for Via and Contact.
+    pub(super) protocol: Protocol,
     /// Our address, for Via and Contact.
     pub(super) local: SocketAddr,
     /// Makes this call's identifiers unlike any other's.
@@ -107,7 +110,12 @@ impl Agent {
         let mut out = Vec::new();
         let mut writer = self.begin(&mut out, b"INVITE", self.cseq, &format!("i{}", self.cseq));
         self.prove(&mut writer, b"INVITE");
-        writer.parts(Name::Contact, &[b"<sip:call-test@", self.identity.local.to_string().as_bytes(), b">"]);
+        let transport = match self.identity.protocol {
+            Protocol::Udp => String::new(),
+            other => format!(";transport={}", other.name()),
+        };
+        let contact = format!("<sip:call-test@{}{transport}>", self.identity.local);
+        writer.field(Name::Contact, contact.as_bytes());
         writer.field(Name::Allow, ALLOW);
         writer.body(b"application/sdp", &self.offer);
         self.count_nonce();
@@ -248,7 +256,8 @@ impl Agent {
         let local = self.identity.local.to_string();
         let branch = format!(";branch=z9hG4bK{:016x}{branch};rport", self.identity.seed);
         let mut writer = Writer::request(out, method, uri);
-        writer.parts(Name::Via, &[b"SIP/2.0/UDP ", local.as_bytes(), branch.as_bytes()]);
+        let protocol = self.identity.protocol.via().as_bytes();
+        writer.parts(Name::Via, &[b"SIP/2.0/", protocol, b" ", local.as_bytes(), branch.as_bytes()]);
         writer.field(Name::MaxForwards, b"70");
         for route in self.remote.routes.iter().filter(|_| in_dialog) {
             writer.field(Name::Route, route);

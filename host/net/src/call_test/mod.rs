@@ -1,7 +1,7 @@
 //! A test call: one real call from a user agent of our own, with audio measured in both directions.
 //!
-//! RFC 3261 as a client over UDP with digest, RFC 3264 with G.711, RTP with a known tone. It needs no server of
-//! ours. It knows no TCP, no SRV records and no codec but G.711, and it takes no calls.
+//! RFC 3261 as a client over UDP or TCP with digest, RFC 3264 with G.711, RTP with a known tone. It needs no server of
+//! ours. It knows no SRV records and no codec but G.711, and it takes no calls.
 
 mod agent;
 mod audio;
@@ -10,6 +10,7 @@ mod place;
 mod tests;
 
 use serde::Serialize;
+use sip_stack::transport::Target as Peer;
 
 pub use place::place;
 
@@ -18,6 +19,8 @@ pub use place::place;
 pub struct Plan {
     /// Who is called: `sip:echo@sip.example.com`.
     pub target: String,
+    /// Where the requests go; absent means where the target's host leads.
+    pub peer: Option<Peer>,
     /// Who calls; made from the target's host and the user if absent.
     pub from: Option<String>,
     /// User name for a digest challenge.
@@ -57,6 +60,12 @@ pub struct Report {
     pub audio: Option<AudioReport>,
     /// Whether everything went as it should.
     pub ok: bool,
+    /// The last INVITE, secrets masked.
+    #[serde(skip)]
+    pub sent: String,
+    /// The last answer to it, secrets masked.
+    #[serde(skip)]
+    pub received: String,
 }
 
 /// What was heard and how well.
@@ -100,33 +109,6 @@ pub enum Heard {
     Silence,
     /// No packet.
     Nothing,
-}
-
-/// Why no call could be placed at all.
-#[derive(Debug, thiserror::Error)]
-pub enum CallTestFault {
-    /// The URI to call cannot be used.
-    #[error("`{uri}` is no SIP URI such as sip:echo@sip.example.com")]
-    Uri {
-        /// As given.
-        uri: String,
-    },
-    /// The host has no address.
-    #[error("`{host}` does not resolve: {source}")]
-    Unresolved {
-        /// Its name.
-        host: String,
-        /// What the resolver said.
-        source: std::io::Error,
-    },
-    /// No socket, no route, no random numbers.
-    #[error("{what}: {source}")]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// What the system said.
-        source: std::io::Error,
-    },
 }
 
 impl core::fmt::Debug for Plan {

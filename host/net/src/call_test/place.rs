@@ -3,26 +3,28 @@
 //! Retransmission as RFC 3261 §17.1.1.2 (timers A and B) and §17.1.2.2 (E and F) over UDP.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rtp::g711::Law;
-use sip_msg::{Scheme, Uri, strip_brackets};
+use sip_msg::Uri;
+use sip_stack::transport::Target as Peer;
 
 use super::agent::{Agent, Heard, Identity};
 use super::audio::{Ear, FRAME, Mouth};
-use super::{AudioReport, CallTestFault, Plan, Report};
+use super::{AudioReport, Plan, Report};
+use crate::probe::{Flow, ProbeFault, Target, io, masked};
 
 /// Places the call and waits for its end.
-pub fn place(plan: &Plan) -> Result<Report, CallTestFault> {
-    let peer = peer_of(&plan.target)?;
+pub fn place(plan: &Plan) -> Result<Report, ProbeFault> {
+    let peer = peer_of(plan)?;
     let mut call = Call::open(plan, peer)?;
     let answer = call.set_up(plan.ring_s)?;
     let mut report = Report {
         target: plan.target.clone(),
-        peer: format!("udp:{peer}"),
+        peer: format!("{}:{}", peer.protocol.name(), peer.address),
         sip_code: 0,
         sip_reason: String::new(),
         reasons: Vec::new(),
@@ -33,6 +35,8 @@ pub fn place(plan: &Plan) -> Result<Report, CallTestFault> {
         ended_by: "nobody",
         audio: None,
         ok: false,
+        sent: String::new(),
+        received: String::new(),
     };
     if let Some(answer) = answer {
         let ended_by_peer;
@@ -42,6 +46,8 @@ pub fn place(plan: &Plan) -> Result<Report, CallTestFault> {
             call.hang_up()?;
         }
     }
+    report.sent = masked(&call.sent);
+    report.received = masked(&call.received);
     let (code, reason) = call.agent.last.clone();
     report.sip_code = code;
     report.sip_reason = if code == 0 { "no answer".to_owned() } else { reason };
@@ -53,11 +59,14 @@ pub fn place(plan: &Plan) -> Result<Report, CallTestFault> {
 
 struct Call {
     agent: Agent,
-    sip: UdpSocket,
+    flow: Flow,
     rtp: UdpSocket,
     began: Instant,
     first_answer_ms: Option<u64>,
     ringing_ms: Option<u64>,
+    /// The last INVITE and the last message that came for it.
+    sent: Vec<u8>,
+    received: Vec<u8>,
 }
 
 /// How the wait for the callee ended.
@@ -69,14 +78,11 @@ enum Wait {
 }
 
 impl Call {
-    fn open(plan: &Plan, peer: SocketAddr) -> Result<Self, CallTestFault> {
-        let any: IpAddr = if peer.is_ipv4() { [0, 0, 0, 0].into() } else { [0u16; 8].into() };
-        let sip = UdpSocket::bind((any, 0)).map_err(io("opening a SIP socket"))?;
-        sip.connect(peer).map_err(io("finding a route to the peer"))?;
-        let local = sip.local_addr().map_err(io("reading our address"))?;
-        let rtp = UdpSocket::bind((local.ip(), 0)).map_err(io("opening a media socket"))?;
+    fn open(plan: &Plan, peer: Peer) -> Result<Self, ProbeFault> {
+        let flow = Flow::open(peer.protocol, peer.address, Instant::now() + TIMER_B)?;
+        let rtp = UdpSocket::bind((flow.local.ip(), 0)).map_err(io("opening a media socket"))?;
         let media = rtp.local_addr().map_err(io("reading our media address"))?;
-        let seed = getrandom::u64().map_err(|fault| CallTestFault::Io {
+        let seed = getrandom::u64().map_err(|fault| ProbeFault::Io {
             what: "drawing random numbers",
             source: std::io::Error::other(fault.to_string()),
         })?;
@@ -85,15 +91,18 @@ impl Call {
             from: plan.from.clone().unwrap_or_else(|| default_from(plan)),
             user: plan.user.clone(),
             password: plan.password.clone(),
-            local,
+            protocol: flow.protocol,
+            local: flow.local,
             seed,
         };
         let agent = Agent::new(identity, offer(media, seed >> 32));
-        Ok(Self { agent, sip, rtp, began: Instant::now(), first_answer_ms: None, ringing_ms: None })
+        let (began, first_answer_ms, ringing_ms) = (Instant::now(), None, None);
+        let (sent, received) = (Vec::new(), Vec::new());
+        Ok(Self { agent, flow, rtp, began, first_answer_ms, ringing_ms, sent, received })
     }
 
     /// INVITE until somebody answers or nobody does; the SDP answer if the call is up.
-    fn set_up(&mut self, ring_s: u32) -> Result<Option<Vec<u8>>, CallTestFault> {
+    fn set_up(&mut self, ring_s: u32) -> Result<Option<Vec<u8>>, ProbeFault> {
         loop {
             let invite = self.agent.invite();
             match self.await_answer(&invite, Duration::from_secs(u64::from(ring_s)))? {
@@ -105,18 +114,20 @@ impl Call {
         }
     }
 
-    fn await_answer(&mut self, invite: &[u8], patience: Duration) -> Result<Wait, CallTestFault> {
+    fn await_answer(&mut self, invite: &[u8], patience: Duration) -> Result<Wait, ProbeFault> {
         let start = Instant::now();
         let (mut interval, mut heard_of) = (T1, false);
         self.send(invite)?;
-        let mut resend_at = start + interval;
+        self.sent = invite.to_vec();
+        let lossy = self.flow.is_lossy();
+        let mut resend_at = start + if lossy { interval } else { patience };
         loop {
             let now = Instant::now();
             let limit = if heard_of { patience } else { TIMER_B.min(patience) };
             if now >= start + limit {
                 return Ok(Wait::TimedOut);
             }
-            if !heard_of && now >= resend_at {
+            if lossy && !heard_of && now >= resend_at {
                 self.send(invite)?;
                 interval *= 2;
                 resend_at = now + interval;
@@ -148,14 +159,14 @@ impl Call {
     }
 
     /// Nobody answered in time: CANCEL, if anybody was heard of at all; an answer that crosses it is ended.
-    fn give_up(&mut self) -> Result<Option<Vec<u8>>, CallTestFault> {
+    fn give_up(&mut self) -> Result<Option<Vec<u8>>, ProbeFault> {
         if self.first_answer_ms.is_none() {
             return Ok(None);
         }
         let cancel = self.agent.cancel();
         let until = Instant::now() + Duration::from_secs(4);
         let mut resend_at = Instant::now();
-        let mut interval = T1;
+        let mut interval = self.interval();
         while Instant::now() < until {
             if Instant::now() >= resend_at {
                 self.send(&cancel)?;
@@ -180,7 +191,7 @@ impl Call {
     }
 
     /// Sends and hears audio for some seconds; whether the peer ended it before.
-    fn talk(&mut self, answer: &[u8], seconds: u32) -> Result<(Option<AudioReport>, bool), CallTestFault> {
+    fn talk(&mut self, answer: &[u8], seconds: u32) -> Result<(Option<AudioReport>, bool), ProbeFault> {
         let Some((remote, law)) = media_of(answer) else {
             return Ok((None, false));
         };
@@ -207,7 +218,7 @@ impl Call {
         law: Law,
         seconds: u32,
         start: Instant,
-    ) -> Result<(Vec<f64>, bool), CallTestFault> {
+    ) -> Result<(Vec<f64>, bool), ProbeFault> {
         let mut mouth = Mouth::default();
         let mut sent = Vec::new();
         let mut packet = Vec::with_capacity(PACKET);
@@ -231,7 +242,7 @@ impl Call {
     }
 
     /// Answers what the peer has said meanwhile; whether it ended the call.
-    fn attend(&mut self) -> Result<bool, CallTestFault> {
+    fn attend(&mut self) -> Result<bool, ProbeFault> {
         loop {
             match self.receive(Instant::now())? {
                 Some(Heard::Ended { answer }) => {
@@ -247,16 +258,16 @@ impl Call {
     }
 
     /// BYE until it is answered.
-    fn hang_up(&mut self) -> Result<(), CallTestFault> {
+    fn hang_up(&mut self) -> Result<(), ProbeFault> {
         let last = (self.agent.last.clone(), self.agent.reasons.clone());
         let mut bye = self.agent.bye();
         let until = Instant::now() + Duration::from_secs(4);
-        let (mut interval, mut resend_at) = (T1, Instant::now());
+        let (mut interval, mut resend_at) = (self.interval(), Instant::now());
         while Instant::now() < until {
             if Instant::now() >= resend_at {
                 self.send(&bye)?;
                 resend_at = Instant::now() + interval;
-                interval = (interval * 2).min(T2);
+                interval = (interval * 2).min(T2.max(interval));
             }
             match self.receive(resend_at.min(until))? {
                 Some(Heard::Settled) => break,
@@ -282,33 +293,41 @@ impl Call {
         }
     }
 
+    /// Until a request is sent again: never on a stream.
+    fn interval(&self) -> Duration {
+        if self.flow.is_lossy() { T1 } else { TIMER_B }
+    }
+
     fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn acknowledge(&mut self) -> Result<(), CallTestFault> {
+    fn acknowledge(&mut self) -> Result<(), ProbeFault> {
         let ack = self.agent.ack();
         self.send(&ack)
     }
 
-    fn send(&self, message: &[u8]) -> Result<(), CallTestFault> {
-        match self.sip.send(message) {
-            // An ICMP answer to an earlier datagram; the next may get through.
-            Err(fault) if fault.kind() == ErrorKind::ConnectionRefused => Ok(()),
-            other => other.map(drop).map_err(io("sending")),
-        }
+    fn send(&mut self, message: &[u8]) -> Result<(), ProbeFault> {
+        self.flow.send(message)
     }
 
     /// The next message for this call, or none until then.
-    fn receive(&mut self, until: Instant) -> Result<Option<Heard>, CallTestFault> {
-        let mut buffer = vec![0; 65_535];
+    fn receive(&mut self, until: Instant) -> Result<Option<Heard>, ProbeFault> {
         loop {
-            match receive(&self.sip, &mut buffer, until).map_err(io("receiving"))? {
-                None => return Ok(None),
-                Some(len) => match self.agent.read(buffer.get(..len).unwrap_or_default()) {
+            match self.flow.receive(until) {
+                Ok(None) => return Ok(None),
+                Ok(Some(message)) => match self.agent.read(&message) {
                     Heard::Foreign => {}
-                    heard => return Ok(Some(heard)),
+                    heard => {
+                        if matches!(heard, Heard::Answered { .. } | Heard::Refused | Heard::Challenged) {
+                            self.received = message;
+                        }
+                        return Ok(Some(heard));
+                    }
                 },
+                // A peer that has spoken may speak again; what an ICMP message says of its port is old.
+                Err(fault) if fault.is_refused() && self.first_answer_ms.is_some() => {}
+                Err(fault) => return Err(fault),
             }
         }
     }
@@ -355,19 +374,15 @@ fn receive(socket: &UdpSocket, buffer: &mut [u8], until: Instant) -> std::io::Re
     }
 }
 
-/// The address the target stands for: an address as it is, a name by the system's resolver, IPv4 first.
-fn peer_of(target: &str) -> Result<SocketAddr, CallTestFault> {
-    let uri = Uri::parse(target.as_bytes()).filter(|uri| uri.scheme == Scheme::Sip);
-    let uri = uri.ok_or_else(|| CallTestFault::Uri { uri: target.to_owned() })?;
-    let port = uri.port.unwrap_or(5060);
-    if let Some(address) = uri.host_ip() {
-        return Ok(SocketAddr::new(address, port));
+/// Where the plan says, else where the target's name leads, IPv4 first.
+fn peer_of(plan: &Plan) -> Result<Peer, ProbeFault> {
+    if let Some(peer) = plan.peer {
+        return Ok(peer);
     }
-    let host = String::from_utf8_lossy(strip_brackets(uri.host)).into_owned();
-    let unresolved = |source| CallTestFault::Unresolved { host: host.clone(), source };
-    let found: Vec<SocketAddr> = (host.as_str(), port).to_socket_addrs().map_err(unresolved)?.collect();
-    let first = found.iter().find(|address| address.is_ipv4()).or_else(|| found.first());
-    first.copied().ok_or_else(|| unresolved(ErrorKind::NotFound.into()))
+    let target = Target::parse(&plan.target)?;
+    let address = target.resolve()?;
+    let address = address.first().copied().ok_or_else(|| ProbeFault::Uri { uri: plan.target.clone() })?;
+    Ok(Peer { protocol: target.protocol, address })
 }
 
 /// `sip:USER@HOST-OF-THE-TARGET`.
@@ -402,10 +417,6 @@ fn media_of(answer: &[u8]) -> Option<(SocketAddr, Law)> {
         _ => None,
     })?;
     Some((SocketAddr::new(address, audio.port), law))
-}
-
-fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> CallTestFault {
-    move |source| CallTestFault::Io { what, source }
 }
 
 /// RFC 3261 §17.1.1.1.

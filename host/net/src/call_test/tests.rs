@@ -16,6 +16,7 @@ fn agent(password: Option<&str>) -> Agent {
         from: "sip:alice@example.com".to_owned(),
         user: Some("alice".to_owned()),
         password: password.map(str::to_owned),
+        protocol: sip_stack::transport::Protocol::Udp,
         local: "127.0.0.1:5099".parse().expect("an address"),
         seed: 7,
     };
@@ -180,6 +181,7 @@ fn a_whole_call_on_loopback() {
     });
     let plan = Plan {
         target: format!("sip:echo@127.0.0.1:{port}"),
+        peer: None,
         from: None,
         user: None,
         password: None,

@@ -143,7 +143,7 @@ fn is_wait(kind: ErrorKind) -> bool {
 }
 
 /// The fault of a system call.
-pub(super) fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> ProbeFault {
+pub(crate) fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> ProbeFault {
     move |source| ProbeFault::Io { what, source }
 }
 

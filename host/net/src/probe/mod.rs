@@ -12,8 +12,8 @@ mod target;
 mod tests;
 mod transcript;
 
-pub(crate) use flow::Flow;
+pub(crate) use flow::{Flow, io};
 pub use ping::{Ping, PingReport, Pong, ping};
-pub(crate) use question::{Question, ask};
+pub(crate) use question::{Question, Reply, Silence, ask};
 pub use target::{ProbeFault, Target};
 pub(crate) use transcript::masked;

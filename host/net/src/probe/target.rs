@@ -51,6 +51,25 @@ pub enum ProbeFault {
     },
 }
 
+impl ProbeFault {
+    /// Whether the peer's host says that nobody listens.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::ConnectionRefused)
+    }
+
+    /// Whether the peer cannot be reached, whatever we do.
+    pub fn is_unreachable(&self) -> bool {
+        use std::io::ErrorKind::{HostUnreachable, NetworkUnreachable, TimedOut};
+        match self {
+            Self::Unresolved { .. } => true,
+            Self::Io { source, .. } => {
+                self.is_refused() || matches!(source.kind(), HostUnreachable | NetworkUnreachable | TimedOut)
+            }
+            Self::Uri { .. } | Self::Transport { .. } => false,
+        }
+    }
+}
+
 impl Target {
     /// The peer that `uri` names.
     pub fn parse(uri: &str) -> Result<Self, ProbeFault> {

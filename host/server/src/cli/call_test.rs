@@ -1,16 +1,16 @@
 //! `trunkline call-test`: a real call and what it sounded like.
 
 use clap::Args;
-use net::call_test::{self, AudioReport, CallTestFault, Heard, Plan, Report};
+use net::call_test::{self, AudioReport, Heard, Plan, Report};
 
-use super::{Format, Globals, write};
+use super::{Format, Globals, ping, write};
 use crate::failure::Failure;
 use crate::out;
 
 /// `trunkline call-test URI`
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// Who is called, sip:USER@HOST or sip:USER@HOST:PORT
+    /// Who is called, sip:USER@HOST or sip:USER@HOST:PORT;transport=tcp
     target: String,
     /// Who calls, sip:USER@HOST [default: --user at the target's host]
     #[arg(long, value_name = "URI")]
@@ -33,13 +33,14 @@ pub(crate) struct Arguments {
 pub(super) fn run(globals: &Globals, arguments: Arguments) -> Result<(), Failure> {
     let plan = Plan {
         target: arguments.target,
+        peer: None,
         from: arguments.from,
         user: arguments.user,
         password: arguments.password,
         seconds: arguments.seconds,
         ring_s: arguments.ring,
     };
-    let report = call_test::place(&plan).map_err(failure)?;
+    let report = call_test::place(&plan).map_err(ping::failure)?;
     if globals.output == Format::Table {
         out::line(&in_words(&report));
     } else {
@@ -51,14 +52,6 @@ pub(super) fn run(globals: &Globals, arguments: Arguments) -> Result<(), Failure
         (true, _) => Ok(()),
         (false, None) => Err(Failure::NotReachable(verdict)),
         (false, Some(_)) => Err(Failure::Found(verdict)),
-    }
-}
-
-fn failure(fault: CallTestFault) -> Failure {
-    match fault {
-        CallTestFault::Uri { .. } => Failure::Usage(fault.to_string()),
-        CallTestFault::Unresolved { .. } => Failure::NotReachable(fault.to_string()),
-        CallTestFault::Io { .. } => Failure::Failed(fault.to_string()),
     }
 }
 
@@ -157,6 +150,8 @@ mod tests {
             ended_by: "us",
             ok: audio.is_some(),
             audio,
+            sent: String::new(),
+            received: String::new(),
         }
     }
 

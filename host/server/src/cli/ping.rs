@@ -56,11 +56,12 @@ pub(super) fn run(globals: &Globals, arguments: Arguments) -> Result<(), Failure
     Ok(())
 }
 
+/// A probe that could not be made, by what the shell should see.
 pub(super) fn failure(fault: ProbeFault) -> Failure {
     match fault {
         ProbeFault::Uri { .. } | ProbeFault::Transport { .. } => Failure::Usage(fault.to_string()),
-        ProbeFault::Unresolved { .. } => Failure::NotReachable(fault.to_string()),
-        ProbeFault::Io { .. } => Failure::Failed(fault.to_string()),
+        fault if fault.is_unreachable() => Failure::NotReachable(fault.to_string()),
+        fault => Failure::Failed(fault.to_string()),
     }
 }
 

@@ -1,0 +1,131 @@
+//! The steps `reach`, `tls`, `options` and `register`: sockets and requests; what answers mean is in `verdict`.
+
+use std::time::{Duration, Instant};
+
+use sip_stack::transport::{Protocol, Target};
+
+use super::{Finding, Plan, State};
+use crate::probe::{Flow, Question, Reply, Silence, ask};
+
+/// A peer that is there, as far as can be told.
+pub(super) struct Reached {
+    pub(super) flow: Flow,
+    pub(super) target: Target,
+    /// What came of the OPTIONS that looked for it; over a stream none was needed.
+    pub(super) asked: Option<Result<Reply, Silence>>,
+}
+
+/// The first of the targets that takes a connection or, over UDP, answers OPTIONS.
+pub(super) fn reach(
+    plan: &Plan,
+    targets: &[Target],
+    may_be_deaf: bool,
+    ends: Instant,
+) -> (Finding, Option<Reached>) {
+    let tried = targets.len().min(MOST_TRIED);
+    let patience = if tried > 1 { PATIENCE / 2 } else { PATIENCE };
+    let mut refusals = Vec::new();
+    let mut deaf = None;
+    for &target in targets.iter().take(tried) {
+        let place = format!("{} {}", target.protocol.name(), target.address);
+        let until = ends.min(Instant::now() + patience);
+        let mut flow = match Flow::open(target.protocol, target.address, until) {
+            Ok(flow) => flow,
+            Err(fault) => {
+                refusals.push(format!("{place}: {fault}"));
+                continue;
+            }
+        };
+        if target.protocol != Protocol::Udp {
+            let what = format!("{place} takes the connection from {}", flow.local);
+            return (found(what, &refusals), Some(Reached { flow, target, asked: None }));
+        }
+        let asked = options(plan, &mut flow, until);
+        match &asked {
+            Ok(reply) => {
+                let ms = reply.took.as_secs_f64() * 1000.0;
+                let what = format!("{place} answers {} in {ms:.1} ms", flow.local);
+                return (found(what, &refusals), Some(Reached { flow, target, asked: Some(asked) }));
+            }
+            Err(silence) => {
+                let what = silence
+                    .fault
+                    .as_ref()
+                    .map_or_else(|| "nothing came back".to_owned(), ToString::to_string);
+                refusals.push(format!("{place}: {what}"));
+                if silence.fault.is_none() {
+                    deaf.get_or_insert(Reached { flow, target, asked: Some(asked) });
+                }
+            }
+        }
+    }
+    let detail = refusals.join("; ");
+    match deaf.filter(|_| may_be_deaf) {
+        Some(reached) => {
+            let fix = "Some peers are silent to OPTIONS and still work; if the next steps fail, check address and firewalls.";
+            (Finding::new(State::Warning, detail, fix), Some(reached))
+        }
+        None => {
+            let fix = "Check address, port and transport in peers, that the peer runs and allows our address, and every firewall between.";
+            (Finding::new(State::Failed, detail, fix), None)
+        }
+    }
+}
+
+fn found(what: String, refusals: &[String]) -> Finding {
+    let Some(first) = refusals.first() else {
+        return Finding::passed(what);
+    };
+    let fix = "Calls take longer while the first address is down: repair it, or change its rank.";
+    Finding::new(State::Warning, format!("{first}; {what}"), fix)
+}
+
+/// What the transport says of encryption.
+pub(super) fn tls(protocol: Protocol) -> Finding {
+    Finding::skipped(format!("the transport is {}, without TLS", protocol.name()))
+}
+
+/// OPTIONS to the peer itself (RFC 3261 §11).
+pub(super) fn options(plan: &Plan, flow: &mut Flow, until: Instant) -> Result<Reply, Silence> {
+    let uri = format!("sip:{}", plan.domain);
+    let question =
+        Question { method: "OPTIONS", from: identity(plan), to: uri.clone(), uri, login: login(plan) };
+    ask(flow, &question, until)
+}
+
+/// REGISTER without Contact: which bindings are there (RFC 3261 §10.2.3).
+pub(super) fn register(plan: &Plan, flow: &mut Flow, until: Instant) -> Result<Reply, Silence> {
+    let question = Question {
+        method: "REGISTER",
+        uri: format!("sip:{}", plan.domain),
+        from: identity(plan),
+        to: identity(plan),
+        login: login(plan),
+    };
+    ask(flow, &question, until)
+}
+
+/// Who we are at the peer: `sip:1001@pbx.example.com`.
+pub(super) fn identity(plan: &Plan) -> String {
+    match &plan.user {
+        Some(user) => format!("sip:{}@{}", escaped(user), plan.domain),
+        None => format!("sip:{}", plan.domain),
+    }
+}
+
+/// A user as a URI carries it (RFC 3261 §25.1).
+pub(super) fn escaped(user: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte);
+    user.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+fn login(plan: &Plan) -> Option<(String, String)> {
+    plan.login.as_ref().map(|login| (login.user.clone(), login.password.clone()))
+}
+
+/// Addresses that are tried before the peer counts as not reached.
+const MOST_TRIED: usize = 3;
+/// For an answer that takes no thinking; three requests get lost before it ends.
+pub(super) const PATIENCE: Duration = Duration::from_secs(4);
