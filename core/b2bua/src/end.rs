@@ -283,10 +283,16 @@ impl Call {
         let marker = self.marker();
         let waiting = (self.caller.number, leg_record(self.caller.role(), &self.caller));
         let all = self.parted.iter().chain([&waiting]).chain(&self.callee);
-        let mut legs: Vec<LegRecord> =
-            all.map(|(number, leg)| LegRecord { media: self.counters_of(*number), ..leg.clone() }).collect();
-        legs.sort_by_key(|leg| &*leg.role != "caller");
-        let connection_out = self.callee.as_ref().map(|(_, leg)| leg.connection.clone()).unwrap_or_default();
+        let mut all: Vec<&(u8, LegRecord)> = all.collect();
+        all.sort_by_key(|(number, _)| *number);
+        let with_media =
+            |(number, leg): &(u8, LegRecord)| LegRecord { media: self.counters_of(*number), ..leg.clone() };
+        let legs: Vec<LegRecord> = all.into_iter().map(with_media).collect();
+        // A leg to ourselves is nobody's: then it is whoever was called before the transfer.
+        let callee = self.callee.as_ref().map(|(_, leg)| leg);
+        let called = callee.into_iter().chain(legs.iter().rev().filter(|leg| &*leg.role == "callee"));
+        let mut named = called.map(|leg| leg.connection.clone()).filter(|name| !name.is_empty());
+        let connection_out = named.next().unwrap_or_default();
         CallRecord {
             id: marker.id,
             account: marker.account,

@@ -76,6 +76,11 @@ impl Shard {
                     self.on_register(&request, &flow, now, out);
                 }
             }
+            ShardMessage::Cancel { home, flow, bytes } => {
+                if let Ok(cancel) = sip_msg::Message::parse(&bytes) {
+                    self.on_cancel(&cancel, &flow, home, now, out);
+                }
+            }
             ShardMessage::Ask { from, call, question } => {
                 let told = self.answer_question(&question, (from, call), now);
                 let taken = matches!(told, Told::Granted(_));

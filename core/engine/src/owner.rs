@@ -43,6 +43,15 @@ pub enum ShardMessage {
         /// The message.
         bytes: Box<[u8]>,
     },
+    /// A CANCEL whose INVITE none of the shards that saw it knows.
+    Cancel {
+        /// The shard it came to first.
+        home: u8,
+        /// How it came.
+        flow: Flow,
+        /// The message.
+        bytes: Box<[u8]>,
+    },
     /// A question for the home of a connection.
     Ask {
         /// Who asks, for the answer.

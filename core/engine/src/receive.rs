@@ -76,7 +76,7 @@ impl Shard {
             None => {}
         }
         if method == Method::Cancel {
-            self.on_cancel(request, &flow, now, out);
+            self.on_cancel(request, &flow, self.index, now, out);
             return;
         }
         if !self.understood(request, &flow, out) {
@@ -129,9 +129,29 @@ impl Shard {
         self.with_call(slot, now, out, |call, means| call.on_ack(leg, ack, means));
     }
 
-    fn on_cancel(&mut self, cancel: &Message<'_>, flow: &Flow, now: Timestamp, out: &mut Outbox) {
-        let Some((server, user)) = self.transactions.cancelled_by(cancel) else {
+    /// A CANCEL does not say Replaces, so its INVITE may be with another shard than it came to: all are asked in turn,
+    /// and the last one knows of no such INVITE.
+    fn on_cancel_elsewhere(&mut self, cancel: &Message<'_>, flow: &Flow, home: u8, out: &mut Outbox) {
+        let shard = (self.index + 1) % self.owners.shards();
+        if shard == home {
             self.reply(cancel, flow, 481, b"", &[], out);
+            return;
+        }
+        let message = ShardMessage::Cancel { home, flow: *flow, bytes: cancel.bytes().into() };
+        out.outputs.push(Output::ToShard { shard, message });
+    }
+
+    /// A CANCEL whose INVITE is not with the shard it came to first.
+    pub(crate) fn on_cancel(
+        &mut self,
+        cancel: &Message<'_>,
+        flow: &Flow,
+        home: u8,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        let Some((server, user)) = self.transactions.cancelled_by(cancel) else {
+            self.on_cancel_elsewhere(cancel, flow, home, out);
             return;
         };
         let tag = user.map(|slot| self.own_tag(slot));

@@ -34,15 +34,6 @@ macro_rules! ladders {
 }
 
 ladders! {
-    reinvite_without_offer
-    update_refreshes_target
-    update_glare
-    update_crosses
-    session_interval_too_small
-    session_timer_gone
-    session_timer_expires
-    session_timer_update
-    session_timer_refreshed_by_us
     busy_lamp
     bye_before_ack
     bye_crossing_bye
@@ -112,20 +103,34 @@ ladders! {
     reinvite_cancelled
     reinvite_unanswered
     reinvite_unknown
+    reinvite_without_offer
     remove_while_talking
+    replaces
     restart
     ring_time_is_over
+    session_interval_too_small
+    session_timer_expires
+    session_timer_gone
+    session_timer_refreshed_by_us
+    session_timer_update
     subscription
     subscription_ends
     subscription_refused
     too_long_and_silent
+    transfer_across_connections
+    transfer_attended_by_callee
+    transfer_attended_by_caller
     transfer_blind_by_callee
     transfer_blind_by_caller
     transfer_to_busy
+    transfer_twice
     transferor_leaves_early
     trunk_by_name
     trunk_by_source
     trunk_challenge
     trunk_over_tcp
     understood
+    update_crosses
+    update_glare
+    update_refreshes_target
 }
