@@ -3,6 +3,7 @@
 //! RFC 3261 §13.2.2, §16.7 for choosing among failures. Which target is next is the matter of `dial`.
 
 use sip_msg::{Message, Name};
+use sip_stack::dialog::Heard;
 
 use routing::reason::Reason;
 
@@ -13,6 +14,7 @@ use crate::dial::present;
 use crate::failure::{Failure, better, hunts, relayed};
 use crate::losers::{DECLINED, ELSEWHERE};
 use crate::means::{Effect, Means, Milestone};
+use crate::provisional::Progress;
 use crate::record::EndedBy;
 
 impl Call {
@@ -26,12 +28,18 @@ impl Call {
         branch.leg.hear_agent(response);
         match response.code() {
             100..=199 => self.on_provisional(number, response, means),
+            200..=299 if dialling.answered.is_some() => {}
+            200..=299 if self.caller.reliable.holds_final() => {
+                // RFC 3262 §3: the caller's PRACK first. The callee repeats its 2xx meanwhile.
+                dialling.answered = Some((number, response.bytes().to_vec()));
+            }
             200..=299 => self.on_winner(number, response, means),
             _ => self.on_branch_failure(number, response, means),
         }
     }
 
     fn on_provisional(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
+        let (slot, late) = (self.slot, self.is_late());
         let Phase::Dialling(dialling) = &mut self.phase else { return };
         let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else { return };
         branch.alive = true;
@@ -40,22 +48,35 @@ impl Call {
             return;
         }
         let code = response.code();
-        if code == 100 {
+        let heard = branch.hear_provisional(response);
+        if code == 100 || heard == Heard::Dropped {
             return;
         }
         branch.rang = true;
+        let reliable = heard != Heard::Plain;
+        // Without an offer of ours only a reliable answer may have one of theirs (RFC 3262 §5).
+        let has_body = !response.body().is_empty() && (reliable || !late);
+        let first = dialling.early.is_none();
+        let passes = has_body && (first || dialling.early == Some(number) && !(late && branch.leg.agreed));
+        if let Heard::Next(rseq) = heard {
+            if late && passes && self.caller.abilities.reliable {
+                branch.early.owed = Some(rseq);
+            } else {
+                branch.leg.agreed |= has_body && !late;
+                branch.prack(rseq, &[], slot, means);
+            }
+        }
         if self.handover.transfer.is_some() {
             self.transfer_rings(code, means);
             return;
         }
-        let has_body = !response.body().is_empty();
-        let first = dialling.early.is_none();
-        let mine = dialling.early == Some(number);
         let mut body = None;
-        if has_body && (first || mine) {
+        if passes {
             dialling.early = Some(number);
-            body = anchor::pass(response.body(), &mut branch.leg, &mut self.caller, self.slot, means).ok();
-            anchor::connect(&self.caller, &branch.leg, false, means);
+            body = anchor::pass(response.body(), &mut branch.leg, &mut self.caller, slot, means).ok();
+            if !late {
+                anchor::connect(&self.caller, &branch.leg, false, means);
+            }
         }
         if code == 183 && body.is_none() && !first {
             // The caller hears another branch already; this one has nothing for it.
@@ -68,13 +89,15 @@ impl Call {
         dialling.shown = shown;
         let ringing = self.times.ringing.is_none();
         self.times.ringing.get_or_insert(means.now);
-        self.respond(code, response_phrase(response), body.as_deref(), None, means);
+        let phrase = response_phrase(response).to_vec();
+        self.show(Progress { code, phrase, body, reliable }, means);
         if ringing {
             means.effects.push(Effect::Announce(Milestone::Ringing));
         }
     }
 
-    fn on_winner(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
+    /// The first 2xx.
+    pub(crate) fn on_winner(&mut self, number: u8, response: &Message<'_>, means: &mut Means<'_>) {
         let Phase::Dialling(mut dialling) = core::mem::replace(&mut self.phase, Phase::Over) else { return };
         let Some(index) = dialling.branches.iter().position(|b| b.leg.number == number) else {
             self.phase = Phase::Dialling(dialling);
@@ -85,18 +108,29 @@ impl Call {
             loser.cancel(ELSEWHERE, means);
             self.retire(loser, means);
         }
+        winner.select(response);
         winner.leg.dialog.confirm(response);
         winner.leg.code = response.code();
         let settled = winner.leg.timer.settled_by(response);
+        // The answer may have come before, in a reliable 18x.
+        let described = core::mem::take(&mut winner.early.described);
         if self.handover.transfer.is_some() {
-            self.transfer_answered(winner.leg, settled, response, means);
+            let described = if response.body().is_empty() { &described } else { response.body() };
+            self.transfer_answered(winner.leg, settled, (response, described), means);
             return;
         }
         let cseq = response.cseq().map_or(1, |(number, _)| number);
-        let late_offer =
-            self.invite.as_ref().is_some_and(|i| Message::parse(&i.bytes).is_ok_and(|m| m.body().is_empty()));
-        let body = match response.body() {
+        let late = self.is_late();
+        let late_offer = late && !winner.leg.agreed;
+        let before = self.caller.media.sent.clone();
+        let described = match response.body() {
+            [] if self.caller.agreed && winner.leg.agreed => &[],
+            [] => described.as_slice(),
+            body => body,
+        };
+        let mut body = match described {
             [] => None,
+            _ if late && !late_offer => None,
             body => match anchor::pass(body, &mut winner.leg, &mut self.caller, self.slot, means) {
                 Ok(body) => Some(body),
                 Err(reason) => {
@@ -109,6 +143,11 @@ impl Call {
                 }
             },
         };
+        if self.caller.agreed {
+            // The caller has its answer. Another one, of another callee, needs an offer of its own.
+            self.caller.outdated = body.is_some() && before != self.caller.media.sent;
+            body = None;
+        }
         self.times.answered = Some(means.now);
         if late_offer {
             // The answer comes in the caller's ACK, and ours waits for it (RFC 3261 §13.2.2.4).
@@ -165,6 +204,10 @@ impl Call {
         let mut branch = dialling.branches.remove(index);
         branch.done = true;
         branch.leg.code = failed.code;
+        if dialling.answered.is_some() {
+            self.close_leg(&mut branch.leg, means);
+            return;
+        }
         let failure = match failure {
             Failure::Answered { code, .. } => Failure::Answered { code, rang: branch.rang },
             Failure::Unreachable if branch.alive => {
@@ -234,6 +277,7 @@ impl Call {
     ) -> Option<()> {
         let slot = self.slot;
         let caller = self.caller.connection.clone();
+        let reliable = self.caller.abilities.reliable || !self.is_late();
         let invite = self.invite.clone()?;
         let Phase::Dialling(dialling) = &self.phase else { return None };
         // Ourselves are no target: nothing about us changes what is shown there.
@@ -244,8 +288,14 @@ impl Call {
         let message = Message::parse(&invite.bytes).ok()?;
         let body = branch.leg.media.sent.clone();
         let (max_forwards, session_id) = (invite.max_forwards, &invite.session_id);
-        let offer =
-            Offer { call: slot, invite: &message, caller: caller.as_deref(), max_forwards, session_id };
+        let offer = Offer {
+            call: slot,
+            invite: &message,
+            caller: caller.as_deref(),
+            reliable,
+            max_forwards,
+            session_id,
+        };
         let presentation = match &destination {
             Some(destination) => present(&invite.presentation, destination),
             None => invite.presentation.clone(),

@@ -13,7 +13,8 @@ use sip_stack::{Slot, User};
 use registrar::BindingRow;
 use routing::config::{Connection, Kind, Latching, Peer, Transport};
 
-use crate::leg::{Leg, via, write_ourselves};
+use crate::early::EarlyDialogs;
+use crate::leg::{Leg, SUPPORTED, SUPPORTED_WITHIN, via, write_ourselves};
 use crate::means::Means;
 use crate::passthrough::copy_headers;
 
@@ -36,6 +37,10 @@ pub(crate) struct Branch {
     pub authenticated: bool,
     /// How often the peer's 422 was answered with a longer session interval.
     pub lengthened: u8,
+    /// Its early dialogs.
+    pub early: EarlyDialogs,
+    /// Request-URI of the INVITE.
+    uri: Box<[u8]>,
     /// Path of the binding, for the Route of the INVITE.
     path: Box<str>,
 }
@@ -91,6 +96,8 @@ impl Branch {
             done: false,
             authenticated: false,
             lengthened: 0,
+            early: EarlyDialogs::default(),
+            uri: place.uri.as_bytes().into(),
             path: place.path.clone(),
         }
     }
@@ -107,6 +114,8 @@ impl Branch {
         let flow = self.leg.dialog.flow;
         let shown = means.shown(&flow);
         let cseq = self.leg.dialog.next_cseq();
+        let uri = self.uri.clone();
+        self.forget_early(&uri, cseq);
         let number = self.leg.number;
         let outgoing = Outgoing { flow, invite: true, user: User::Call(offer.call), purpose: number };
         let (dialog, connection, path) = (&self.leg.dialog, self.leg.connection.as_deref(), &self.path);
@@ -119,7 +128,12 @@ impl Branch {
             if !path.is_empty() {
                 writer.field(Name::Route, path.as_bytes());
             }
-            write_ourselves(&mut writer, &flow, &shown);
+            write_ourselves(
+                &mut writer,
+                &flow,
+                &shown,
+                if offer.reliable { SUPPORTED } else { SUPPORTED_WITHIN },
+            );
             timer.write_request(&mut writer);
             writer.field(Name::UserAgent, b"Trunkline");
             if presentation.assert {
@@ -189,6 +203,8 @@ pub(crate) struct Offer<'a, 'm> {
     pub invite: &'a Message<'m>,
     /// The caller's connection.
     pub caller: Option<&'a Connection>,
+    /// Reliable provisional answers are of use: an offer in one could be answered.
+    pub reliable: bool,
     /// Max-Forwards for the callee (RFC 7332).
     pub max_forwards: u8,
     /// Our Session-ID (RFC 7989) when the caller brought none.

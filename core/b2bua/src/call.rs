@@ -21,6 +21,7 @@ use crate::anchor::LegMedia;
 use crate::branch::{Branch, Presentation};
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone, Question};
+use crate::provisional::Progress;
 use crate::record::{EndedBy, LegRecord, OpenCall};
 use crate::transfer::Handover;
 
@@ -117,6 +118,10 @@ pub(crate) struct Dialling {
     pub(crate) early: Option<u8>,
     /// The last provisional answer passed on.
     pub(crate) shown: (u16, bool),
+    /// What the caller is to be shown once its PRACK is here.
+    pub(crate) waiting: Option<Progress>,
+    /// The first 2xx, which waits for the caller's PRACK: its leg and itself.
+    pub(crate) answered: Option<(u8, Vec<u8>)>,
     pub(crate) best: Option<Final>,
     /// Addresses of the same peer that were not tried yet (RFC 3263 §4.3).
     pub(crate) rest: Vec<Target>,
@@ -196,6 +201,7 @@ pub(crate) mod timers {
     pub(crate) const USAGE: u8 = 4;
     pub(crate) const LINGER: u8 = 5;
     pub(crate) const SESSION: u8 = 6;
+    pub(crate) const RELIABLE: u8 = 7;
     pub(crate) const DEPARTURE: u8 = 20;
 }
 
@@ -343,6 +349,11 @@ impl Call {
 
     /// Whether a request within a dialog belongs to this leg: Call-ID and their tag (RFC 3261 §12.2.2).
     pub fn owns(&self, number: u8, call_id: &[u8], remote_tag: &[u8]) -> bool {
+        if let Phase::Dialling(dialling) = &self.phase
+            && let Some(branch) = dialling.branches.iter().find(|b| b.leg.number == number)
+        {
+            return branch.owns(call_id, remote_tag);
+        }
         self.leg(number).is_some_and(|leg| leg.dialog.matches(call_id, remote_tag))
     }
 
@@ -430,7 +441,7 @@ impl Call {
             let mut writer = answer(buffer, &message, code, phrase, tag.as_ref(), stamp);
             if code > 100 && code < 300 {
                 writer.copy(&message, Name::RecordRoute);
-                crate::leg::write_ourselves(&mut writer, &flow, &shown);
+                crate::leg::write_ourselves(&mut writer, &flow, &shown, crate::leg::SUPPORTED);
                 if message.field(Name::SessionId).is_none() {
                     writer
                         .parts(Name::SessionId, &[&session_id, b";remote=00000000000000000000000000000000"]);
@@ -450,6 +461,7 @@ impl Call {
         if !sent || code < 200 {
             return;
         }
+        self.caller.reliable.settle();
         self.caller.code = code;
         if code < 300 {
             let ok = means.out.buffer().get(start..).unwrap_or_default().to_vec();

@@ -179,6 +179,8 @@ impl Call {
             branches,
             early,
             shown,
+            waiting: None,
+            answered: None,
             best: None,
             rest: Vec::new(),
             ring_until,
@@ -211,6 +213,7 @@ impl Call {
             call: self.slot,
             invite: message,
             caller: self.caller.connection.as_deref(),
+            reliable: self.caller.abilities.reliable || !message.body().is_empty(),
             max_forwards: invite.max_forwards,
             session_id: &invite.session_id,
         };
@@ -309,7 +312,7 @@ impl Call {
     /// Nobody answered in time.
     pub(crate) fn on_ring_timer(&mut self, means: &mut Means<'_>) {
         let Phase::Dialling(dialling) = &self.phase else { return };
-        if means.now < dialling.ring_until {
+        if means.now < dialling.ring_until || dialling.answered.is_some() {
             return;
         }
         let target = dialling.target;

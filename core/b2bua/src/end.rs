@@ -217,6 +217,9 @@ impl Call {
         if self.ending.is_some() {
             return;
         }
+        for forward in core::mem::take(&mut self.forwards) {
+            self.answer_forward(&forward, 487, None, means);
+        }
         self.times.ended = Some(means.now);
         let phase = core::mem::replace(&mut self.phase, Phase::Over);
         if let Phase::Talking { callee: Some(mut callee) } = phase {

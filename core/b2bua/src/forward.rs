@@ -8,7 +8,7 @@ use sip_stack::Slot;
 use sip_stack::dialog::SessionTimer;
 
 use crate::call::{Call, FORWARD, Forward};
-use crate::leg::write_ourselves;
+use crate::leg::{SUPPORTED_WITHIN, write_ourselves};
 use crate::means::Means;
 use crate::passthrough::copy_headers;
 use crate::talk::{InDialog, respond, stamp_of};
@@ -81,7 +81,7 @@ impl Call {
         let sent = means.transactions.respond(forward.server, code, means.now, means.out, &mut |buffer| {
             let mut writer = answer(buffer, &request, code, b"", b"", forward.stamp);
             if refreshes && code < 300 {
-                write_ourselves(&mut writer, &flow, &shown);
+                write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
             }
             if let Some(agreement) = &agreement {
                 SessionTimer::write_answer(agreement, &mut writer);

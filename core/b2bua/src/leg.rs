@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sip_msg::build::Writer;
 use sip_msg::{Message, Name};
-use sip_stack::dialog::{Dialog, RequestLine, SessionTimer};
+use sip_stack::dialog::{Dialog, ReliableAnswers, RequestLine, SessionTimer};
 use sip_stack::transaction::{NOBODY, Outgoing};
 use sip_stack::transport::{Flow, Protocol};
 use sip_stack::{Slot, User};
@@ -30,6 +30,12 @@ pub(crate) struct Leg {
     pub usage: InviteUsage,
     /// What its offers by UPDATE are doing.
     pub update: UpdateUsage,
+    /// Provisional answers of ours that its peer has to acknowledge.
+    pub reliable: ReliableAnswers,
+    /// Offer and answer are complete, though the final answer is not there yet.
+    pub agreed: bool,
+    /// Its peer was answered before somebody else answered the call: it needs a new offer.
+    pub outdated: bool,
     /// Its session timer.
     pub timer: SessionTimer,
     /// The refresh of ours that waits for its answer.
@@ -68,6 +74,9 @@ impl Leg {
             dialog,
             usage: InviteUsage::Idle,
             update: UpdateUsage::Idle,
+            reliable: ReliableAnswers::default(),
+            agreed: false,
+            outdated: false,
             timer: SessionTimer::new(interval, least),
             refresh: None,
             abilities: Abilities::default(),
@@ -79,6 +88,11 @@ impl Leg {
             user_agent: Box::default(),
             code: 0,
         }
+    }
+
+    /// Whether its INVITE has its 2xx: the timer of the session begins with it.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.timer.agreement().is_some()
     }
 
     /// Whether an offer could go to this peer now.
@@ -177,9 +191,14 @@ pub fn via(flow: &Flow, shown: &std::net::SocketAddr, branch: &[u8]) -> String {
 }
 
 /// Contact, Allow and Supported: what a request or answer says of us that makes or refreshes a dialog.
-pub(crate) fn write_ourselves(writer: &mut Writer<'_>, flow: &Flow, shown: &std::net::SocketAddr) {
+pub(crate) fn write_ourselves(
+    writer: &mut Writer<'_>,
+    flow: &Flow,
+    shown: &std::net::SocketAddr,
+    supported: &[u8],
+) {
     writer.field(Name::Contact, contact(flow, shown).as_bytes());
-    writer.field(Name::Allow, ALLOW).field(Name::Supported, SUPPORTED);
+    writer.field(Name::Allow, ALLOW).field(Name::Supported, supported);
 }
 
 /// Contact value of ours on a flow.
@@ -196,4 +215,6 @@ pub fn contact(flow: &Flow, shown: &std::net::SocketAddr) -> String {
 pub const ALLOW: &[u8] =
     b"INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, PRACK, UPDATE, REFER, REGISTER, SUBSCRIBE, NOTIFY, PUBLISH, MESSAGE";
 /// Extensions we understand within calls.
-pub const SUPPORTED: &[u8] = b"timer, replaces, norefersub";
+pub const SUPPORTED: &[u8] = b"100rel, timer, replaces, norefersub";
+/// Those that make sense of us within a dialog, and where an early offer could not be answered.
+pub(crate) const SUPPORTED_WITHIN: &[u8] = b"timer, replaces, norefersub";

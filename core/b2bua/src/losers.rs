@@ -15,9 +15,15 @@ impl Call {
     /// Cancels whoever is being rung; their final answers are awaited among the losers.
     pub(crate) fn cancel_branches(&mut self, reason: &'static [u8], means: &mut Means<'_>) {
         let Phase::Dialling(dialling) = &mut self.phase else { return };
+        let answered = dialling.answered.take();
         for mut branch in core::mem::take(&mut dialling.branches) {
             branch.cancel(reason, means);
             self.retire(branch, means);
+        }
+        if let Some((number, bytes)) = answered
+            && let Ok(response) = Message::parse(&bytes)
+        {
+            self.on_loser_response(number, &response, means);
         }
     }
 
@@ -55,6 +61,7 @@ impl Call {
                     return true;
                 }
                 loser.done = true;
+                loser.select(response);
                 loser.leg.dialog.confirm(response);
                 let cseq = response.cseq().map_or(1, |(number, _)| number);
                 loser.leg.acknowledge(cseq, None, means);

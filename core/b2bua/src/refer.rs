@@ -63,8 +63,7 @@ impl Call {
     /// A REFER of a callee whose 200 has not arrived.
     pub(crate) fn is_early_refer(&mut self, event: &InDialog<'_, '_>) -> bool {
         let early = event.request.method() == Method::Refer
-            && self.leg_mut(event.leg).is_none()
-            && self.leg(event.leg).is_some()
+            && self.is_early(event.leg)
             && self.handover.kept.is_none();
         if early {
             self.keep_refer(*event, false);

@@ -13,7 +13,7 @@ use sip_stack::{Slot, User};
 use routing::reason::Reason;
 
 use crate::call::{Call, Phase, REFRESH, timers};
-use crate::leg::{Leg, write_ourselves};
+use crate::leg::{Leg, SUPPORTED_WITHIN, write_ourselves};
 use crate::means::Means;
 use crate::record::EndedBy;
 use crate::reinvite::send_reinvite;
@@ -59,6 +59,14 @@ impl Call {
             leg.timer.later(means.now + PAUSE);
         }
         self.arm_session(number, means);
+    }
+
+    /// A peer that was answered before somebody else answered the call gets what holds now as an offer.
+    pub(crate) fn offer_anew(&mut self, number: u8, means: &mut Means<'_>) {
+        let slot = self.slot;
+        let Some(leg) = self.leg_mut(number).filter(|leg| leg.outdated && leg.is_free()) else { return };
+        leg.outdated = false;
+        send_reinvite_alone(leg, slot, means);
     }
 
     /// The answer to a refresh by UPDATE.
@@ -116,6 +124,11 @@ fn send_refresh(leg: &mut Leg, slot: Slot, means: &mut Means<'_>) {
         leg.refresh = Some(send_update(slot, leg, &[], REFRESH, means));
         return;
     }
+    send_reinvite_alone(leg, slot, means);
+}
+
+/// A re-INVITE that concerns this leg alone, with the description it has.
+fn send_reinvite_alone(leg: &mut Leg, slot: Slot, means: &mut Means<'_>) {
     let body = leg.media.sent.clone();
     let client = send_reinvite(slot, leg, &body, means);
     leg.usage = InviteUsage::Asking { client, cseq: leg.dialog.local_cseq };
@@ -134,7 +147,7 @@ pub(crate) fn send_update(
     let shown = means.shown(&flow);
     let timer = leg.timer.clone();
     leg.request(b"UPDATE", slot, purpose, means, &mut |mut writer| {
-        write_ourselves(&mut writer, &flow, &shown);
+        write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
         if timer.agreement().is_some() {
             timer.write_request(&mut writer);
         }

@@ -14,7 +14,7 @@ use routing::reason::Reason;
 
 use crate::anchor;
 use crate::call::{Call, Forward, timers};
-use crate::leg::{Leg, write_ourselves};
+use crate::leg::{Leg, SUPPORTED_WITHIN, write_ourselves};
 use crate::means::Means;
 use crate::record::EndedBy;
 use crate::refresh::too_small;
@@ -26,6 +26,12 @@ impl Call {
         let request = event.request;
         let slot = self.slot;
         let Some(leg) = self.leg_mut(event.leg) else { return };
+        // RFC 3261 §14.2: the INVITE before has no final answer yet; theirs, or ours.
+        match (leg.is_confirmed(), leg.invited) {
+            (true, _) => {}
+            (false, true) => return respond(&event, 500, &[(Name::RetryAfter, b"3")], means),
+            (false, false) => return respond(&event, 491, &[], means),
+        }
         match (&leg.usage, leg.update) {
             (InviteUsage::Asking { .. } | InviteUsage::Waiting { .. }, _) | (_, UpdateUsage::Asking) => {
                 respond(&event, 491, &[], means);
@@ -111,7 +117,7 @@ impl Call {
         let start = means.out.buffer().len();
         let sent = means.transactions.respond(event.server, 200, means.now, means.out, &mut |buffer| {
             let mut writer = answer(buffer, request, 200, b"", b"", stamp);
-            write_ourselves(&mut writer, &flow, &shown);
+            write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
             if let Some(agreement) = &agreement {
                 SessionTimer::write_answer(agreement, &mut writer);
             }
@@ -298,7 +304,7 @@ pub(crate) fn send_reinvite(slot: Slot, leg: &mut Leg, body: &[u8], means: &mut 
     let shown = means.shown(&flow);
     let (number, timer) = (leg.number, leg.timer.clone());
     leg.request(b"INVITE", slot, number, means, &mut |mut writer| {
-        write_ourselves(&mut writer, &flow, &shown);
+        write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
         timer.write_request(&mut writer);
         finish(writer, body);
     })

@@ -21,7 +21,7 @@ use routing::reason::Reason;
 use crate::anchor::{self, LegMedia};
 use crate::branch::{Branch, Offer, Place};
 use crate::call::{Call, Dialling, Phase, timers};
-use crate::leg::{Leg, write_ourselves};
+use crate::leg::{Leg, SUPPORTED, write_ourselves};
 use crate::means::{Means, Told};
 use crate::record::EndedBy;
 
@@ -244,6 +244,7 @@ impl Call {
                 call: self.slot,
                 invite: &message,
                 caller: self.caller.connection.as_deref(),
+                reliable: true,
                 max_forwards: invite.max_forwards,
                 session_id: &invite.session_id,
             };
@@ -263,6 +264,8 @@ impl Call {
             branches: vec![branch],
             early: None,
             shown: (0, false),
+            waiting: None,
+            answered: None,
             best: None,
             rest: Vec::new(),
             ring_until,
@@ -311,7 +314,7 @@ impl Replacing {
             let mut writer = answer(buffer, &message, code, b"", tag.as_ref(), self.stamp);
             if (101..300).contains(&code) {
                 writer.copy(&message, Name::RecordRoute);
-                write_ourselves(&mut writer, &self.flow, &shown);
+                write_ourselves(&mut writer, &self.flow, &shown, SUPPORTED);
             }
             if let Some(agreement) = &agreement {
                 SessionTimer::write_answer(agreement, &mut writer);

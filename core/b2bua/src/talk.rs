@@ -45,6 +45,11 @@ impl Call {
             return;
         }
         let ended = self.has_ended();
+        if let Phase::Dialling(dialling) = &mut self.phase
+            && let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == event.leg)
+        {
+            branch.select_tag(request.from().and_then(|from| from.tag()).unwrap_or_default());
+        }
         let Some(leg) = self.leg_mut(event.leg).filter(|_| !ended) else {
             respond(&event, 481, &[], means);
             return;
@@ -59,6 +64,7 @@ impl Call {
         leg.abilities.hear(request);
         match request.method() {
             Method::Invite => self.on_reinvite(event, means),
+            Method::Prack => self.on_prack(event, means),
             Method::Update => self.on_update(event, means),
             Method::Info => self.forward(event, b"INFO", means),
             Method::Refer => self.on_refer(event, means),
@@ -89,6 +95,7 @@ impl Call {
         } else if self.owes_answer(leg) {
             self.hang_up(Reason::BadDescription, EndedBy::System, means);
         }
+        self.offer_anew(leg, means);
         self.proceed(means);
     }
 
@@ -112,7 +119,7 @@ impl Call {
             self.on_notified(transaction, Some(response.code()), means);
             return;
         }
-        if self.leg_mut(purpose).is_some() {
+        if self.leg_mut(purpose).is_some() && !self.is_early(purpose) {
             self.on_reinvite_response(purpose, response, means);
         } else {
             self.on_branch_response(purpose, response, means);
@@ -156,6 +163,7 @@ impl Call {
             timers::DURATION => self.on_duration_timer(means),
             timers::USAGE => self.on_usage_timer(means),
             timers::LINGER => self.on_linger_timer(means),
+            timers::RELIABLE => self.on_reliable_timer(means),
             timers::SESSION => self.on_session_timer(means),
             timers::DEPARTURE => self.on_departure_timer(means),
             _ => {}
@@ -171,18 +179,33 @@ impl Call {
         }
         match &mut self.phase {
             Phase::Talking { callee: Some(leg) } if leg.number == number => Some(leg),
+            Phase::Dialling(dialling)
+                if dialling.branches.iter().any(|branch| branch.leg.number == number) =>
+            {
+                dialling.branches.iter_mut().map(|branch| &mut branch.leg).find(|leg| leg.number == number)
+            }
             _ => self.handover.leg_mut(number),
         }
     }
 
-    /// Both legs: the one with this number, then the other.
+    /// Both legs: the one with this number, then the other. Before the answer, the branch that the caller hears.
     pub(crate) fn pair(&mut self, number: u8) -> Option<(&mut Leg, &mut Leg)> {
-        let Phase::Talking { callee: Some(callee) } = &mut self.phase else { return None };
-        if number == self.caller.number {
-            Some((&mut self.caller, callee))
-        } else {
-            Some((callee, &mut self.caller))
-        }
+        let caller = self.caller.number;
+        let callee = match &mut self.phase {
+            Phase::Talking { callee: Some(callee) } => &mut **callee,
+            Phase::Dialling(dialling) => {
+                let heard = dialling.early.filter(|heard| number == caller || *heard == number)?;
+                &mut dialling.branches.iter_mut().find(|branch| branch.leg.number == heard)?.leg
+            }
+            _ => return None,
+        };
+        if number == caller { Some((&mut self.caller, callee)) } else { Some((callee, &mut self.caller)) }
+    }
+
+    /// Whether this is the leg of somebody who is being rung.
+    pub(crate) fn is_early(&self, number: u8) -> bool {
+        let Phase::Dialling(dialling) = &self.phase else { return false };
+        dialling.branches.iter().any(|branch| branch.leg.number == number)
     }
 
     /// Keeps a 2xx of ours until its ACK.
@@ -222,7 +245,9 @@ impl Call {
     }
 
     fn on_bye(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
-        let known = self.leg_mut(event.leg).is_some() || self.handover.departs(event.leg);
+        // RFC 3261 §15: a callee ends no early dialog with BYE.
+        let known = self.leg_mut(event.leg).is_some() && !self.is_early(event.leg);
+        let known = known || self.handover.departs(event.leg);
         respond(&event, if known { 200 } else { 481 }, &[], means);
         if !known {
             return;

@@ -269,13 +269,13 @@ impl Call {
         &mut self,
         mut winner: Leg,
         settled: Agreement,
-        response: &Message<'_>,
+        (response, described): (&Message<'_>, &[u8]),
         means: &mut Means<'_>,
     ) {
         let slot = self.slot;
         let cseq = response.cseq().map_or(1, |(number, _)| number);
         winner.acknowledge(cseq, None, means);
-        if let Err(reason) = anchor::pass(response.body(), &mut winner, &mut self.caller, slot, means) {
+        if let Err(reason) = anchor::pass(described, &mut winner, &mut self.caller, slot, means) {
             winner.bye(slot, None, means);
             self.callee = Some((winner.number, leg_record(winner.role(), &winner)));
             self.close_leg(&mut winner, means);

@@ -8,7 +8,7 @@ use sip_msg::{Message, Method, Name};
 use routing::reason::Reason;
 
 use crate::anchor;
-use crate::call::{Call, FORWARD, Forward, Phase};
+use crate::call::{Call, FORWARD, Forward};
 use crate::means::Means;
 use crate::record::EndedBy;
 use crate::refresh::{send_update, too_small};
@@ -37,8 +37,19 @@ impl Call {
 
     /// An offer in an UPDATE: whether its time has come (§5.2), and where it goes.
     pub(crate) fn on_offer(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
+        let late = self.is_late();
         let Some(leg) = self.leg_mut(event.leg) else { return };
+        let (established, theirs) = (leg.is_confirmed(), leg.invited != late);
         match (&leg.usage, leg.update) {
+            // The offer of the INVITE has no answer yet: theirs, or ours.
+            _ if !established && !leg.agreed && theirs => {
+                respond(&event, 500, &[(Name::RetryAfter, b"3")], means);
+                return;
+            }
+            _ if !established && !leg.agreed => {
+                respond(&event, 491, &[], means);
+                return;
+            }
             (InviteUsage::Asking { .. } | InviteUsage::Waiting { .. }, _) | (_, UpdateUsage::Asking) => {
                 respond(&event, 491, &[], means);
                 return;
@@ -55,11 +66,20 @@ impl Call {
 
     fn offer_across(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
         let slot = self.slot;
-        let established = matches!(self.phase, Phase::Talking { .. });
+        let established = self.leg_mut(event.leg).is_some_and(|leg| leg.is_confirmed());
         let Some((asking, other)) = self.pair(event.leg) else {
-            self.update_service(event, means);
+            if established {
+                self.update_service(event, means);
+            } else {
+                refuse_in_dialog(&event, Reason::BadDescription, means);
+            }
             return;
         };
+        let established = other.is_confirmed();
+        if !established && !other.agreed {
+            respond(&event, 500, &[(Name::RetryAfter, b"3")], means);
+            return;
+        }
         if !other.is_free() {
             respond(&event, 491, &[], means);
             return;
@@ -107,11 +127,11 @@ impl Call {
         means: &mut Means<'_>,
     ) {
         let slot = self.slot;
-        let established = matches!(self.phase, Phase::Talking { .. });
         let Some((asking, other)) = self.pair(forward.leg) else {
             self.answer_forward(&forward, 487, None, means);
             return;
         };
+        let established = other.is_confirmed();
         other.update = UpdateUsage::Idle;
         other.abilities.hear(response);
         let code = response.code();

@@ -250,4 +250,4 @@ fn phrase(code: u16, text: &'static str) -> &'static [u8] {
 }
 
 /// Extensions that may be required of us.
-const SUPPORTED: [&[u8]; 5] = [b"path", b"outbound", b"timer", b"replaces", b"norefersub"];
+const SUPPORTED: [&[u8]; 6] = [b"path", b"outbound", b"timer", b"replaces", b"norefersub", b"100rel"];

@@ -57,6 +57,8 @@ pub struct Dialog {
     /// Messages sent, oldest first, with their first word.
     sent: Vec<(String, Vec<u8>)>,
     register_call: bool,
+    /// RSeq of the last reliable answer heard.
+    rseq: String,
 }
 
 #[derive(Clone, Debug)]
@@ -180,6 +182,10 @@ impl Agent {
         ];
         if matches!(method, "INVITE" | "REGISTER" | "SUBSCRIBE" | "REFER" | "UPDATE") {
             fields.push(("Contact".to_owned(), contact));
+        }
+        if method == "PRACK" {
+            let invite = dialog.invite.as_ref().map_or(0, |invite| invite.cseq);
+            fields.push(("RAck".to_owned(), format!("{} {invite} INVITE", dialog.rseq)));
         }
         if let Some(from) = received {
             fields.retain(|(name, _)| name != "From");
@@ -356,6 +362,9 @@ impl Dialog {
 
     fn hear_answer(&mut self, message: &Message<'_>) {
         let code = message.code();
+        if let Some(rseq) = message.field(Name::RSeq) {
+            self.rseq = String::from_utf8_lossy(rseq).into_owned();
+        }
         let tag = message.to().and_then(|to| to.tag()).map(|t| String::from_utf8_lossy(t).into_owned());
         let method = message.cseq().map(|(_, method)| method).unwrap_or_default();
         if let Some(invite) = self.invite.as_mut().filter(|i| {

@@ -56,6 +56,7 @@ ladders! {
     downstream_fork
     draining
     early_media
+    early_update
     echo
     fork_all_fail
     fork_first_answer_wins
@@ -70,6 +71,7 @@ ladders! {
     info_unanswered
     late_offer
     late_offer_refused
+    late_offer_without_100rel
     late_offer_without_answer
     limits
     loop_through_a_carrier
@@ -87,6 +89,14 @@ ladders! {
     number_forms
     out_of_order
     over_tcp
+    prack_both
+    prack_forked
+    prack_holds_the_answer
+    prack_late_offer
+    prack_never
+    prack_only_callee
+    prack_only_caller
+    prack_with_offer
     presence
     redirect
     refer_overtakes
@@ -133,4 +143,5 @@ ladders! {
     update_crosses
     update_glare
     update_refreshes_target
+    winner_with_other_answer
 }
