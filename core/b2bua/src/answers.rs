@@ -43,8 +43,8 @@ impl Call {
         let Phase::Dialling(dialling) = &mut self.phase else { return };
         let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else { return };
         branch.alive = true;
-        if let Some(reason) = branch.cancelling {
-            branch.cancel(reason, means);
+        if let Some(reason) = branch.cancelling.clone() {
+            branch.cancel(&reason, means);
             return;
         }
         let code = response.code();
@@ -179,7 +179,7 @@ impl Call {
         let failed = Final {
             code,
             phrase: response_phrase(response).to_vec(),
-            reason: response.field(Name::Reason).unwrap_or_default().to_vec(),
+            reason: crate::cause::given(response),
             why: None,
         };
         let redirected = (300..400).contains(&code) && self.follow(response, means);

@@ -30,7 +30,7 @@ pub(crate) struct Branch {
     /// A 18x was heard.
     pub rang: bool,
     /// It is to be cancelled, with this Reason value, as soon as it is alive.
-    pub cancelling: Option<&'static [u8]>,
+    pub cancelling: Option<Box<[u8]>>,
     /// Its final answer came, or it was given up.
     pub done: bool,
     /// The peer's challenge was answered once.
@@ -160,12 +160,12 @@ impl Branch {
     }
 
     /// Gives up: CANCEL now, or as soon as something provisional was heard (RFC 3261 §9.1).
-    pub(crate) fn cancel(&mut self, reason: &'static [u8], means: &mut Means<'_>) {
+    pub(crate) fn cancel(&mut self, reason: &[u8], means: &mut Means<'_>) {
         if self.done {
             return;
         }
         if self.cancelling.is_none() {
-            self.cancelling = Some(reason);
+            self.cancelling = Some(reason.into());
         }
         if self.alive {
             means.transactions.cancel(self.client, Some(reason), means.now, means.out);

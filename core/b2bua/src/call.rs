@@ -50,6 +50,8 @@ pub struct Call {
     pub(crate) recorded: bool,
     pub(crate) forwards: SmallVec<[Forward; 1]>,
     pub(crate) closing: usize,
+    /// Reason values of the caller's CANCEL or early BYE, for the CANCELs of its callees.
+    pub(crate) given: Vec<u8>,
     /// Reason of the caller's BYE that waits for its ACK.
     pub(crate) farewell: Option<Vec<u8>>,
     pub(crate) counters: SmallVec<[(u8, media::Counters); 2]>,
@@ -247,6 +249,7 @@ impl Call {
             recorded: false,
             forwards: SmallVec::new(),
             closing: 0,
+            given: Vec::new(),
             farewell: None,
             counters: SmallVec::new(),
             callee: None,

@@ -296,12 +296,13 @@ impl Call {
     }
 
     /// The caller's CANCEL came (RFC 3261 §9.2); the engine has answered it.
-    pub fn on_cancel(&mut self, means: &mut Means<'_>) {
+    pub(crate) fn on_cancel(&mut self, cancel: &Message<'_>, means: &mut Means<'_>) {
         if self.handover.transfer.is_some() {
             return;
         }
         match self.phase {
             Phase::Admitting | Phase::Seeking { .. } | Phase::Locating { .. } | Phase::Dialling(_) => {
+                self.given = crate::cause::both(&crate::cause::given(cancel));
                 self.refuse(Reason::CallerGaveUp, EndedBy::Caller, means);
             }
             Phase::Talking { .. } => self.cancel_reinvite(0, means),

@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 
 use crate::anchor;
 use crate::call::{Call, Ending, Final, Phase, timers};
+use crate::cause;
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone};
 use crate::record::{CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord};
@@ -28,10 +29,11 @@ impl Call {
             self.transfer_failed(Final::ours(code, reason), means);
             return;
         }
-        if by == EndedBy::Caller {
-            self.cancel_branches(CALLER_CANCELLED, means);
-        } else {
-            self.cancel_branches(WE_ENDED, means);
+        let given = core::mem::take(&mut self.given);
+        match by {
+            EndedBy::Caller if !given.is_empty() => self.cancel_branches(&given, means),
+            EndedBy::Caller => self.cancel_branches(CALLER_CANCELLED, means),
+            _ => self.cancel_branches(WE_ENDED, means),
         }
         let warn = (reason != Reason::CallerGaveUp).then_some(reason);
         self.refuse_with(code, b"", &[], warn, means);
@@ -78,10 +80,15 @@ impl Call {
         }
         let (code, why) = failed.for_caller();
         let phrase: &[u8] = if code == failed.code { &failed.phrase } else { b"" };
-        self.refuse_with(code, phrase, &failed.reason, why, means);
+        let given = if why.is_some() && failed.reason.is_empty() {
+            Vec::new()
+        } else {
+            cause::beside(failed.code, &failed.reason)
+        };
+        self.refuse_with(code, phrase, &given, why, means);
         let peer = String::from_utf8_lossy(&failed.phrase).into_owned();
         let text = why.map_or(peer, |why| why.text().to_owned());
-        let q850 = q850_of(&failed.reason).or_else(|| why.map(Reason::q850)).unwrap_or(0);
+        let q850 = cause::q850_in(&given).or_else(|| why.map(Reason::q850)).unwrap_or(0);
         let by = if why.is_some() { EndedBy::System } else { EndedBy::Callee };
         self.over(Ending { code, by, reason: why, text, q850 }, means);
     }
@@ -104,8 +111,7 @@ impl Call {
                 }
                 let Some(why) = why else { return };
                 if reason.is_empty() && why.q850() != 0 {
-                    let value = format!("Q.850;cause={};text=\"{} {}\"", why.q850(), why.code(), why.text());
-                    writer.field(Name::Reason, value.as_bytes());
+                    writer.field(Name::Reason, &cause::ours(why));
                 }
                 writer.field(Name::Warning, why.warning().as_bytes());
             }),
@@ -123,8 +129,7 @@ impl Call {
             self.refuse(if reason.sip_code() < 300 { Reason::ShuttingDown } else { reason }, by, means);
             return;
         }
-        let value = format!("Q.850;cause={};text=\"{} {}\"", reason.q850(), reason.code(), reason.text());
-        self.bye_all(None, Some(value.as_bytes()), means);
+        self.bye_all(None, Some(&cause::both(&cause::ours(reason))), means);
         let text = reason.text().to_owned();
         self.over(Ending { code: 200, by, reason: Some(reason), text, q850: reason.q850() }, means);
     }
@@ -132,10 +137,10 @@ impl Call {
     /// Lets the one go who waited in a transfer that reached nobody, and whose transferor has left.
     pub(crate) fn let_go(&mut self, code: u16, why: Option<Reason>, peers: &[u8], means: &mut Means<'_>) {
         let ours = format!("SIP;cause={code};text=\"{}\"", sip_msg::reason_phrase(code));
-        let value = if peers.is_empty() { ours.as_bytes() } else { peers };
-        self.bye_all(None, Some(value), means);
+        let value = cause::both(if peers.is_empty() { ours.as_bytes() } else { peers });
+        self.bye_all(None, Some(&value), means);
         let text = why.map_or_else(String::new, |why| why.text().to_owned());
-        let q850 = q850_of(peers).or_else(|| why.map(Reason::q850)).unwrap_or(16);
+        let q850 = cause::q850_in(peers).or_else(|| why.map(Reason::q850)).unwrap_or(16);
         self.over(Ending { code: 200, by: EndedBy::System, reason: why, text, q850 }, means);
     }
 
@@ -150,11 +155,12 @@ impl Call {
         self.give_up_transfer(487, means);
         let established = matches!(self.phase, Phase::Talking { .. });
         if !established {
+            self.given = reason.unwrap_or_default();
             self.refuse(Reason::CallerGaveUp, EndedBy::Caller, means);
             return;
         }
         self.bye_all(Some(leg), reason.as_deref(), means);
-        let q850 = reason.as_deref().and_then(q850_of).unwrap_or(16);
+        let q850 = reason.as_deref().and_then(cause::q850_in).unwrap_or(16);
         self.over(Ending { code: 200, by, reason: None, text: String::new(), q850 }, means);
     }
 
@@ -389,12 +395,6 @@ fn outcome(ending: &Ending, answered: bool) -> CallOutcome {
         (false, 400..=499, Some(_)) => CallOutcome::Refused,
         (false, ..) => CallOutcome::Failed,
     }
-}
-
-/// The Q.850 cause in a Reason value.
-fn q850_of(reason: &[u8]) -> Option<u16> {
-    let value = sip_msg::ReasonValue::parse(reason)?;
-    value.protocol.eq_ignore_ascii_case(b"Q.850").then_some(value.cause)?
 }
 
 const CALLER_CANCELLED: &[u8] = b"Q.850;cause=16;text=\"Normal call clearing\"";

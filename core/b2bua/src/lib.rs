@@ -9,6 +9,7 @@ mod anchor;
 mod answers;
 mod branch;
 mod call;
+mod cause;
 mod dial;
 mod early;
 mod end;

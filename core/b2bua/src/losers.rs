@@ -13,7 +13,7 @@ use crate::reinvite::on_stray_2xx;
 
 impl Call {
     /// Cancels whoever is being rung; their final answers are awaited among the losers.
-    pub(crate) fn cancel_branches(&mut self, reason: &'static [u8], means: &mut Means<'_>) {
+    pub(crate) fn cancel_branches(&mut self, reason: &[u8], means: &mut Means<'_>) {
         let Phase::Dialling(dialling) = &mut self.phase else { return };
         let answered = dialling.answered.take();
         for mut branch in core::mem::take(&mut dialling.branches) {
@@ -47,8 +47,8 @@ impl Call {
             100..=199 => {
                 if let Some(loser) = self.losers.get_mut(index) {
                     loser.alive = true;
-                    if let Some(reason) = loser.cancelling {
-                        loser.cancel(reason, means);
+                    if let Some(reason) = loser.cancelling.clone() {
+                        loser.cancel(&reason, means);
                     }
                 }
             }
@@ -65,7 +65,7 @@ impl Call {
                 loser.leg.dialog.confirm(response);
                 let cseq = response.cseq().map_or(1, |(number, _)| number);
                 loser.leg.acknowledge(cseq, None, means);
-                loser.leg.bye(slot, loser.cancelling, means);
+                loser.leg.bye(slot, loser.cancelling.as_deref(), means);
             }
             _ => {
                 self.losers.swap_remove(index);

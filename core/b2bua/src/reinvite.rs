@@ -256,11 +256,11 @@ impl Call {
     }
 
     /// A CANCEL came for the re-INVITE of a leg, or for the INVITE of the call.
-    pub fn on_cancel_of(&mut self, server: Slot, means: &mut Means<'_>) {
+    pub fn on_cancel_of(&mut self, server: Slot, cancel: &Message<'_>, means: &mut Means<'_>) {
         match self.forwards.iter().find(|f| f.server == server).map(|f| f.leg) {
             Some(leg) => self.cancel_reinvite(leg, means),
             None if self.cancel_replacement(server, means) => {}
-            None => self.on_cancel(means),
+            None => self.on_cancel(cancel, means),
         }
     }
 

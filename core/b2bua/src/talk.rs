@@ -14,6 +14,7 @@ use sip_stack::{Slot, User};
 use routing::reason::Reason;
 
 use crate::call::{Call, FORWARD, NOTIFY, Phase, REFRESH, timers};
+use crate::cause;
 use crate::leg::{ALLOW, Leg};
 use crate::means::Means;
 use crate::record::EndedBy;
@@ -259,7 +260,7 @@ impl Call {
             return;
         }
         let by = if event.leg == 0 { EndedBy::Caller } else { EndedBy::Callee };
-        let reason = event.request.field(Name::Reason).map(<[u8]>::to_vec);
+        let reason = Some(cause::both(&cause::given(event.request))).filter(|given| !given.is_empty());
         self.ended_by_peer(event.leg, by, reason, means);
     }
 

@@ -158,7 +158,7 @@ impl Shard {
         let tag = tag.as_ref().map_or(b"".as_slice(), |tag| tag.as_ref());
         crate::reply::reply_tagged(cancel, flow, 200, tag, out);
         if let Some(slot) = user {
-            self.with_call(slot, now, out, |call, means| call.on_cancel_of(server, means));
+            self.with_call(slot, now, out, |call, means| call.on_cancel_of(server, cancel, means));
         }
     }
 
