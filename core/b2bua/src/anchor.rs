@@ -169,6 +169,38 @@ pub(crate) fn answer_ourselves(
     Ok(written)
 }
 
+/// An offer of our own to a leg that we serve: what a peer gets who asked for one (RFC 3261 §14.2, RFC 3264 §5).
+pub(crate) fn offer_ourselves(leg: &mut Leg, call: Slot, means: &mut Means<'_>) -> Result<Vec<u8>, Reason> {
+    open(leg, &[true], call, means)?;
+    let addr = shown(leg, means);
+    if leg.media.id == 0 {
+        leg.media.id = means.random.number() >> 2 | 1;
+    }
+    leg.media.version += 1;
+    let port = leg.media.ends.first().map_or(0, |end| end.port);
+    let (id, version) = (leg.media.id, leg.media.version);
+    let offer = sdp::AudioOffer {
+        addr,
+        port,
+        id,
+        version,
+        formats: &[(8, "PCMA/8000"), (0, "PCMU/8000"), (101, "telephone-event/8000")],
+        direction: Direction::SendRecv,
+        ptime: Some(20),
+    };
+    leg.media.sent.clear();
+    sdp::build_audio(&mut leg.media.sent, &offer);
+    Ok(leg.media.sent.clone())
+}
+
+/// The answer to an offer of our own.
+pub(crate) fn hear_answer(body: &[u8], leg: &mut Leg) -> Result<(), Reason> {
+    let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
+    hear(body, &description, leg);
+    let taken = description.media().iter().any(|m| m.port != 0 && is_rtp(m.proto));
+    if taken { Ok(()) } else { Err(Reason::NoCommonCodec) }
+}
+
 /// Closes every end of a leg; returns how many closings the plane will report.
 pub(crate) fn close(leg: &mut Leg, means: &mut Means<'_>) -> usize {
     let mut closing = 0;

@@ -34,6 +34,8 @@ pub(crate) struct Leg {
     pub reliable: ReliableAnswers,
     /// Offer and answer are complete, though the final answer is not there yet.
     pub agreed: bool,
+    /// Our last 2xx has an offer of our own: the answer comes in its ACK.
+    pub offered: bool,
     /// Its peer was answered before somebody else answered the call: it needs a new offer.
     pub outdated: bool,
     /// Its session timer.
@@ -76,6 +78,7 @@ impl Leg {
             update: UpdateUsage::Idle,
             reliable: ReliableAnswers::default(),
             agreed: false,
+            offered: false,
             outdated: false,
             timer: SessionTimer::new(interval, least),
             refresh: None,

@@ -86,27 +86,6 @@ impl Call {
         }
     }
 
-    /// A re-INVITE to ourselves: the echo follows its caller, and so does whoever waits in a transfer.
-    fn reinvite_service(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
-        let keep = |media: &sdp::Media<'_>| media.port != 0;
-        let slot = self.slot;
-        let Some(leg) = self.leg_mut(event.leg) else { return };
-        if leg.media.bypass {
-            leg.usage = InviteUsage::Idle;
-            respond(&event, 491, &[], means);
-            return;
-        }
-        let answered = anchor::answer_ourselves(event.request.body(), leg, slot, &keep, means);
-        match answered {
-            Ok(body) => self.accept(&event, &body, means),
-            Err(reason) => {
-                let Some(leg) = self.leg_mut(event.leg) else { return };
-                leg.usage = InviteUsage::Idle;
-                refuse_in_dialog(&event, reason, means);
-            }
-        }
-    }
-
     /// 200 to a re-INVITE or UPDATE that is settled here; no body for an UPDATE without one.
     pub(crate) fn accept(&mut self, event: &InDialog<'_, '_>, body: &[u8], means: &mut Means<'_>) {
         let (flow, request) = (event.flow, event.request);

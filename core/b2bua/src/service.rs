@@ -1,4 +1,6 @@
 //! Calls that we answer ourselves: the echo and the 1004 Hz tone.
+//!
+//! A caller without an offer gets ours in the 200, and its answer comes in the ACK (RFC 3261 §13.2.1, §14.2).
 
 use sip_msg::Message;
 
@@ -9,12 +11,19 @@ use crate::anchor;
 use crate::call::{Call, Phase};
 use crate::means::{Effect, Means, Milestone};
 use crate::record::EndedBy;
+use crate::reinvite::refuse_in_dialog;
+use crate::talk::{InDialog, respond};
+use crate::usage::InviteUsage;
 
 impl Call {
     /// Answers at once.
     pub(crate) fn serve(&mut self, service: TestLine, means: &mut Means<'_>) {
         let Some(invite) = self.invite.clone() else { return };
         let answered = Message::parse(&invite.bytes).map_err(|_| Reason::Fault).and_then(|message| {
+            if message.body().is_empty() {
+                self.caller.offered = true;
+                return Ok((anchor::offer_ourselves(&mut self.caller, self.slot, means)?, None));
+            }
             let keep = |media: &sdp::Media<'_>| {
                 let plain = media.proto == b"RTP/AVP" || media.proto == b"RTP/AVPF";
                 let fits = match service {
@@ -23,16 +32,15 @@ impl Call {
                 };
                 media.port != 0 && plain && fits
             };
-            let source = match service {
-                TestLine::Echo => media::Source::Echo,
-                TestLine::Milliwatt => tone(message.body()).ok_or(Reason::NoCommonCodec)?,
-            };
+            let source = source_for(service, message.body())?;
             let body = anchor::answer_ourselves(message.body(), &mut self.caller, self.slot, &keep, means)?;
-            Ok((body, source))
+            Ok((body, Some(source)))
         });
         match answered {
             Ok((body, source)) => {
-                anchor::serve(&self.caller, source, means);
+                if let Some(source) = source {
+                    anchor::serve(&self.caller, source, means);
+                }
                 self.times.answered = Some(means.now);
                 self.phase = Phase::Talking { callee: None };
                 self.arm_duration(means);
@@ -41,6 +49,52 @@ impl Call {
             }
             Err(reason) => self.refuse(reason, EndedBy::System, means),
         }
+    }
+
+    /// The answer to an offer of our own came in the ACK, or should have.
+    pub(crate) fn on_service_answer(&mut self, number: u8, body: &[u8], means: &mut Means<'_>) {
+        let service = self.service();
+        let Some(leg) = self.leg_mut(number) else { return };
+        let source = |()| service.map(|service| source_for(service, body)).transpose();
+        match anchor::hear_answer(body, leg).and_then(source) {
+            Ok(Some(source)) => anchor::serve(leg, source, means),
+            // Whoever waits in a transfer hears nothing yet.
+            Ok(None) => {}
+            Err(reason) => self.hang_up(reason, EndedBy::System, means),
+        }
+    }
+
+    /// A re-INVITE to ourselves: the echo follows its caller, and so does whoever waits in a transfer.
+    pub(crate) fn reinvite_service(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
+        let keep = |media: &sdp::Media<'_>| media.port != 0;
+        let (body, slot) = (event.request.body(), self.slot);
+        let Some(leg) = self.leg_mut(event.leg) else { return };
+        if leg.media.bypass {
+            leg.usage = InviteUsage::Idle;
+            respond(&event, 491, &[], means);
+            return;
+        }
+        leg.offered = body.is_empty();
+        let answered = if body.is_empty() {
+            anchor::offer_ourselves(leg, slot, means)
+        } else {
+            anchor::answer_ourselves(body, leg, slot, &keep, means)
+        };
+        match answered {
+            Ok(body) => self.accept(&event, &body, means),
+            Err(reason) => {
+                let Some(leg) = self.leg_mut(event.leg) else { return };
+                (leg.usage, leg.offered) = (InviteUsage::Idle, false);
+                refuse_in_dialog(&event, reason, means);
+            }
+        }
+    }
+}
+
+fn source_for(service: TestLine, body: &[u8]) -> Result<media::Source, Reason> {
+    match service {
+        TestLine::Echo => Ok(media::Source::Echo),
+        TestLine::Milliwatt => tone(body).ok_or(Reason::NoCommonCodec),
     }
 }
 

@@ -87,11 +87,14 @@ impl Call {
             return;
         }
         answered.usage = InviteUsage::Idle;
+        let offered = core::mem::take(&mut answered.offered);
         if self.has_ended() {
             self.on_late_ack(leg, means);
             return;
         }
-        if !ack.body().is_empty() {
+        if offered {
+            self.on_service_answer(leg, ack.body(), means);
+        } else if !ack.body().is_empty() {
             self.on_delayed_answer(leg, ack.body(), means);
         } else if self.owes_answer(leg) {
             self.hang_up(Reason::BadDescription, EndedBy::System, means);

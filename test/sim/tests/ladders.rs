@@ -58,6 +58,7 @@ ladders! {
     early_media
     early_update
     echo
+    echo_late_offer
     fork_all_fail
     fork_first_answer_wins
     fork_late_200
