@@ -26,6 +26,12 @@ impl Call {
         let Phase::Dialling(dialling) = &mut self.phase else { return };
         let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else { return };
         branch.leg.hear_agent(response);
+        if (101..300).contains(&response.code()) {
+            branch.leg.ids.hear(response, means.random.hex());
+            if self.handover.transfer.is_none() {
+                self.caller.ids.shown = branch.leg.ids.theirs;
+            }
+        }
         match response.code() {
             100..=199 => self.on_provisional(number, response, means),
             200..=299 if dialling.answered.is_some() => {}
@@ -111,6 +117,7 @@ impl Call {
         winner.select(response);
         winner.leg.dialog.confirm(response);
         winner.leg.code = response.code();
+        self.caller.ids.shown = winner.leg.ids.theirs;
         let settled = winner.leg.timer.settled_by(response);
         // The answer may have come before, in a reliable 18x.
         let described = core::mem::take(&mut winner.early.described);
@@ -287,15 +294,8 @@ impl Call {
         branch.alive = false;
         let message = Message::parse(&invite.bytes).ok()?;
         let body = branch.leg.media.sent.clone();
-        let (max_forwards, session_id) = (invite.max_forwards, &invite.session_id);
-        let offer = Offer {
-            call: slot,
-            invite: &message,
-            caller: caller.as_deref(),
-            reliable,
-            max_forwards,
-            session_id,
-        };
+        let (caller, max_forwards) = (caller.as_deref(), invite.max_forwards);
+        let offer = Offer { call: slot, invite: &message, caller, reliable, max_forwards };
         let presentation = match &destination {
             Some(destination) => present(&invite.presentation, destination),
             None => invite.presentation.clone(),

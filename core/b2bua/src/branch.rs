@@ -119,7 +119,7 @@ impl Branch {
         let number = self.leg.number;
         let outgoing = Outgoing { flow, invite: true, user: User::Call(offer.call), purpose: number };
         let (dialog, connection, path) = (&self.leg.dialog, self.leg.connection.as_deref(), &self.path);
-        let timer = &self.leg.timer;
+        let (timer, ids) = (&self.leg.timer, &self.leg.ids);
         self.client = means.transactions.request(outgoing, means.now, means.out, &mut |buffer, branch| {
             let via = via(&flow, &shown, branch);
             let max_forwards = offer.max_forwards;
@@ -144,10 +144,7 @@ impl Branch {
             if let Some(privacy) = offer.invite.field(Name::Privacy) {
                 writer.field(Name::Privacy, privacy);
             }
-            if offer.invite.field(Name::SessionId).is_none() {
-                writer
-                    .parts(Name::SessionId, &[offer.session_id, b";remote=00000000000000000000000000000000"]);
-            }
+            ids.write(&mut writer);
             if let Some((name, value)) = credentials {
                 writer.field(name, value);
             }
@@ -207,8 +204,6 @@ pub(crate) struct Offer<'a, 'm> {
     pub reliable: bool,
     /// Max-Forwards for the callee (RFC 7332).
     pub max_forwards: u8,
-    /// Our Session-ID (RFC 7989) when the caller brought none.
-    pub session_id: &'a [u8; 32],
 }
 
 /// Where a registered contact is reached.

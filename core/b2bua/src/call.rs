@@ -79,7 +79,6 @@ pub(crate) struct Invite {
     pub(crate) cseq: u32,
     pub(crate) max_forwards: u8,
     pub(crate) presentation: Presentation,
-    pub(crate) session_id: [u8; 32],
 }
 
 /// What a call waits for.
@@ -216,6 +215,7 @@ impl Call {
         let mut caller =
             Leg::new(0, connection, Dialog::from_request(invite, tag.as_ref(), flow), LegMedia::default());
         caller.hear_agent(invite);
+        caller.ids.hear(invite, means.random.hex());
         let stamp = invite
             .via()
             .map(|via| stamp(&via, flow.remote))
@@ -236,7 +236,6 @@ impl Call {
                 cseq: invite.cseq().map_or(0, |(number, _)| number),
                 max_forwards: invite.max_forwards().unwrap_or(70).saturating_sub(1),
                 presentation,
-                session_id: means.random.hex(),
             })),
             phase: Phase::Admitting,
             losers: Vec::new(),
@@ -438,17 +437,16 @@ impl Call {
         let agreement =
             if (200..300).contains(&code) { self.caller.timer.propose(&message).ok() } else { None };
         let (stamp, cseq) = (invite.stamp, invite.cseq);
-        let session_id = invite.session_id;
+        let ids = self.caller.ids;
         let start = means.out.buffer().len();
         let sent = means.transactions.respond(server, code, means.now, means.out, &mut |buffer| {
             let mut writer = answer(buffer, &message, code, phrase, tag.as_ref(), stamp);
             if code > 100 && code < 300 {
                 writer.copy(&message, Name::RecordRoute);
                 crate::leg::write_ourselves(&mut writer, &flow, &shown, crate::leg::SUPPORTED);
-                if message.field(Name::SessionId).is_none() {
-                    writer
-                        .parts(Name::SessionId, &[&session_id, b";remote=00000000000000000000000000000000"]);
-                }
+            }
+            if code > 100 {
+                ids.write(&mut writer);
             }
             if let Some(agreement) = &agreement {
                 SessionTimer::write_answer(agreement, &mut writer);

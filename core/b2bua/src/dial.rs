@@ -203,6 +203,7 @@ impl Call {
         let connection = Some(Arc::clone(connection));
         let mut branch = Branch::new(self.slot, number, connection.clone(), place, presentation, means);
         branch.leg.media.bypass = bypass;
+        branch.leg.ids.shown = self.caller.ids.theirs;
         let body = if message.body().is_empty() {
             Vec::new()
         } else {
@@ -215,7 +216,6 @@ impl Call {
             caller: self.caller.connection.as_deref(),
             reliable: self.caller.abilities.reliable || !message.body().is_empty(),
             max_forwards: invite.max_forwards,
-            session_id: &invite.session_id,
         };
         branch.send(&body, None, presentation, &offer, means);
         Ok(branch)

@@ -80,6 +80,7 @@ impl Call {
         let start = means.out.buffer().len();
         let sent = means.transactions.respond(forward.server, code, means.now, means.out, &mut |buffer| {
             let mut writer = answer(buffer, &request, code, b"", b"", forward.stamp);
+            crate::session_id::write_answer(&request, &mut writer);
             if refreshes && code < 300 {
                 write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
             }

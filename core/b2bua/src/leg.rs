@@ -15,6 +15,7 @@ use crate::abilities::Abilities;
 use crate::anchor::LegMedia;
 use crate::means::Means;
 use crate::refer::Referral;
+use crate::session_id::IdHalves;
 use crate::usage::{InviteUsage, UpdateUsage};
 
 /// One leg.
@@ -42,6 +43,8 @@ pub(crate) struct Leg {
     pub timer: SessionTimer,
     /// The refresh of ours that waits for its answer.
     pub refresh: Option<Slot>,
+    /// The halves of the Session-ID.
+    pub ids: IdHalves,
     /// What its peer can do.
     pub abilities: Abilities,
     /// Whether its peer sent the INVITE that made the dialog.
@@ -82,6 +85,7 @@ impl Leg {
             outdated: false,
             timer: SessionTimer::new(interval, least),
             refresh: None,
+            ids: IdHalves::default(),
             abilities: Abilities::default(),
             invited: number == 0,
             referral: None,
@@ -134,13 +138,15 @@ impl Leg {
         let cseq = self.dialog.next_cseq();
         let flow = self.dialog.flow;
         let shown = means.shown(&flow);
-        let dialog = &self.dialog;
+        let (dialog, ids) = (&self.dialog, &self.ids);
         let user = User::Call(user);
         let outgoing = Outgoing { flow, invite: method == b"INVITE", user, purpose };
         means.transactions.request(outgoing, means.now, means.out, &mut |buffer, branch| {
             let via = via(&flow, &shown, branch);
             let line = RequestLine { method, via: via.as_bytes(), cseq, max_forwards: 70 };
-            fill(dialog.write(buffer, &line));
+            let mut writer = dialog.write(buffer, &line);
+            ids.write(&mut writer);
+            fill(writer);
         })
     }
 
@@ -163,7 +169,8 @@ impl Leg {
         let branch = format!("z9hG4bKa{unique:016x}");
         let via = via(&flow, &shown, branch.as_bytes());
         let line = RequestLine { method: b"ACK", via: via.as_bytes(), cseq, max_forwards: 70 };
-        let writer = self.dialog.write(means.out.buffer(), &line);
+        let mut writer = self.dialog.write(means.out.buffer(), &line);
+        self.ids.write(&mut writer);
         match body {
             Some(body) => writer.body(b"application/sdp", body),
             None => writer.end(),

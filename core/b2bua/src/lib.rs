@@ -30,6 +30,7 @@ mod reinvite;
 mod renew;
 mod replaces;
 mod service;
+mod session_id;
 mod talk;
 mod transfer;
 mod update;

@@ -27,7 +27,6 @@ fn passes(name: Name, written: &[u8]) -> bool {
         | Name::Priority
         | Name::ReferredBy
         | Name::Replaces
-        | Name::SessionId
         | Name::Subject
         | Name::UserToUser
         | Name::AcceptLanguage

@@ -96,6 +96,7 @@ impl Call {
         let start = means.out.buffer().len();
         let sent = means.transactions.respond(event.server, 200, means.now, means.out, &mut |buffer| {
             let mut writer = answer(buffer, request, 200, b"", b"", stamp);
+            crate::session_id::write_answer(request, &mut writer);
             write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
             if let Some(agreement) = &agreement {
                 SessionTimer::write_answer(agreement, &mut writer);

@@ -75,6 +75,7 @@ impl Call {
         leg.media.inward = connection.is_none();
         leg.invited = true;
         leg.hear_agent(request);
+        leg.ids.hear(request, means.random.hex());
         let replacing = Replacing {
             leg,
             replaced,
@@ -168,6 +169,7 @@ impl Call {
             }
         };
         anchor::connect(stays, &replacing.leg, true, means);
+        (stays.ids.shown, replacing.leg.ids.shown) = (replacing.leg.ids.theirs, stays.ids.theirs);
         let Some(ok) = replacing.respond(200, &[], Some(&body), slot, means) else { return };
         let cseq =
             Message::parse(&replacing.invite).ok().and_then(|m| m.cseq()).map_or(0, |(number, _)| number);
@@ -237,6 +239,7 @@ impl Call {
         let number = self.fresh_leg();
         let mut branch = Branch::new(self.slot, number, None, &place, &invite.presentation, means);
         branch.leg.media.inward = true;
+        branch.leg.ids.shown = self.caller.ids.theirs;
         self.caller.media.bypass = false;
         let passed = Message::parse(&invite.bytes).map_err(|_| Reason::Fault).and_then(|message| {
             let body = anchor::pass(message.body(), &mut self.caller, &mut branch.leg, self.slot, means)?;
@@ -246,7 +249,6 @@ impl Call {
                 caller: self.caller.connection.as_deref(),
                 reliable: true,
                 max_forwards: invite.max_forwards,
-                session_id: &invite.session_id,
             };
             branch.send(&body, None, &invite.presentation, &offer, means);
             Ok(())

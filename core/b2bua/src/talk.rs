@@ -63,6 +63,10 @@ impl Call {
             leg.dialog.flow = event.flow;
         }
         leg.abilities.hear(request);
+        leg.ids.hear(request, means.random.hex());
+        if let Some((leg, other)) = self.pair(event.leg) {
+            other.ids.shown = leg.ids.theirs;
+        }
         match request.method() {
             Method::Invite => self.on_reinvite(event, means),
             Method::Prack => self.on_prack(event, means),
@@ -314,6 +318,7 @@ pub(crate) fn respond(event: &InDialog<'_, '_>, code: u16, fields: &[(Name, &[u8
     let stamp = stamp_of(event);
     means.transactions.respond(event.server, code, means.now, means.out, &mut |buffer| {
         let mut writer = answer(buffer, event.request, code, b"", b"", stamp);
+        crate::session_id::write_answer(event.request, &mut writer);
         for (name, value) in fields {
             writer.field(*name, value);
         }

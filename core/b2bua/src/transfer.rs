@@ -253,7 +253,6 @@ impl Call {
                 host: domain.map(|d| d.host.clone()).unwrap_or_default(),
                 assert: false,
             },
-            session_id: means.random.hex(),
         }
     }
 

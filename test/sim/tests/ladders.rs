@@ -99,6 +99,7 @@ ladders! {
     prack_only_caller
     prack_with_offer
     presence
+    reasons_in_both_forms
     redirect
     refer_overtakes
     refer_refused
@@ -119,6 +120,7 @@ ladders! {
     replaces
     restart
     ring_time_is_over
+    session_id
     session_interval_too_small
     session_timer_expires
     session_timer_gone

@@ -124,7 +124,7 @@ pub(super) fn write_like_invite(
     let number = invite.cseq().map_or(0, |(number, _)| number);
     let mut digits = [0; 10];
     writer.parts(Name::CSeq, &[decimal(number, &mut digits), b" ", method]);
-    writer.copy(invite, Name::Route);
+    writer.copy(invite, Name::Route).copy(invite, Name::SessionId);
     if let Some(reason) = reason {
         writer.field(Name::Reason, reason);
     }
