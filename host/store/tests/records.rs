@@ -267,6 +267,6 @@ async fn the_log_of_a_connection_stays_short() {
     assert!((1_001..=1_201).contains(&kept), "{kept}");
     let query = LogQuery { connection: "con_1".to_owned(), ..LogQuery::default() };
     assert_eq!(store.registration_log(&query).await.unwrap().data[0].at, at(2_999), "the newest stay");
-    assert_eq!(store.prune(at(2_999) + 23 * hour).await.unwrap().log, 1);
+    assert_eq!(store.prune(at(1) + 24 * hour).await.unwrap().log, 1);
     assert_eq!(store.prune(at(3_000) + 24 * hour).await.unwrap().log, u64::try_from(kept).unwrap() - 1);
 }
