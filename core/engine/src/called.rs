@@ -35,7 +35,7 @@ impl Shard {
 }
 
 /// The user where the connection says that it stands; `None` if that is the Request-URI, or if it does not stand there.
-fn named(request: &Message<'_>, connection: &Connection) -> Option<String> {
+pub(crate) fn named(request: &Message<'_>, connection: &Connection) -> Option<String> {
     let of = |value: NameAddr<'_>| {
         let mut user = Vec::new();
         Uri::parse(value.uri)?.unescape_user(&mut user);

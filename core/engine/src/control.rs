@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use routing::config::ConnectionId;
+pub use routing::near::NearMiss;
 use serde::Serialize;
 use timestamp::Timestamp;
 
@@ -143,6 +144,8 @@ pub struct ExplainView {
     pub decision: DecisionView,
     /// Connections considered, in order.
     pub candidates: Vec<b2bua::CandidateRecord>,
+    /// What would have been right, where it refuses.
+    pub near_misses: Vec<NearMiss>,
 }
 
 /// What would happen.
@@ -215,6 +218,9 @@ pub enum Happening {
         /// Reason code.
         reason_code: Box<str>,
     },
+    /// Policy refused a request. Told once in a while of each source; `/refused` has them all, folded.
+    #[serde(rename = "call.refused")]
+    CallRefused(Box<Refusal>),
     /// A contact registered for the first time.
     #[serde(rename = "registration.added")]
     RegistrationAdded {
@@ -319,19 +325,6 @@ pub struct Refusal {
     pub reason: routing::reason::Reason,
     /// What would have been right.
     pub near_misses: Vec<NearMiss>,
-}
-
-/// Something that almost matched.
-#[derive(Clone, Debug, Serialize)]
-pub struct NearMiss {
-    /// Resource and id, `connection con_…`.
-    pub resource: Box<str>,
-    /// The field.
-    pub field: &'static str,
-    /// What the request had.
-    pub have: Box<str>,
-    /// What the configuration wants.
-    pub want: Box<str>,
 }
 
 /// Counters of a shard since its start, and gauges of now.

@@ -12,7 +12,6 @@ use sip_msg::{Message, Name, answer};
 use sip_stack::transport::{Flow, response_flow, stamp};
 use timestamp::Timestamp;
 
-use crate::control::Refusal;
 use crate::outbox::{Outbox, Output, Persist};
 use crate::sender::{Parties, Sender};
 use crate::shard::{Shard, Sink};
@@ -127,13 +126,10 @@ impl Shard {
         now: Timestamp,
         out: &mut Outbox,
     ) {
-        self.counts.refused(reason);
         self.counts.ended(CallOutcome::Refused);
         let record = self.refused_record(request, flow, decision, reason, now);
         out.outputs.push(Output::Persist(Persist::Record(Box::new(record))));
-        if is_policy(reason) {
-            self.note_refusal(request, flow, reason, decision.caller.as_deref(), reason.sip_code(), now, out);
-        }
+        self.note_refusal(request, flow, reason, decision.caller.as_deref(), reason.sip_code(), now, out);
         self.refuse_once(request, flow, reason, now, out);
     }
 
@@ -170,34 +166,6 @@ impl Shard {
         let [why, warning] = reason_values(reason);
         let fields: &[(Name, &[u8])] = &[(Name::Reason, why.as_bytes()), (Name::Warning, warning.as_bytes())];
         self.reply(request, flow, reason.sip_code(), b"", if told { fields } else { &[] }, out);
-    }
-
-    /// Puts a refusal into the refused inbox.
-    pub(crate) fn note_refusal(
-        &mut self,
-        request: &Message<'_>,
-        flow: &Flow,
-        reason: Reason,
-        connection: Option<&Connection>,
-        sip_code: u16,
-        now: Timestamp,
-        out: &mut Outbox,
-    ) {
-        self.counts.refused(reason);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.get(..200).unwrap_or(bytes)).into();
-        out.outputs.push(Output::Persist(Persist::Refused(Box::new(Refusal {
-            at: now,
-            account: connection.map_or("", |c| c.account.as_str()).into(),
-            source: flow.remote,
-            transport: flow.protocol.name(),
-            method: request.method().as_str(),
-            from: text(request.from().map_or(b"".as_slice(), |from| from.uri)),
-            to: text(request.uri()),
-            user_agent: text(request.field(Name::UserAgent).unwrap_or_default()),
-            sip_code,
-            reason,
-            near_misses: Vec::new(),
-        }))));
     }
 
     fn refused_record(
@@ -262,14 +230,6 @@ fn unacceptable(request: &Message<'_>) -> Option<(u16, Vec<(Name, &'static [u8])
     let fields: Vec<(Name, &'static [u8])> =
         vec![(Name::Accept, b"application/sdp"), (Name::AcceptEncoding, b"identity")];
     (!sdp || !plain).then_some((415, fields))
-}
-
-/// Refusals that an operator should see; a number that does not exist is no business of policy.
-pub(crate) fn is_policy(reason: Reason) -> bool {
-    !matches!(
-        reason,
-        Reason::NumberNotKnown | Reason::UserNotKnown | Reason::NotRegistered | Reason::NothingAttached
-    )
 }
 
 /// Used by the explanation, too: the account a connection belongs to calls as that connection.

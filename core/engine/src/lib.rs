@@ -19,6 +19,7 @@ mod places;
 mod prove;
 mod publish;
 mod receive;
+mod refusals;
 mod register;
 mod replaces;
 mod reply;

@@ -23,7 +23,7 @@ use sip_stack::{Slot, User};
 use smallvec::SmallVec;
 use timestamp::Timestamp;
 
-use crate::invite::{is_policy, reason_values};
+use crate::invite::reason_values;
 use crate::outbox::{Outbox, Output};
 use crate::owner::{MESSAGE_KIND, ShardMessage};
 use crate::sender::Sender;
@@ -106,10 +106,8 @@ impl Shard {
         let targets = match targets {
             Ok(targets) => targets,
             Err(reason) => {
-                if is_policy(reason) {
-                    let sender = sender.connection().map(|c| &**c);
-                    self.note_refusal(request, flow, reason, sender, reason.sip_code(), now, out);
-                }
+                let sender = sender.connection().map(|c| &**c);
+                self.note_refusal(request, flow, reason, sender, reason.sip_code(), now, out);
                 self.reply_reason(request, flow, reason, true, out);
                 return;
             }

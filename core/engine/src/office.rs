@@ -8,6 +8,7 @@ use routing::config::{Change, Connection, ConnectionId, Delta, Transport};
 use routing::decide::{Addressed, Caller, Question, decide};
 use routing::decision::{Decision, Outcome};
 use routing::identify::{Facts, Identity, identify};
+use routing::near::{Attempt, near_misses};
 use routing::reason::Reason;
 use sip_stack::{Slot, User};
 use timestamp::Timestamp;
@@ -140,6 +141,7 @@ impl Shard {
             called_host: &called_host,
             contact_of: None,
         };
+        let attempt = Attempt { facts, digest_user: None };
         let caller = match query.connection.as_ref().and_then(|id| self.tables.connection(id)) {
             Some(connection) => Ok(given(connection)),
             None => self.assumed(&facts),
@@ -153,22 +155,37 @@ impl Shard {
                     addressed: Addressed::Directly,
                 };
                 let decision = decide(&self.tables, &caller, &question);
-                ExplainView { candidates: candidates(&decision), decision: decision_view(&decision) }
+                let near_misses = match decision.outcome {
+                    Outcome::Refuse(reason) => {
+                        near_misses(&self.tables, &attempt, reason, decision.caller.as_deref())
+                    }
+                    Outcome::Ring(_) | Outcome::Serve(_) | Outcome::Challenge => Vec::new(),
+                };
+                ExplainView {
+                    candidates: candidates(&decision),
+                    decision: decision_view(&decision),
+                    near_misses,
+                }
             }
-            Err(reason) => {
-                ExplainView { decision: self.unproven(&called_user, reason), candidates: Vec::new() }
+            Err((connection, reason)) => {
+                let looked_for = reason.unwrap_or(Reason::SourceNotAllowed);
+                ExplainView {
+                    decision: self.unproven(&called_user, reason),
+                    candidates: Vec::new(),
+                    near_misses: near_misses(&self.tables, &attempt, looked_for, connection.as_deref()),
+                }
             }
         }
     }
 
     /// Who would be calling: a user named in From is taken at its word, since a question needs no password.
-    fn assumed(&self, facts: &Facts<'_>) -> Result<Caller, Option<Reason>> {
+    fn assumed(&self, facts: &Facts<'_>) -> Result<Caller, (Option<Arc<Connection>>, Option<Reason>)> {
         match identify(&self.tables, facts) {
             Identity::Connection { connection, proof } => Ok(Caller::Connection(connection, proof)),
             Identity::Digest { connection, .. } => Ok(given(&connection)),
             Identity::Account(account) => Ok(Caller::Account(account)),
-            Identity::Nobody(_) => Err(None),
-            Identity::Refused { reason, .. } => Err(Some(reason)),
+            Identity::Nobody(_) => Err((None, None)),
+            Identity::Refused { connection, reason } => Err((connection, Some(reason))),
         }
     }
 

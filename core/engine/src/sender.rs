@@ -87,8 +87,11 @@ impl Shard {
             }
             Identity::Nobody(domain) => {
                 let realm = domain.as_ref().map_or("trunkline", |d| d.realm.as_str());
-                if !matches!(self.prove(request, realm, None, now), Proven::Missing) {
-                    self.note_refusal(request, flow, Reason::UnknownUser, None, 407, now, out);
+                match self.prove(request, realm, None, now) {
+                    Proven::Missing => self.note_stranger(request, flow, now, out),
+                    Proven::Wrong | Proven::Stale | Proven::Yes(..) => {
+                        self.note_refusal(request, flow, Reason::UnknownUser, None, 407, now, out);
+                    }
                 }
                 self.challenge(request, flow, domain.as_deref(), false, now, out);
             }
@@ -100,7 +103,8 @@ impl Shard {
     }
 }
 
-fn parties(request: &Message<'_>) -> Option<Parties> {
+/// The parties of a request, if From and Request-URI can be read.
+pub(crate) fn parties(request: &Message<'_>) -> Option<Parties> {
     let from: NameAddr<'_> = request.from()?;
     let from_uri = Uri::parse(from.uri)?;
     let called = Uri::parse(request.uri())?;

@@ -25,6 +25,7 @@ use crate::outbox::{Outbox, Output};
 use crate::owner::{Owners, ShardMessage};
 use crate::peering::Peering;
 use crate::places::Places;
+use crate::refusals::Notices;
 use crate::standalone::Waiting;
 use crate::standing::Standing;
 use crate::streams::Streams;
@@ -97,6 +98,7 @@ pub struct Shard {
     pub(crate) draining: bool,
     pub(crate) current: Option<Slot>,
     pub(crate) throttle: Throttle,
+    pub(crate) notices: Notices,
     pub(crate) tap: Option<Box<dyn Tap>>,
     /// Messages for ourselves, handled before the next input.
     pub(crate) inbox: Vec<ShardMessage>,
@@ -181,6 +183,7 @@ impl Shard {
             draining: false,
             current: None,
             throttle: Throttle::new(setup.seed),
+            notices: Notices::new(setup.seed),
             tap: None,
             inbox: Vec::new(),
         }

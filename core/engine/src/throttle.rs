@@ -1,6 +1,6 @@
-//! How often a stranger is answered: so many a second by source address, in a table of fixed size.
+//! How often a stranger is answered and heeded: so many times in a while by source address, in a table of fixed size.
 //!
-//! Sources of datagrams can be forged, so nobody is banned and nothing is remembered beyond the second; two
+//! Sources of datagrams can be forged, so nobody is banned and nothing is remembered beyond that while; two
 //! addresses that share a place share its allowance.
 
 use core::hash::Hasher;
@@ -9,19 +9,27 @@ use std::net::IpAddr;
 use siphasher::sip::SipHasher13;
 use timestamp::Timestamp;
 
-/// Counters by source, of one second each.
+/// Counters by source, each of one period.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     seed: [u8; 16],
+    period_s: u64,
+    most: u32,
     places: Box<[(u32, u32)]>,
 }
 
 impl Throttle {
+    /// Answers to strangers.
     pub(crate) fn new(seed: [u8; 16]) -> Self {
-        Self { seed, places: vec![(0, 0); PLACES].into() }
+        Self::of(seed, 1, A_SECOND)
     }
 
-    /// Whether one more request of this source is answered in this second.
+    /// `most` of each source in a period of so many seconds.
+    pub(crate) fn of(seed: [u8; 16], period_s: u64, most: u32) -> Self {
+        Self { seed, period_s, most, places: vec![(0, 0); PLACES].into() }
+    }
+
+    /// Whether one more request of this source is within its measure.
     pub(crate) fn admits(&mut self, source: IpAddr, now: Timestamp) -> bool {
         let mut hash = SipHasher13::new_with_key(&self.seed);
         match source.to_canonical() {
@@ -30,13 +38,13 @@ impl Throttle {
             IpAddr::V6(v6) => hash.write(&v6.octets()[..8]),
         }
         let index = usize::try_from(hash.finish() % PLACES as u64).unwrap_or(0);
-        let second = u32::try_from(now.as_secs() & u64::from(u32::MAX)).unwrap_or(0);
+        let period = u32::try_from((now.as_secs() / self.period_s) & u64::from(u32::MAX)).unwrap_or(0);
         let Some((at, count)) = self.places.get_mut(index) else { return false };
-        if *at != second {
-            (*at, *count) = (second, 0);
+        if *at != period {
+            (*at, *count) = (period, 0);
         }
-        *count += 1;
-        *count <= A_SECOND
+        *count = count.saturating_add(1);
+        *count <= self.most
     }
 }
 

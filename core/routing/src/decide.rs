@@ -6,9 +6,10 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::config::{
     Account, AccountId, CallerIdFault, Connection, ConnectionId, DialAction, Domain, Kind, NumberFormat,
-    Target,
+    NumberRow, Target,
 };
 use crate::decision::{Candidate, Decision, Destination, Outcome, Proof, TestLine, Verdict};
+use crate::near::known_number;
 use crate::number::{for_peer, rewrite, to_e164};
 use crate::reason::Reason;
 use crate::tables::{Host, Tables};
@@ -90,6 +91,9 @@ impl Deciding<'_> {
             return (dialled, Outcome::Serve(service));
         }
         let e164 = self.e164(&dialled);
+        if let Some(outcome) = self.number_by_form(&dialled) {
+            return (dialled, outcome);
+        }
         if e164.is_none() && self.misformed(&dialled) {
             return (dialled, Outcome::Refuse(Reason::NumberForm));
         }
@@ -150,11 +154,22 @@ impl Deciding<'_> {
         }
     }
 
+    /// A number of the caller's account that lists this very form.
+    fn number_by_form(&mut self, dialled: &str) -> Option<Outcome> {
+        let rows = self.tables.numbers(dialled);
+        let lists = |row: &&Arc<NumberRow>| row.account == *self.account() && row.e164 != dialled;
+        let via = self.connection().map(|c| &c.id);
+        let fitting = |row: &&Arc<NumberRow>| lists(row) && (row.via.is_none() || row.via.as_ref() == via);
+        let target = rows.iter().find(fitting)?.target.clone();
+        Some(self.target(&target, Verdict::Number, dialled))
+    }
+
     fn number(&mut self, number: &str) -> Option<Outcome> {
         let rows = self.tables.numbers(number);
         let via = self.connection().map(|c| &c.id);
-        let row = rows.iter().find(|r| r.via.is_some() && r.via.as_ref() == via);
-        let row = row.or_else(|| rows.iter().find(|r| r.via.is_none()))?;
+        let rows = || rows.iter().filter(|r| r.e164 == number);
+        let row = rows().find(|r| r.via.is_some() && r.via.as_ref() == via);
+        let row = row.or_else(|| rows().find(|r| r.via.is_none()))?;
         Some(self.target(&row.target.clone(), Verdict::Number, number))
     }
 
@@ -202,6 +217,10 @@ impl Deciding<'_> {
         }
         if let Some(target) = caller.as_ref().and_then(|c| c.default_target.clone()) {
             return self.target(&target, Verdict::DefaultTarget, number);
+        }
+        let known = known_number(self.tables, self.account(), dialled);
+        if known.is_some_and(|row| row.e164 != number) {
+            return Outcome::Refuse(Reason::NumberForm);
         }
         let looks_like_number = number.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'*' | b'#'));
         Outcome::Refuse(match (looks_like_number, may, caller.map(|c| c.kind)) {

@@ -7,6 +7,7 @@ pub mod config;
 pub mod decide;
 pub mod decision;
 pub mod identify;
+pub mod near;
 pub mod number;
 pub mod pattern;
 pub mod reason;

@@ -12,6 +12,7 @@ use crate::config::{
     Account, AccountId, Change, Connection, ConnectionId, Delta, Domain, DomainId, DomainRole, IpPolicy,
     Limits, NumberId, NumberRow, Target,
 };
+use crate::near::Neighbours;
 use crate::pattern::Pattern;
 use crate::sources::{Sources, canonical};
 
@@ -31,6 +32,7 @@ pub struct Tables {
     number_rows: HashMap<NumberId, Arc<NumberRow>>,
     numbers_of: HashMap<ConnectionId, SmallVec<[Box<str>; 1]>>,
     sources: Sources,
+    neighbours: Neighbours,
     ways_out: BTreeMap<AccountId, BTreeMap<(i32, ConnectionId), WayOut>>,
     offered: BTreeMap<(i32, ConnectionId), WayOut>,
     limits: Option<Arc<Limits>>,
@@ -150,7 +152,7 @@ impl Tables {
         self.users.get(domain)?.get(user).and_then(|id| self.connections.get(id))
     }
 
-    /// The rows for a number in E.164.
+    /// The rows for a number in E.164, or in a form that a row lists.
     pub fn numbers(&self, e164: &str) -> &[Arc<NumberRow>] {
         self.numbers.get(e164).map_or(&[], |rows| rows)
     }
@@ -163,6 +165,21 @@ impl Tables {
     /// The connections that a source address stands for.
     pub fn by_source(&self, address: IpAddr) -> &[ConnectionId] {
         self.sources.of(address)
+    }
+
+    /// Networks of connections, for what lies beside them.
+    pub fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
+    }
+
+    /// Our own addresses.
+    pub fn own_addresses(&self) -> &[IpAddr] {
+        &self.own_addresses
+    }
+
+    /// Domains in the order of their ids.
+    pub fn domains(&self) -> impl Iterator<Item = &Arc<Domain>> {
+        self.domains.values()
     }
 
     /// Accounts in the order of their ids.
@@ -189,6 +206,7 @@ impl Tables {
         for name in row.trunk_name.iter().chain(&row.trunk_aliases) {
             self.trunk_names.insert(name.as_str().into(), row.id.clone());
         }
+        self.neighbours.add(row);
         if row.ip_policy != IpPolicy::Filter {
             for network in &row.allowed_sources {
                 self.sources.add(*network, &row.id);
@@ -216,6 +234,7 @@ impl Tables {
         for name in old.trunk_name.iter().chain(&old.trunk_aliases) {
             self.trunk_names.remove(name.as_str());
         }
+        self.neighbours.remove(&old);
         for network in &old.allowed_sources {
             self.sources.remove(*network, id);
         }
@@ -243,7 +262,9 @@ impl Tables {
     fn put_number(&mut self, row: &Arc<NumberRow>) {
         self.drop_number(&row.id);
         self.number_rows.insert(row.id.clone(), Arc::clone(row));
-        self.numbers.entry(row.e164.as_str().into()).or_default().push(Arc::clone(row));
+        for form in core::iter::once(&row.e164).chain(&row.forms) {
+            self.numbers.entry(form.as_str().into()).or_default().push(Arc::clone(row));
+        }
         if let Target::Connection(id) = &row.target {
             self.numbers_of.entry(id.clone()).or_default().push(row.e164.as_str().into());
         }
@@ -251,10 +272,11 @@ impl Tables {
 
     fn drop_number(&mut self, id: &NumberId) {
         let Some(row) = self.number_rows.remove(id) else { return };
-        if let Some(rows) = self.numbers.get_mut(row.e164.as_str()) {
+        for form in core::iter::once(&row.e164).chain(&row.forms) {
+            let Some(rows) = self.numbers.get_mut(form.as_str()) else { continue };
             rows.retain(|r| r.id != *id);
             if rows.is_empty() {
-                self.numbers.remove(row.e164.as_str());
+                self.numbers.remove(form.as_str());
             }
         }
         if let Target::Connection(target) = &row.target

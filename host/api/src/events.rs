@@ -124,6 +124,7 @@ fn kind(what: &Happening) -> &'static str {
         Happening::CallAnswered(_) => "call.answered",
         Happening::CallTransferred { .. } => "call.transferred",
         Happening::CallEnded { .. } => "call.ended",
+        Happening::CallRefused(_) => "call.refused",
         Happening::RegistrationAdded { .. } => "registration.added",
         Happening::RegistrationRemoved { .. } => "registration.removed",
         Happening::RegistrationFailed { .. } => "registration.failed",
@@ -153,6 +154,12 @@ fn document(event: &Event, id: u64) -> Value {
         Happening::RegistrationAdded { connection, contact, source } => {
             json!({"connection": connection, "contact": contact, "source": source})
         }
+        Happening::CallRefused(refusal) => json!({
+            "source": refusal.source.to_string(), "transport": refusal.transport, "method": refusal.method,
+            "from": refusal.from, "to": refusal.to, "user_agent": refusal.user_agent,
+            "sip_code": refusal.sip_code, "reason_code": refusal.reason.code(),
+            "reason_text": refusal.reason.text(), "near_misses": refusal.near_misses,
+        }),
         Happening::RegistrationRemoved { connection, contact, expired } => {
             json!({"connection": connection, "contact": contact, "expired": expired})
         }

@@ -28,6 +28,7 @@ pub struct Rows {
     users: HashMap<DomainId, HashMap<String, ConnectionId>>,
     trunk_names: HashMap<String, ConnectionId>,
     e164s: HashMap<String, BTreeMap<NumberId, Option<ConnectionId>>>,
+    forms: HashMap<(AccountId, String), NumberId>,
     owned: HashMap<AccountId, Owned>,
 }
 
@@ -103,6 +104,9 @@ impl Rows {
             Change::Number(row) => {
                 self.forget_number(&row.id);
                 self.e164s.entry(row.e164.clone()).or_default().insert(row.id.clone(), row.via.clone());
+                for form in &row.forms {
+                    self.forms.insert((row.account.clone(), form.clone()), row.id.clone());
+                }
                 self.owned.entry(row.account.clone()).or_default().numbers += 1;
                 self.numbers.0.insert(Arc::clone(&row.id.0), Kept { row: Arc::clone(row), revision });
             }
@@ -169,6 +173,9 @@ impl Rows {
                 self.e164s.remove(&old.e164);
             }
         }
+        for form in &old.forms {
+            self.forms.remove(&(old.account.clone(), form.clone()));
+        }
         self.owned.entry(old.account.clone()).and_modify(|owned| owned.numbers -= 1);
     }
 
@@ -207,6 +214,11 @@ impl Rows {
     /// The rows of a number.
     pub(crate) fn e164(&self, number: &str) -> impl Iterator<Item = (&NumberId, Option<&ConnectionId>)> {
         self.e164s.get(number).into_iter().flatten().map(|(id, via)| (id, via.as_ref()))
+    }
+
+    /// The number of an account that lists this form.
+    pub(crate) fn form(&self, account: &AccountId, form: &str) -> Option<&NumberId> {
+        self.forms.get(&(account.clone(), form.to_owned()))
     }
 
     /// How many rows an account owns.

@@ -82,6 +82,7 @@ ladders! {
     lost_invite
     message
     message_to_a_trunk
+    near_misses
     no_answer_on_the_wire
     no_common_description
     no_hunting_after_media

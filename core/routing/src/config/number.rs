@@ -12,6 +12,9 @@ pub struct NumberRow {
     pub id: NumberId,
     /// `+` and up to 15 digits.
     pub e164: String,
+    /// Other ways it is dialled, exactly as they are heard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forms: Vec<String>,
     /// Owner.
     pub account: AccountId,
     /// The connection it comes in by; any if absent.

@@ -2,7 +2,7 @@
 
 mod plan;
 
-pub use plan::{Plan, plan_of};
+pub use plan::{Plan, plan_of, plans};
 
 use crate::config::{NumberFormat, Rewrite};
 
@@ -47,7 +47,7 @@ pub fn rewrite(number: &str, rule: &Rewrite) -> String {
 }
 
 /// Without the marks that people write between digits; `None` if it is no number at all.
-fn bare(dialled: &str) -> Option<String> {
+pub(crate) fn bare(dialled: &str) -> Option<String> {
     let kept: String = dialled.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '/')).collect();
     let rest = kept.strip_prefix('+').unwrap_or(&kept);
     (!rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit())).then_some(kept)

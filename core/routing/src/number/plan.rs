@@ -20,6 +20,11 @@ pub fn plan_of(country: &str) -> Option<&'static Plan> {
     PLANS.iter().find(|plan| plan.country.eq_ignore_ascii_case(country))
 }
 
+/// Every plan.
+pub fn plans() -> impl Iterator<Item = &'static Plan> {
+    PLANS.iter()
+}
+
 /// Whether a number begins with a calling code that exists.
 pub(super) fn starts_with_calling_code(digits: &str) -> bool {
     PLANS.iter().any(|plan| digits.starts_with(plan.calling_code))

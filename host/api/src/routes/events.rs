@@ -34,7 +34,7 @@ struct Wanted {
     last_event_id: Option<String>,
 }
 
-/// Events: call.started, call.ringing, call.answered, call.transferred, call.ended, registration.added,
+/// Events: call.started, call.ringing, call.answered, call.transferred, call.ended, call.refused, registration.added,
 /// registration.removed, registration.failed, registration.recovered, connection.down, connection.up.
 ///
 /// A client that comes back with Last-Event-ID gets what it missed; an event `gap` says that some of it is gone.

@@ -53,6 +53,9 @@ struct Explanation {
     decision: Decided,
     /// Connections considered, in order.
     candidates: Vec<Considered>,
+    /// What would have been right, where it refuses.
+    #[schema(value_type = Vec<super::refused::NearMiss>)]
+    near_misses: Vec<engine::control::NearMiss>,
 }
 
 /// The decision.
@@ -163,6 +166,7 @@ impl From<ExplainView> for Explanation {
                     text: c.text.into(),
                 })
                 .collect(),
+            near_misses: view.near_misses,
         }
     }
 }

@@ -87,7 +87,7 @@ struct Source {
 /// Something that almost matched.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "the schema of what the store writes")]
-struct NearMiss {
+pub(super) struct NearMiss {
     /// Resource and id.
     resource: String,
     /// The field.

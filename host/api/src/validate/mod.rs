@@ -40,6 +40,7 @@ pub(crate) struct Pending {
     pub(crate) hosts: HashSet<String>,
     pub(crate) account_names: HashSet<String>,
     pub(crate) numbers: HashSet<(String, Option<ConnectionId>)>,
+    pub(crate) forms: HashSet<(AccountId, String)>,
     pub(crate) owned: HashMap<AccountId, (u32, u32)>,
 }
 

@@ -12,6 +12,11 @@ use crate::shape::{self, Field, Shape};
 pub(crate) const FIELDS: &[Field] = &[
     Field::read_only("id", ID, "identifier, num_…"),
     Field::open("e164", Shape::Text(1, 40), "the number: + and 4 to 15 digits"),
+    Field::open(
+        "forms",
+        Shape::List(&Shape::Text(2, 40), 20),
+        "other ways it is dialled, exactly as they are heard: for peers that keep to no number format",
+    ),
     Field::fixed("account", ID, "owner: an id or a name"),
     Field::open("via", ID, "connection it comes in by [any]"),
     Field::open("target", Shape::Target, "who rings"),
@@ -68,6 +73,7 @@ pub(crate) fn draft(
         }
     }
     desk.target(&row.target, &account.id, "/target", &mut errors);
+    forms(desk, &row, &mut errors);
     let held = desk.rows.e164(&row.e164).any(|(id, via)| *id != row.id && via == row.via.as_ref());
     let key = (row.e164.clone(), row.via.clone());
     if held || desk.pending.numbers.contains(&key) {
@@ -75,10 +81,28 @@ pub(crate) fn draft(
     }
     verdict(errors)?;
     desk.pending.numbers.insert(key);
+    desk.pending.forms.extend(row.forms.iter().map(|form| (row.account.clone(), form.clone())));
     if existing.is_none() {
         desk.pending.owned.entry(row.account.clone()).or_default().1 += 1;
     }
     Ok(Drafted::new(row, Vec::new()))
+}
+
+/// Each form belongs to one number, and none is a number of its own.
+fn forms(desk: &Desk<'_>, row: &NumberRow, errors: &mut Vec<FieldError>) {
+    let wrong = |index, code, message| FieldError::new(code, format!("/forms/{index}"), message);
+    for (index, form) in row.forms.iter().enumerate() {
+        let held = desk.rows.form(&row.account, form).is_some_and(|id| *id != row.id)
+            || desk.pending.forms.contains(&(row.account.clone(), form.clone()));
+        if name::is_e164(form) {
+            let message = format!("{form} is a number: create it, or point it at the same target");
+            errors.push(wrong(index, Code::InvalidValue, message));
+        } else if !form.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'*' | b'#' | b'-' | b'.')) {
+            errors.push(wrong(index, Code::InvalidValue, format!("{form} is not what a phone dials")));
+        } else if held || row.forms.iter().take(index).any(|earlier| earlier == form) {
+            errors.push(wrong(index, Code::NumberTaken, format!("{form} means a number already")));
+        }
+    }
 }
 
 fn quota(desk: &Desk<'_>, account: &Account) -> Result<(), Problem> {

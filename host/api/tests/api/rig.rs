@@ -69,6 +69,7 @@ impl Shards for Rote {
                     text: "no way out for this number".into(),
                 },
                 candidates: Vec::new(),
+                near_misses: Vec::new(),
             }),
             Ask::Figures => Answer::Figures(Box::new(Figures {
                 calls_active: 2,

@@ -73,6 +73,7 @@ pub(crate) fn number(id: &str, e164: &str, via: Option<&str>) -> Arc<NumberRow> 
     Arc::new(NumberRow {
         id: NumberId::from(id),
         e164: e164.to_owned(),
+        forms: Vec::new(),
         account: AccountId::from("acc_1"),
         via: via.map(ConnectionId::from),
         target: Target::Connection(ConnectionId::from("con_1")),

@@ -122,6 +122,12 @@ impl Playing {
                 self.world.configure(vec![change]);
             }
             "remove" => self.world.configure(vec![Change::ConnectionGone(rows::id_of(name).as_str().into())]),
+            "form" => {
+                let mut changes = self.scene.numbers.iter().filter(|row| row.e164 == name);
+                let mut row = changes.next().cloned().ok_or("no such number")?;
+                row.forms.push(line.word(2).to_owned());
+                self.world.configure(vec![Change::Number(Arc::new(row))]);
+            }
             "record" => return self.expect_record(line),
             "happened" => {
                 let mut kinds =
@@ -138,6 +144,16 @@ impl Playing {
                 let codes: Vec<_> = self.world.refusals.iter().map(|refusal| refusal.reason.code()).collect();
                 if codes.last() != Some(&name) {
                     return Err(format!("refusals so far: {codes:?}"));
+                }
+                if let Some(field) = line.after("near") {
+                    let misses = self.world.refusals.last().map_or(&[][..], |refusal| &refusal.near_misses);
+                    let (have, want) = (line.after("have"), line.after("want"));
+                    let fits = |text: &str, wanted: Option<&str>| wanted.is_none_or(|wanted| text == wanted);
+                    let fits =
+                        misses.iter().any(|m| m.field == field && fits(&m.have, have) && fits(&m.want, want));
+                    if !fits {
+                        return Err(format!("near misses: {misses:?}"));
+                    }
                 }
             }
             "bindings" => {

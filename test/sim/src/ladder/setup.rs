@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use routing::config::{Change, Connection};
+use routing::config::{Change, Connection, NumberRow};
 use sip_stack::transport::Protocol;
 
 use super::Line;
@@ -16,6 +16,7 @@ pub(crate) struct Scene {
     pub agents: Vec<Agent>,
     pub changes: Vec<Change>,
     pub connections: Vec<Connection>,
+    pub numbers: Vec<NumberRow>,
     /// Agents that are to be registered before the ladder begins.
     pub registered: Vec<usize>,
     pub hosts: Vec<(String, IpAddr)>,
@@ -49,7 +50,11 @@ impl Scene {
             }
             "number" => {
                 let via = line.after("via");
-                self.changes.push(rows::number(line.word(1), line.after("to").ok_or("to whom?")?, via)?);
+                let change = rows::number(line.word(1), line.after("to").ok_or("to whom?")?, via)?;
+                if let Change::Number(row) = &change {
+                    self.numbers.push(NumberRow::clone(row));
+                }
+                self.changes.push(change);
             }
             "host" => {
                 let ip = line.word(2).parse().map_err(|_| "an address is wanted")?;

@@ -1,0 +1,194 @@
+//! What becomes of a refusal besides the answer: a count, a row in the refused inbox with what it came near to, an
+//! event.
+//!
+//! A flood of refusals costs counting only: near misses are looked for and events made so many times a second, of
+//! each source and in all.
+
+use routing::config::{Connection, ConnectionId};
+use routing::identify::Facts;
+use routing::near::{Attempt, NearMiss, near_misses};
+use routing::reason::Reason;
+use sip_msg::{Credentials, Message, Method, Name, Uri};
+use sip_stack::transport::Flow;
+use timestamp::Timestamp;
+
+use crate::called::named;
+use crate::control::{Event, Happening, Refusal};
+use crate::outbox::{Outbox, Output, Persist};
+use crate::register::transport_of;
+use crate::sender::parties;
+use crate::shard::Shard;
+use crate::throttle::Throttle;
+
+/// How often refusals are looked into, and told to listeners.
+#[derive(Debug)]
+pub(crate) struct Notices {
+    looks: Throttle,
+    events: Throttle,
+    /// The second that the counts are of.
+    second: u64,
+    looked: u32,
+    told: u32,
+}
+
+impl Notices {
+    pub(crate) fn new(seed: [u8; 16]) -> Self {
+        Self {
+            looks: Throttle::of(seed, 1, LOOKS_OF_ONE),
+            events: Throttle::of(seed, EVENT_EVERY_S, 1),
+            second: 0,
+            looked: 0,
+            told: 0,
+        }
+    }
+
+    fn may_look(&mut self, flow: &Flow, now: Timestamp) -> bool {
+        self.begin(now);
+        let may = self.looked < LOOKS && self.looks.admits(flow.remote.ip(), now);
+        self.looked += u32::from(may);
+        may
+    }
+
+    fn may_tell(&mut self, flow: &Flow, now: Timestamp) -> bool {
+        self.begin(now);
+        let may = self.told < EVENTS && self.events.admits(flow.remote.ip(), now);
+        self.told += u32::from(may);
+        may
+    }
+
+    fn begin(&mut self, now: Timestamp) {
+        if self.second != now.as_secs() {
+            (self.second, self.looked, self.told) = (now.as_secs(), 0, 0);
+        }
+    }
+}
+
+impl Shard {
+    /// Counts a refusal and puts it into the refused inbox.
+    pub(crate) fn note_refusal(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        reason: Reason,
+        connection: Option<&Connection>,
+        sip_code: u16,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        self.counts.refused(reason);
+        let misses = if self.notices.may_look(flow, now) {
+            self.looked_into(request, flow, reason, connection)
+        } else {
+            Vec::new()
+        };
+        if is_policy(reason) || !misses.is_empty() {
+            let account = connection.map_or("", |c| c.account.as_str()).into();
+            self.keep_refusal(request, flow, (account, reason, sip_code), misses, now, out);
+        }
+    }
+
+    /// A call without credentials from an address that stands for nobody: challenged like any other, and noted where
+    /// it comes from beside a network that we know or for a number that we have.
+    pub(crate) fn note_stranger(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        if request.method() != Method::Invite || !self.notices.may_look(flow, now) {
+            return;
+        }
+        let reason = Reason::SourceNotAllowed;
+        let misses = self.looked_into(request, flow, reason, None);
+        let Some(miss) = misses.first() else { return };
+        let owner = miss.resource.strip_prefix("connection ").map(ConnectionId::from);
+        let owner = owner.and_then(|id| self.tables.connection(&id)).map(|c| c.account.as_str());
+        let account = owner.unwrap_or_default().into();
+        self.counts.refused(reason);
+        self.keep_refusal(request, flow, (account, reason, 407), misses, now, out);
+    }
+
+    /// What a refused request came near to.
+    fn looked_into(
+        &self,
+        request: &Message<'_>,
+        flow: &Flow,
+        reason: Reason,
+        connection: Option<&Connection>,
+    ) -> Vec<NearMiss> {
+        let Some(mut parties) = parties(request) else { return Vec::new() };
+        if request.method() == Method::Register
+            && let Some(to) = request.to().and_then(|to| Uri::parse(to.uri))
+        {
+            let mut user = Vec::new();
+            to.unescape_user(&mut user);
+            parties.from_user = String::from_utf8_lossy(&user).into_owned();
+            parties.from_host = String::from_utf8_lossy(to.host).into_owned();
+        }
+        if let Some(user) = connection.and_then(|connection| named(request, connection)) {
+            parties.called_user = user;
+        }
+        let carried = request.fields(Name::Authorization).chain(request.fields(Name::ProxyAuthorization));
+        let digest_user = carried.filter_map(Credentials::parse).find_map(|c| c.username);
+        let facts = Facts {
+            source: flow.remote.ip(),
+            transport: transport_of(flow.protocol),
+            from_user: &parties.from_user,
+            from_host: &parties.from_host,
+            called_user: &parties.called_user,
+            called_host: &parties.called_host,
+            contact_of: None,
+        };
+        let digest_user = digest_user.and_then(|user| core::str::from_utf8(user).ok());
+        near_misses(&self.tables, &Attempt { facts, digest_user }, reason, connection)
+    }
+
+    fn keep_refusal(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        (account, reason, sip_code): (Box<str>, Reason, u16),
+        near_misses: Vec<NearMiss>,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes.get(..200).unwrap_or(bytes)).into();
+        let refusal = Refusal {
+            at: now,
+            account,
+            source: flow.remote,
+            transport: flow.protocol.name(),
+            method: request.method().as_str(),
+            from: text(request.from().map_or(b"".as_slice(), |from| from.uri)),
+            to: text(request.uri()),
+            user_agent: text(request.field(Name::UserAgent).unwrap_or_default()),
+            sip_code,
+            reason,
+            near_misses,
+        };
+        if self.notices.may_tell(flow, now) {
+            let what = Happening::CallRefused(Box::new(refusal.clone()));
+            out.outputs.push(Output::Announce(Event { at: now, account: refusal.account.clone(), what }));
+        }
+        out.outputs.push(Output::Persist(Persist::Refused(Box::new(refusal))));
+    }
+}
+
+/// Refusals that an operator should see even without a near miss; a number that does not exist is no business of
+/// policy.
+fn is_policy(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::NumberNotKnown | Reason::UserNotKnown | Reason::NotRegistered | Reason::NothingAttached
+    )
+}
+
+/// Refusals of one source looked into in a second.
+const LOOKS_OF_ONE: u32 = 5;
+/// Refusals looked into in a second.
+const LOOKS: u32 = 100;
+/// Seconds between two events of one source.
+const EVENT_EVERY_S: u64 = 10;
+/// Events of refusals in a second.
+const EVENTS: u32 = 20;
