@@ -4,6 +4,7 @@
 
 use sip_msg::{Message, Name};
 use sip_stack::dialog::Heard;
+use sip_stack::transport::{FaultKind, StreamFault};
 
 use routing::reason::Reason;
 
@@ -201,7 +202,8 @@ impl Call {
             self.forget(loser, means);
             return;
         }
-        self.branch_over(number, Final::ours(408, Reason::NoAnswer), Failure::Unreachable, means);
+        let failed = means.fault.map_or_else(|| Final::ours(408, Reason::NoAnswer), Final::of_fault);
+        self.branch_over(number, failed, Failure::Unreachable, means);
     }
 
     /// A branch has its final answer; when all have, the next target is tried or the best answer relayed.
@@ -309,6 +311,17 @@ impl Final {
     /// A failure of our own making.
     pub(crate) fn ours(code: u16, reason: Reason) -> Self {
         Self { code, phrase: Vec::new(), reason: Vec::new(), why: Some(reason) }
+    }
+
+    /// The stream that the request went over could not be used.
+    pub(crate) fn of_fault(fault: &StreamFault) -> Self {
+        match fault.kind {
+            FaultKind::TimedOut => Self::ours(408, Reason::NoAnswer),
+            FaultKind::Refused | FaultKind::Unreachable => Self::ours(500, Reason::ConnectionRefused),
+            FaultKind::TlsName | FaultKind::TlsChain | FaultKind::TlsExpired | FaultKind::TlsProtocol => {
+                Self::ours(500, Reason::TlsFailed)
+            }
+        }
     }
 
     /// What the caller gets, and why.

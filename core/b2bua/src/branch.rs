@@ -7,7 +7,7 @@ use sip_msg::uri::{Uri, parse_ip};
 use sip_msg::{Message, Name};
 use sip_stack::dialog::{Dialog, RequestLine};
 use sip_stack::transaction::Outgoing;
-use sip_stack::transport::{Flow, Listeners, Protocol, Query, Target};
+use sip_stack::transport::{Flow, Listeners, Protocol, Query, Target, Terms};
 use sip_stack::{Slot, User};
 
 use registrar::BindingRow;
@@ -269,7 +269,13 @@ pub fn targets_of(peer: &Peer) -> Result<Target, Query> {
 }
 
 /// Where a peer is reached at this target.
-pub fn place_of_peer(peer: &Peer, target: Target, number: &str, means: &Means<'_>) -> Option<Place> {
+pub fn place_of_peer(
+    connection: &Connection,
+    peer: &Peer,
+    target: Target,
+    number: &str,
+    means: &mut Means<'_>,
+) -> Option<Place> {
     let Target { protocol, address: remote } = target;
     let listener = means.listeners.towards(protocol, remote.ip())?;
     let host = match peer.host.parse::<IpAddr>() {
@@ -277,14 +283,21 @@ pub fn place_of_peer(peer: &Peer, target: Target, number: &str, means: &Means<'_
         Ok(IpAddr::V4(_)) | Err(_) => peer.host.clone(),
     };
     let at_port = peer.port.map(|p| format!(":{p}")).unwrap_or_default();
+    let flow = Flow { protocol, listener, stream: 0, remote };
     let parameter =
         if protocol == Protocol::Udp { String::new() } else { format!(";transport={}", protocol.name()) };
     Some(Place {
         uri: format!("sip:{}@{host}{at_port}{parameter}", escape_user(number)),
         to: format!("<sip:{}@{host}>", escape_user(number)),
-        flow: Flow { protocol, listener, stream: 0, remote },
+        flow: means.reserved.on_terms(flow, || terms(connection, &peer.host), means.out),
         path: Box::default(),
     })
+}
+
+/// What must hold of a peer at this host before anything is said to it under TLS.
+pub fn terms(connection: &Connection, host: &str) -> Terms {
+    let host = host.trim_matches(['[', ']']).into();
+    Terms { host, verify: connection.tls.verify, ca: connection.tls.ca.clone() }
 }
 
 /// Whether a connection is reached at its contacts rather than at fixed peers.

@@ -119,11 +119,11 @@ impl Call {
     /// Rings the first of the targets of a peer that we have a socket for; the rest is kept in case it fails.
     fn ring_peer(&mut self, target: usize, peer: usize, found: &[Target], means: &mut Means<'_>) {
         let number = self.target(target).map(|t| t.number.clone()).unwrap_or_default();
+        let Some(connection) = self.target(target).map(|t| Arc::clone(&t.connection)) else { return };
         let Some(row) = self.peer(target, peer) else { return };
-        let place = found
-            .iter()
-            .enumerate()
-            .find_map(|(index, to)| place_of_peer(row, *to, &number, means).map(|place| (place, index + 1)));
+        let place = found.iter().enumerate().find_map(|(index, to)| {
+            place_of_peer(&connection, row, *to, &number, means).map(|place| (place, index + 1))
+        });
         match place {
             Some((place, next)) => {
                 self.ring(target, peer, &[place], means);

@@ -340,6 +340,8 @@ pub struct Figures {
     pub retransmissions_out: u64,
     /// Datagrams and stream messages that were no SIP.
     pub malformed: u64,
+    /// TLS handshakes, by result.
+    pub handshakes: Vec<(&'static str, u64)>,
     /// Calls in progress.
     pub calls_active: u64,
     /// Calls ended, by outcome.

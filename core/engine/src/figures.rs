@@ -1,5 +1,7 @@
 //! Counters of a shard.
 
+use std::collections::BTreeMap;
+
 use b2bua::CallOutcome;
 use routing::reason::Reason;
 use sip_msg::{Message, Method};
@@ -18,6 +20,7 @@ pub(crate) struct Counts {
     messages_out: [u64; KINDS],
     outcomes: [u64; 6],
     refused: Vec<u64>,
+    handshakes: BTreeMap<&'static str, u64>,
 }
 
 impl Default for Counts {
@@ -29,6 +32,7 @@ impl Default for Counts {
             messages_out: [0; KINDS],
             outcomes: [0; 6],
             refused: vec![0; Reason::ALL.len()],
+            handshakes: BTreeMap::new(),
         }
     }
 }
@@ -41,6 +45,11 @@ impl Counts {
 
     pub(crate) fn ended(&mut self, outcome: CallOutcome) {
         self.outcomes[outcome as usize] += 1;
+    }
+
+    /// A TLS handshake ended.
+    pub(crate) fn handshake(&mut self, result: &'static str) {
+        *self.handshakes.entry(result).or_default() += 1;
     }
 
     pub(crate) fn refused(&mut self, reason: Reason) {
@@ -77,6 +86,7 @@ impl Shard {
             pairs.filter(|(_, count)| *count > 0).collect()
         };
         Figures {
+            handshakes: counts.handshakes.iter().map(|(result, count)| (*result, *count)).collect(),
             messages_in: named(&counts.messages_in),
             messages_out: named(&counts.messages_out),
             retransmissions_in: self.transactions.retransmissions_in,

@@ -3,11 +3,20 @@
 use std::sync::Arc;
 
 use routing::config::Delta;
-use sip_stack::transport::Flow;
+use sip_stack::transport::{Flow, StreamFault};
 
 use crate::control::Ask;
 use crate::outbox::Located;
 use crate::owner::ShardMessage;
+
+/// What a client proved with its certificate (RFC 5922 §7.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    /// Names in it, if authorities that everybody may rely on vouch for it.
+    pub names: Vec<Box<str>>,
+    /// Names in it for each connection whose own authorities vouch for it.
+    pub for_connections: Vec<(Box<str>, Vec<Box<str>>)>,
+}
 
 /// One event.
 #[derive(Debug)]
@@ -26,10 +35,19 @@ pub enum Input<'a> {
         /// Its bytes.
         bytes: &'a [u8],
     },
+    /// Both ends of a stream agreed on keys.
+    StreamSecured {
+        /// Which.
+        flow: Flow,
+        /// What its client proved to be, if it showed a certificate.
+        client: Option<Client>,
+    },
     /// A stream is closed, or could not be opened.
     StreamClosed {
         /// Which.
         flow: Flow,
+        /// What went wrong, if anything did.
+        fault: Option<StreamFault>,
     },
     /// A host name was resolved.
     Located(Located),

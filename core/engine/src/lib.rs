@@ -4,6 +4,7 @@
 //! events in, plain data out, time as an argument. Nothing here waits, reads a clock or owns a socket.
 
 mod called;
+mod certified;
 pub mod control;
 mod effects;
 mod figures;
@@ -38,7 +39,7 @@ mod wheel;
 pub use b2bua::{
     CallOutcome, CallRecord, CandidateRecord, EndOwner, EndedBy, LegRecord, OpenCall, PortPool, end_owner,
 };
-pub use input::Input;
+pub use input::{Client, Input};
 pub use outbox::{Located, Outbox, Output, Persist};
 pub use owner::{Owners, ShardMessage};
 pub use registrar::{BindingRow, Bounds};

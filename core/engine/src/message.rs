@@ -244,7 +244,8 @@ impl Carried {
         let Some(target) = self.targets.front() else { return Next::Over };
         let Some(peer) = self.peer() else { return self.failed_peer(slot, Reason::NameNotFound, means) };
         let place = found.iter().enumerate().find_map(|(index, to)| {
-            b2bua::place_of_peer(peer, *to, &target.number, means).map(|place| (place, index + 1))
+            b2bua::place_of_peer(&target.connection, peer, *to, &target.number, means)
+                .map(|place| (place, index + 1))
         });
         match place {
             Some((place, next)) => {

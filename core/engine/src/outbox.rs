@@ -2,7 +2,7 @@
 
 use b2bua::{CallRecord, OpenCall};
 use registrar::BindingRow;
-use sip_stack::transport::{Flow, Query, Target};
+use sip_stack::transport::{Flow, Query, Target, Terms};
 
 use crate::control::{Answer, Event, Refusal, RegistrationLogRow};
 use crate::owner::ShardMessage;
@@ -18,6 +18,13 @@ pub enum Output {
         start: usize,
         /// Its end.
         end: usize,
+    },
+    /// What must hold of the other end of the stream of this number, once something is sent over it.
+    Reserve {
+        /// Its number, and where it leads.
+        flow: Flow,
+        /// What must hold.
+        terms: Terms,
     },
     /// Find out where a host name leads; answered by `Input::Located` under the same number.
     Locate {

@@ -86,7 +86,7 @@ impl Shard {
         let allowed =
             after_digest(connection, flow.remote.ip(), transport_of(flow.protocol)).and_then(|()| {
                 let registers = matches!(connection.kind, Kind::Device | Kind::RegisterIn);
-                if registers { Ok(()) } else { Err(Reason::NothingAttached) }
+                if registers { self.certified(connection, flow) } else { Err(Reason::NothingAttached) }
             });
         if let Err(reason) = allowed {
             self.refuse(request, flow, reason, Some(connection), now, out);

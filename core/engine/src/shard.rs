@@ -14,7 +14,7 @@ use sip_msg::token::Mint;
 use sip_stack::auth::Nonces;
 use sip_stack::timer::Timer;
 use sip_stack::transaction::{ClientEvent, Transactions};
-use sip_stack::transport::{AddressBook, Flow, Listeners};
+use sip_stack::transport::{AddressBook, Flow, Listeners, Reserved, StreamFault, Terms};
 use sip_stack::{Out, Slot, Slots, User};
 use timestamp::Timestamp;
 
@@ -88,6 +88,9 @@ pub struct Shard {
     pub(crate) book: Box<dyn AddressBook>,
     pub(crate) wheel: Wheel,
     pub(crate) streams: Streams,
+    pub(crate) reserved: Reserved,
+    /// Why the stream is gone whose requests are being given up.
+    pub(crate) fault: Option<StreamFault>,
     pub(crate) standing: Standing,
     pub(crate) peering: Peering,
     pub(crate) watching: Watching,
@@ -120,6 +123,10 @@ impl Out for Sink<'_> {
         self.outbox.outputs.push(Output::Send { flow, start, end });
     }
 
+    fn reserve(&mut self, flow: Flow, terms: Terms) {
+        self.outbox.outputs.push(Output::Reserve { flow, terms });
+    }
+
     fn arm(&mut self, at: Timestamp, timer: Timer) {
         self.wheel.set(at, timer);
     }
@@ -134,6 +141,8 @@ macro_rules! means {
             out: &mut $sink,
             effects: &mut $shard.effects,
             listeners: &$shard.listeners,
+            reserved: &mut $shard.reserved,
+            fault: $shard.fault.as_ref(),
             book: $shard.book.as_mut(),
             mint: &$shard.mint,
             shard: $shard.index,
@@ -173,6 +182,8 @@ impl Shard {
             book: setup.book,
             wheel: Wheel::new(now),
             streams: Streams::default(),
+            reserved: Reserved::new(setup.index),
+            fault: None,
             standing: Standing::default(),
             peering: Peering::new(derived(4)),
             watching: Watching::default(),
@@ -227,7 +238,8 @@ impl Shard {
         match input {
             Input::Datagram { flow, bytes } => self.on_message(flow, bytes, now, out),
             Input::StreamBytes { flow, bytes } => self.on_stream_bytes(flow, bytes, now, out),
-            Input::StreamClosed { flow } => self.on_stream_closed(&flow, now, out),
+            Input::StreamSecured { flow, client } => self.on_stream_secured(&flow, client),
+            Input::StreamClosed { flow, fault } => self.on_stream_closed(&flow, fault, now, out),
             Input::Located(located) => self.on_located(&located, now, out),
             Input::Media(event) => self.on_media(event, now, out),
             Input::Control { id, ask } => self.on_ask(id, ask, now, out),

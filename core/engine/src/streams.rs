@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use sip_msg::frame::{Framed, next};
-use sip_stack::transport::Flow;
+use sip_stack::transport::{Flow, StreamFault};
 use timestamp::Timestamp;
 
+use crate::input::Client;
 use crate::outbox::{Outbox, Output};
 use crate::shard::Shard;
 
@@ -13,6 +14,15 @@ use crate::shard::Shard;
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     partial: BTreeMap<(u16, u32), Partial>,
+    /// Who the other ends proved to be by certificate.
+    clients: BTreeMap<(u16, u32), Client>,
+}
+
+impl Streams {
+    /// What the other end of this flow proved by certificate.
+    pub(crate) fn client(&self, flow: &Flow) -> Option<&Client> {
+        self.clients.get(&(flow.listener, flow.stream))
+    }
 }
 
 #[derive(Debug)]
@@ -88,11 +98,35 @@ impl Shard {
         let _ = now;
     }
 
-    pub(crate) fn on_stream_closed(&mut self, flow: &Flow, now: Timestamp, out: &mut Outbox) {
+    pub(crate) fn on_stream_secured(&mut self, flow: &Flow, client: Option<Client>) {
+        if self.index == 0 {
+            self.counts.handshake("ok");
+        }
+        let key = (flow.listener, flow.stream);
+        match client {
+            Some(client) => self.streams.clients.insert(key, client),
+            None => self.streams.clients.remove(&key),
+        };
+    }
+
+    pub(crate) fn on_stream_closed(
+        &mut self,
+        flow: &Flow,
+        fault: Option<StreamFault>,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
         self.streams.partial.remove(&(flow.listener, flow.stream));
+        self.streams.clients.remove(&(flow.listener, flow.stream));
+        // Every shard hears of it, the first one counts.
+        if let Some(fault) = fault.as_ref().filter(|_| flow.protocol.is_secure() && self.index == 0) {
+            self.counts.handshake(fault.kind.name());
+        }
+        self.fault = fault;
         for event in self.transactions.on_transport_error(flow) {
             self.on_client_event(event, None, now, out);
         }
+        self.fault = None;
         if flow.stream != 0 {
             self.unbind_stream(flow, now, out);
         }

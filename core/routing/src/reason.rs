@@ -71,6 +71,7 @@ reasons! {
     NameNotFound "N-01" 500 38 "the peer's name does not resolve" "Check the host in peers.";
     NoAnswer "N-02" 408 18 "the peer does not answer" "Check that the address, port and transport in peers are right and reachable.";
     ConnectionRefused "N-03" 500 41 "the peer refuses the connection" "Check the port in peers, and that the peer listens there.";
+    TlsFailed "N-04" 500 41 "TLS with the peer failed" "See status.problem of the connection: it names what is wrong with the certificate.";
     IntervalTooSmall "N-11" 422 102 "the session interval is too small" "Lower timers.min_se_s of the connection, or raise the session interval on the peer.";
     NotRefreshed "N-12" 0 102 "nobody refreshed the session" "Check that the peer still has the call, and that its refreshes (UPDATE or re-INVITE) reach us.";
     NotAcknowledged "N-13" 504 102 "a provisional answer was not acknowledged" "Check that the peer's PRACK reaches us, or turn 100rel off there.";
@@ -92,6 +93,7 @@ reasons! {
     AmbiguousSource "R-13" 403 21 "several connections have this source address" "Tell them apart by number, domain or a narrower address.";
     NothingAttached "R-14" 480 20 "nothing answers for this connection" "Attach a flow, or let a device register.";
     CalleeDisabled "R-15" 480 20 "the called connection is disabled" "Enable the connection.";
+    CertificateMissing "R-16" 403 21 "the client certificate is missing or does not match" "Let the peer connect by TLS with a certificate that names one of the peers and is issued by tls.ca.";
     ShuttingDown "S-01" 503 41 "the server is shutting down" "Try again in a moment.";
     Restarted "S-02" 0 41 "the server was restarted" "Nothing to do.";
     Fault "S-03" 500 41 "a fault of ours ended the call" "Please report it with the trace.";

@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use axum::Extension;
+use certificates::{Shelf, Trust};
 use engine::control::{Answer, Ask, Event};
 use futures_util::future::BoxFuture;
 use routing::config::Delta;
@@ -92,6 +93,10 @@ pub struct About {
     pub public_ip: Option<IpAddr>,
     /// `http://127.0.0.1:8080`, …
     pub http: Vec<String>,
+    /// The certificates that are presented.
+    pub shelf: Arc<Shelf>,
+    /// The authorities that are believed.
+    pub trust: Arc<Trust>,
     /// When the process began to serve.
     pub started_at: Timestamp,
 }

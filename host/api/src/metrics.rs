@@ -87,6 +87,10 @@ fn counters(figures: &[Figures], page: &mut Page) {
     page.sample("trunkline_sip_retransmissions_total", &[("dir", "out")], sum(|f| f.retransmissions_out));
     page.family("trunkline_sip_malformed_total", "counter", "Messages that were no SIP.");
     page.sample("trunkline_sip_malformed_total", &[], sum(|f| f.malformed));
+    page.family("trunkline_sip_tls_handshakes_total", "counter", "TLS handshakes of SIP streams, by result.");
+    for (result, count) in fold(|f| &f.handshakes) {
+        page.sample("trunkline_sip_tls_handshakes_total", &[("result", result)], count);
+    }
     page.family("trunkline_registrations_active", "gauge", "Contacts registered.");
     page.sample("trunkline_registrations_active", &[("kind", "device")], sum(|f| f.bindings));
     page.family("trunkline_sip_subscriptions", "gauge", "Subscriptions to events of ours.");

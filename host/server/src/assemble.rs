@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{About, Api};
+use net::shard_loop::TlsSetup;
 use routing::config::{Change, Delta};
 use store::{Actor, Loaded, Store, StoreError};
 use tokio::task::JoinHandle;
@@ -17,7 +18,7 @@ use crate::call_path::CallPath;
 use crate::config::Found;
 use crate::config::resolved::Config;
 use crate::failure::Failure;
-use crate::{http, local, serve};
+use crate::{http, https, local, serve, tls};
 
 /// Everything that runs.
 pub(crate) struct Assembled {
@@ -26,6 +27,8 @@ pub(crate) struct Assembled {
     /// Signalling and media.
     pub(crate) call_path: Arc<CallPath>,
     http: SocketAddr,
+    https: Option<SocketAddr>,
+    tls: TlsSetup,
     tasks: Vec<JoinHandle<()>>,
     /// Held as long as we are the server on this folder.
     _folder: File,
@@ -44,19 +47,30 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     }
     let bindings = store.bindings(store::now()).await.map_err(failed)?;
     let loaded = store.load().await.map_err(failed)?;
-    let call_path = CallPath::start(config, in_force(&loaded), bindings, store.writer())?;
-    let door = http::bind(config.http, config.http_may_move).await?;
+    let tls = tls::open(config)?;
+    let call_path = CallPath::start(config, in_force(&loaded), bindings, store.writer(), tls.clone())?;
+    let door = http::bind("--http", config.http, config.http_may_move).await?;
     let http = door.local_addr().map_err(|fault| Failure::Failed(format!("--http: {fault}")))?;
+    let secure_door = match config.https {
+        Some(address) => Some(http::bind("--https", address, config.https_may_move).await?),
+        None => None,
+    };
+    let https = secure_door.as_ref().and_then(|door| door.local_addr().ok());
     let socket = http::bind_local(&config.data)?;
-    let api = Api::new(store.clone(), loaded, call_path.clone(), about(config, http, &call_path));
+    let about = about(config, http, https, &call_path, &tls);
+    let api = Api::new(store.clone(), loaded, call_path.clone(), about);
     let public = api::router(Arc::clone(&api)).into_make_service_with_connect_info::<SocketAddr>();
+    let secure = secure_door
+        .map(|door| tokio::spawn(https::serve(door, Arc::clone(&tls.shelf), api::router(Arc::clone(&api)))));
     let local = api::local_router(api).into_make_service();
-    let tasks = vec![
+    let mut tasks = vec![
+        tokio::spawn(tls::watch(tls.clone())),
         tokio::spawn(async move { report(axum::serve(door, public).await) }),
         tokio::spawn(async move { report(axum::serve(socket, local).await) }),
         tokio::spawn(prune(store.clone())),
     ];
-    Ok(Assembled { store, call_path, http, tasks, _folder: folder })
+    tasks.extend(secure);
+    Ok(Assembled { store, call_path, http, https, tls, tasks, _folder: folder })
 }
 
 impl Assembled {
@@ -80,7 +94,8 @@ impl Assembled {
             data: config.data.clone(),
             data_is_new: self.store.is_new(),
             options: found.changed().into_iter().map(set).collect(),
-            http: vec![base.clone()],
+            http: [base.clone()].into_iter().chain(self.https.map(|https| secure_url(https) + "/")).collect(),
+            certificates: self.tls.shelf.entries().iter().map(banner::Certificate::of).collect(),
             sip: config.sip.iter().map(ToString::to_string).collect(),
             media: MediaFacts {
                 first_port: *config.media.ports.start(),
@@ -88,7 +103,7 @@ impl Assembled {
                 calls: config.media.calls(),
             },
             public_ip: config.media.public_ip,
-            warnings: banner::warnings(config, self.http, sip_port, open_files),
+            warnings: banner::warnings(config, self.http, self.https, sip_port, open_files),
             setup_link: local::setup_link(&self.store, &base).await.map_err(failed)?,
         })
     }
@@ -137,7 +152,13 @@ fn claim(data: &Path) -> Result<File, Failure> {
     }
 }
 
-fn about(config: &Config, http: SocketAddr, call_path: &CallPath) -> About {
+fn about(
+    config: &Config,
+    http: SocketAddr,
+    https: Option<SocketAddr>,
+    call_path: &CallPath,
+    tls: &TlsSetup,
+) -> About {
     About {
         version: serve::VERSION,
         node: "main".to_owned(),
@@ -147,7 +168,9 @@ fn about(config: &Config, http: SocketAddr, call_path: &CallPath) -> About {
         media_ports: (*config.media.ports.start(), *config.media.ports.end()),
         media: config.media.address,
         public_ip: config.media.public_ip,
-        http: vec![url(http)],
+        http: [url(http)].into_iter().chain(https.map(secure_url)).collect(),
+        shelf: Arc::clone(&tls.shelf),
+        trust: Arc::clone(&tls.trust),
         started_at: store::now(),
     }
 }
@@ -159,6 +182,11 @@ fn url(http: SocketAddr) -> String {
     } else {
         format!("http://{http}")
     }
+}
+
+/// The same under TLS.
+fn secure_url(https: SocketAddr) -> String {
+    url(https).replacen("http:", "https:", 1)
 }
 
 /// Forgets what is past its retention, once an hour.

@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use certificates::Entry;
 use serde::Serialize;
 
 use crate::config::resolved::Config;
@@ -23,6 +24,8 @@ pub(crate) struct Banner {
     pub(crate) options: Vec<Set>,
     /// Console and API.
     pub(crate) http: Vec<String>,
+    /// What is presented to whoever wants TLS.
+    pub(crate) certificates: Vec<Certificate>,
     /// SIP listeners, `udp:0.0.0.0:5060`.
     pub(crate) sip: Vec<String>,
     /// Media.
@@ -33,6 +36,42 @@ pub(crate) struct Banner {
     pub(crate) warnings: Vec<String>,
     /// The link to claim the installation, while nobody has.
     pub(crate) setup_link: Option<String>,
+}
+
+/// A certificate.
+#[derive(Debug, Serialize)]
+pub(crate) struct Certificate {
+    /// Its name.
+    pub(crate) name: String,
+    /// Whose it is.
+    pub(crate) subject: String,
+    /// The day it expires.
+    pub(crate) expires: String,
+    /// SHA-256.
+    pub(crate) fingerprint: String,
+    /// Whether it is the default.
+    pub(crate) default: bool,
+    /// What is wrong with it.
+    pub(crate) problem: Option<String>,
+}
+
+impl Certificate {
+    /// Of what the folder says.
+    pub(crate) fn of(entry: &Entry) -> Self {
+        Self {
+            name: entry.name.clone(),
+            subject: entry.subject.clone(),
+            expires: certificates::day(entry.not_after),
+            fingerprint: entry.fingerprint.clone(),
+            default: entry.default,
+            problem: entry.problem.clone(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let (name, subject, expires) = (&self.name, &self.subject, &self.expires);
+        format!("  tls       {name}: {subject}, until {expires}, sha256 {}", self.fingerprint)
+    }
 }
 
 /// An option that somebody set.
@@ -76,6 +115,7 @@ impl Banner {
         }
         lines.extend(self.http.iter().map(|url| format!("  http      {url}")));
         lines.extend(self.sip.iter().map(|address| format!("  sip       {address}")));
+        lines.extend(self.certificates.iter().filter(|c| c.default).map(Certificate::text));
         let media = &self.media;
         let range = format!("{}-{}", media.first_port, media.last_port);
         lines.push(format!("  media     udp {range}, room for {} calls", media.calls));
@@ -101,6 +141,7 @@ impl Banner {
 pub(crate) fn warnings(
     config: &Config,
     http: SocketAddr,
+    https: Option<SocketAddr>,
     sip_port: u16,
     open_files: Option<u64>,
 ) -> Vec<String> {
@@ -111,6 +152,13 @@ pub(crate) fn warnings(
             "port {wanted} is taken, so HTTP moved to {}: --http ADDR:PORT fixes it",
             http.port()
         ));
+    }
+    if let (Some(wanted), Some(bound)) = (config.https, https)
+        && wanted.port() != bound.port()
+    {
+        let (wanted, port) = (wanted.port(), bound.port());
+        warnings
+            .push(format!("port {wanted} is taken, so HTTPS moved to {port}: --https ADDR:PORT fixes it"));
     }
     if config.media.calls() < FEW_CALLS {
         let calls = config.media.calls();
@@ -167,6 +215,7 @@ mod tests {
             data_is_new: true,
             options: vec![set],
             http: vec!["http://127.0.0.1:8080/".into()],
+            certificates: Vec::new(),
             sip: vec!["udp:0.0.0.0:5060".into(), "tcp:0.0.0.0:5060".into()],
             media: MediaFacts { first_port: 20_000, last_port: 29_999, calls: 2500 },
             public_ip: None,

@@ -10,7 +10,7 @@ use engine::control::{Answer, Ask, Event};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use net::clock::Clock;
-use net::shard_loop::{ListenFault, ListenerSpec, ShardHandle, ShardLoop, ShardSetup};
+use net::shard_loop::{ListenFault, ListenerSpec, ShardHandle, ShardLoop, ShardSetup, TlsSetup};
 use routing::config::Delta;
 use sip_stack::transport::Protocol;
 use store::Writer;
@@ -39,12 +39,14 @@ impl CallPath {
         rows: Arc<Delta>,
         bindings: Vec<BindingRow>,
         writer: Writer,
+        tls: TlsSetup,
     ) -> Result<Arc<Self>, Failure> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let (desk, clearing) = Desk::new(writer, events.clone());
         let setup = ShardSetup {
             clock: Clock::start(),
             listeners: config.sip.iter().map(listener).collect(),
+            tls: Some(tls),
             shards: config.shards,
             media_workers: usize::from(config.media_workers),
             secret: token_key::read_or_make(&config.data)?,
@@ -151,6 +153,7 @@ fn listener(wanted: &Wanted) -> ListenerSpec {
     let protocol = match wanted.transport {
         SipTransport::Udp => Protocol::Udp,
         SipTransport::Tcp => Protocol::Tcp,
+        SipTransport::Tls => Protocol::Tls,
     };
     ListenerSpec { protocol, address: wanted.address }
 }
@@ -160,7 +163,11 @@ fn cannot_listen(fault: &ListenFault) -> Failure {
     let ListenFault::Bind { spec, error } = fault else {
         return Failure::Failed(fault.to_string());
     };
-    let transport = if spec.protocol == Protocol::Udp { SipTransport::Udp } else { SipTransport::Tcp };
+    let transport = match spec.protocol {
+        Protocol::Udp => SipTransport::Udp,
+        Protocol::Tls => SipTransport::Tls,
+        Protocol::Tcp | Protocol::Ws | Protocol::Wss => SipTransport::Tcp,
+    };
     let wanted = Wanted { transport, address: spec.address };
     if error.kind() != std::io::ErrorKind::AddrInUse {
         return Failure::Failed(format!("--sip {wanted}: {error}"));

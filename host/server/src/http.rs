@@ -1,4 +1,4 @@
-//! The two doors of the API: a TCP address, and the socket in the data folder for the local command line.
+//! The doors of the API: TCP addresses, and the socket in the data folder for the local command line.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use crate::client;
 use crate::failure::Failure;
 
 /// Binds the HTTP address; one that is only the default moves on to the next free port.
-pub(crate) async fn bind(address: SocketAddr, may_move: bool) -> Result<TcpListener, Failure> {
+pub(crate) async fn bind(option: &str, address: SocketAddr, may_move: bool) -> Result<TcpListener, Failure> {
     let tries = if may_move { PORTS_TRIED } else { 1 };
     let mut wanted = address;
     for _ in 0..tries {
@@ -20,10 +20,10 @@ pub(crate) async fn bind(address: SocketAddr, may_move: bool) -> Result<TcpListe
             Err(fault) if fault.kind() == ErrorKind::AddrInUse && may_move => {
                 wanted.set_port(wanted.port().saturating_add(1));
             }
-            Err(fault) => return Err(Failure::Failed(format!("--http {wanted}: {fault}"))),
+            Err(fault) => return Err(Failure::Failed(format!("{option} {wanted}: {fault}"))),
         }
     }
-    Err(Failure::Failed(format!("--http: {address} and the {PORTS_TRIED} ports from it are taken")))
+    Err(Failure::Failed(format!("{option}: {address} and the {PORTS_TRIED} ports from it are taken")))
 }
 
 /// Binds the socket in the data folder: who may open it may do everything, so only our user may.
@@ -51,9 +51,9 @@ mod tests {
     async fn only_the_default_port_moves_on() {
         let taken = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = taken.local_addr().expect("an address");
-        let moved = bind(address, true).await.expect("another port");
+        let moved = bind("--http", address, true).await.expect("another port");
         assert!(moved.local_addr().expect("an address").port() > address.port());
-        let fault = bind(address, false).await.expect_err("it is taken").to_string();
+        let fault = bind("--http", address, false).await.expect_err("it is taken").to_string();
         assert!(fault.contains("--http") && fault.contains(&address.to_string()), "{fault}");
     }
 

@@ -9,6 +9,7 @@ mod config;
 mod desk;
 mod failure;
 mod http;
+mod https;
 mod local;
 mod open_files;
 mod out;
@@ -18,6 +19,7 @@ mod reference;
 mod serve;
 mod shutdown;
 mod telemetry;
+mod tls;
 mod token_key;
 
 use std::process::ExitCode;

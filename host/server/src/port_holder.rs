@@ -9,7 +9,7 @@ use crate::config::resolved::SipTransport;
 pub(crate) fn holder(transport: SipTransport, address: SocketAddr) -> Option<String> {
     let tables: &[&str] = match transport {
         SipTransport::Udp => &["udp", "udp6"],
-        SipTransport::Tcp => &["tcp", "tcp6"],
+        SipTransport::Tcp | SipTransport::Tls => &["tcp", "tcp6"],
     };
     let inodes: Vec<u64> = tables
         .iter()

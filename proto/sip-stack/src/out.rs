@@ -3,7 +3,7 @@
 use timestamp::Timestamp;
 
 use crate::timer::Timer;
-use crate::transport::Flow;
+use crate::transport::{Flow, Terms};
 
 /// The caller-owned sink of every machine in this crate.
 ///
@@ -15,6 +15,9 @@ pub trait Out {
 
     /// Sends everything that was written to the buffer since `start`.
     fn send(&mut self, flow: Flow, start: usize);
+
+    /// Says on what terms the stream of this number is opened when something is sent over it.
+    fn reserve(&mut self, flow: Flow, terms: Terms);
 
     /// Asks to be called back. Timers are never cancelled: a machine ignores one that no longer fits.
     fn arm(&mut self, at: Timestamp, timer: Timer);

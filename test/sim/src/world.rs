@@ -259,7 +259,7 @@ impl World {
             }
             Arrival::Closed { flow } => {
                 for shard in 0..self.shards.len() {
-                    self.give(shard, Input::StreamClosed { flow });
+                    self.give(shard, Input::StreamClosed { flow, fault: None });
                 }
             }
             Arrival::Mail { shard, message } => self.give(usize::from(shard), Input::FromShard(message)),
@@ -293,6 +293,8 @@ impl World {
                 let message = bytes.get(start..end).unwrap_or_default().to_vec();
                 self.post(flow, message, false);
             }
+            // Nobody here checks certificates.
+            Output::Reserve { .. } => {}
             Output::Locate { id, query } => {
                 let protocol = query.transport.unwrap_or(Protocol::Udp);
                 let port = query.port.unwrap_or_else(|| protocol.default_port());

@@ -115,6 +115,9 @@ pub struct Connection {
     /// Probing by OPTIONS.
     #[serde(default)]
     pub probe: Probe,
+    /// TLS with its peers.
+    #[serde(default)]
+    pub tls: TlsSettings,
     /// What happens to headers that pass through.
     #[serde(default)]
     pub headers: HeaderRules,
@@ -441,6 +444,24 @@ pub struct Probe {
     pub options_s: u32,
     /// Failures in a row after which it counts as down.
     pub fail_after: u32,
+}
+
+/// TLS with the peers of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsSettings {
+    /// Whether a peer that we call must have a valid certificate with the host's name.
+    pub verify: bool,
+    /// Authorities in PEM that are believed for this connection, instead of those that everybody may rely on.
+    pub ca: Option<std::sync::Arc<str>>,
+    /// Whether requests from it must come over TLS with a certificate that names one of its peers.
+    pub require_client_certificate: bool,
+}
+
+impl Default for TlsSettings {
+    fn default() -> Self {
+        Self { verify: true, ca: None, require_client_certificate: false }
+    }
 }
 
 impl Default for Dialled {

@@ -16,7 +16,7 @@ pub use account::{Account, Emergency, Quota, Retention};
 pub use connection::{
     CallerIdFault, Connection, DialAction, Dialled, DidIn, DtmfMode, FailurePolicy, HeaderRules, IpPolicy,
     Kind, Latching, MediaMode, MediaProfile, NumberFormat, NumberFormats, Peer, Probe, Register, Rewrite,
-    Srtp, Target, Timers, Transcode, Transport,
+    Srtp, Target, Timers, TlsSettings, Transcode, Transport,
 };
 pub use delta::{Change, Delta};
 pub use domain::{DigestAlgorithm, Domain, DomainRole};

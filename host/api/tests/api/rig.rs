@@ -8,6 +8,7 @@ use api::{About, Api, Part, Readiness, Shards, SipAddress};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
+use certificates::{OwnNames, Shelf, Trust};
 use engine::control::{Answer, Ask, CallView, DecisionView, Event, ExplainView, Figures, StatusView};
 use futures_util::future::{BoxFuture, FutureExt};
 use routing::config::Delta;
@@ -108,7 +109,10 @@ impl Rig {
             events: broadcast::channel(64).0,
             draining: AtomicBool::new(false),
         });
+        let shelf = Arc::new(Shelf::open(&folder, OwnNames::default(), None).unwrap());
         let about = About {
+            trust: Arc::new(Trust::open(Arc::clone(&shelf))),
+            shelf,
             version: "0.1.0",
             node: "node-1".to_owned(),
             data: folder.clone(),

@@ -58,7 +58,7 @@ impl AddressBook for RouteBook {
 }
 
 /// The addresses of our interfaces, and the public one.
-pub(super) fn own_addresses(public: Option<IpAddr>) -> Vec<IpAddr> {
+pub fn own_addresses(public: Option<IpAddr>) -> Vec<IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     interfaces.into_iter().map(|interface| interface.ip()).chain(public).collect()
 }

@@ -36,11 +36,11 @@ pub(super) struct Bound {
 /// A bound socket.
 pub(super) enum Bindable {
     Udp(UdpSocket),
-    Tcp(TcpListener),
+    Tcp(TcpListener, Protocol),
 }
 
 /// Binds every listener; each shard gets UDP sockets of its own on the same port, the first one the streams.
-pub(super) fn bind_all(specs: &[ListenerSpec], shards: u8) -> Result<Bound, ListenFault> {
+pub(super) fn bind_all(specs: &[ListenerSpec], shards: u8, tls: bool) -> Result<Bound, ListenFault> {
     let mut bound = Vec::new();
     let mut per_shard: Vec<Vec<Option<Bindable>>> = (0..shards).map(|_| Vec::new()).collect();
     for spec in specs {
@@ -51,12 +51,13 @@ pub(super) fn bind_all(specs: &[ListenerSpec], shards: u8) -> Result<Bound, List
                 let address = socket.local_addr().map_err(fault)?;
                 (Bindable::Udp(socket), address)
             }
-            Protocol::Tcp => {
+            Protocol::Tls if !tls => return Err(ListenFault::NotOffered(*spec)),
+            Protocol::Tcp | Protocol::Tls => {
                 let listener = bind_tcp(spec.address).map_err(fault)?;
                 let address = listener.local_addr().map_err(fault)?;
-                (Bindable::Tcp(listener), address)
+                (Bindable::Tcp(listener, spec.protocol), address)
             }
-            Protocol::Tls | Protocol::Ws | Protocol::Wss => return Err(ListenFault::NotOffered(*spec)),
+            Protocol::Ws | Protocol::Wss => return Err(ListenFault::NotOffered(*spec)),
         };
         bound.push(ListenerSpec { address, ..*spec });
         let mut first = Some(first);

@@ -4,11 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use engine::ShardMessage;
 use engine::control::{Answer, Ask};
+use engine::{Client, ShardMessage};
 use routing::config::Delta;
-use sip_stack::transport::{Flow, Target};
+use sip_stack::transport::{Flow, Target, Terms};
 
+use super::streams::Lost;
 use crate::wake::Wake;
 
 /// Called with the answer to a question.
@@ -25,7 +26,11 @@ pub(super) enum Mail {
     /// A host name was resolved.
     Located(u64, Vec<Target>),
     /// A stream of the first shard is gone.
-    Closed(Flow),
+    Closed(Lost),
+    /// A client of a stream of the first shard proved who it is.
+    Secured(Flow, Option<Client>),
+    /// Another shard says on what terms a stream is to be opened.
+    Reserve(Flow, Terms),
     /// Another shard says something.
     FromShard(ShardMessage),
     /// Another shard wants this sent over a stream of ours.

@@ -8,6 +8,7 @@ mod listen;
 mod mail;
 mod run;
 mod streams;
+mod tls;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -23,14 +24,16 @@ use crate::clock::Clock;
 use crate::dns::Names;
 use crate::media_loop::{MediaConfig, MediaWorker};
 
+pub use book::own_addresses;
 pub use listen::ListenFault;
 use mail::{Mail, MailBox, Post};
 use run::ShardThread;
+pub use tls::TlsSetup;
 
 /// A SIP socket to bind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListenerSpec {
-    /// UDP or TCP.
+    /// UDP, TCP or TLS.
     pub protocol: Protocol,
     /// Where; port 0 takes any free one.
     pub address: SocketAddr,
@@ -52,6 +55,8 @@ pub struct ShardSetup {
     pub clock: Clock,
     /// SIP sockets.
     pub listeners: Vec<ListenerSpec>,
+    /// Certificates, where there are listeners or peers that want TLS.
+    pub tls: Option<TlsSetup>,
     /// How many shards.
     pub shards: u8,
     /// Media workers of each shard.
@@ -110,7 +115,7 @@ impl ShardLoop {
     /// Binds every socket and starts the threads; ready when this returns.
     pub fn start(setup: ShardSetup) -> Result<Self, ListenFault> {
         let shards = setup.shards.max(1);
-        let sockets = listen::bind_all(&setup.listeners, shards)?;
+        let sockets = listen::bind_all(&setup.listeners, shards, setup.tls.is_some())?;
         let bound: Vec<ListenerSpec> = sockets.bound.clone();
         let table = Listeners(
             bound.iter().map(|spec| Listener { protocol: spec.protocol, bound: spec.address }).collect(),
@@ -119,7 +124,7 @@ impl ShardLoop {
             (0..shards).map(|_| MailBox::new()).collect::<Result<_, _>>().map_err(ListenFault::Os)?;
         let posts: Vec<Post> = boxes.iter().map(MailBox::post).collect();
         let names = Names::start(setup.name_servers.clone(), table.clone()).map_err(ListenFault::Os)?;
-        let own_addresses = book::own_addresses(setup.public_ip);
+        let ours = own_addresses(setup.public_ip);
         let mut media = Vec::new();
         let mut threads = Vec::new();
         for (index, (mailbox, sockets)) in boxes.into_iter().zip(sockets.per_shard).enumerate() {
@@ -133,7 +138,7 @@ impl ShardLoop {
                 secret: setup.secret,
                 seed: seed(),
                 base_domain: setup.base_domain.clone(),
-                own_addresses: own_addresses.clone(),
+                own_addresses: ours.clone(),
                 listeners: table.clone(),
                 book: Box::new(book::RouteBook::new(&setup)),
                 media_ports: slice(setup.media_ports, index, usize::from(shards)),
@@ -149,6 +154,7 @@ impl ShardLoop {
                 senders,
                 Arc::clone(&setup.office),
                 names.clone(),
+                setup.tls.as_ref().filter(|_| index == 0),
             );
             let mut thread = thread.map_err(ListenFault::Os)?;
             thread.restore(&setup.rows, &setup.bindings);

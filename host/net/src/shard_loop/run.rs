@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{BindingRow, Input, Located, Outbox, Output, Setup, Shard};
+use engine::{BindingRow, Client, Input, Located, Outbox, Output, Setup, Shard};
 use routing::config::Delta;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
@@ -19,7 +19,8 @@ use timestamp::Timestamp;
 use super::Office;
 use super::listen::Bindable;
 use super::mail::{Mail, MailBox, Post, Reply};
-use super::streams::{Reading, Streams};
+use super::streams::{Lost, Reading, Streams};
+use super::tls::TlsSetup;
 use crate::clock::Clock;
 use crate::dns::Names;
 use crate::media_loop::{MediaSender, Undelivered};
@@ -31,7 +32,7 @@ pub(super) struct ShardThread {
     clock: Clock,
     poll: OwnedFd,
     udp: Vec<Option<UdpSocket>>,
-    tcp: Vec<Option<TcpListener>>,
+    tcp: Vec<Option<(TcpListener, Protocol)>>,
     streams: Streams,
     mailbox: MailBox,
     posts: Vec<Post>,
@@ -58,6 +59,7 @@ impl ShardThread {
         media: Vec<MediaSender>,
         office: Arc<dyn Office>,
         names: Names,
+        tls: Option<&TlsSetup>,
     ) -> io::Result<Self> {
         let poll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&poll, mailbox.wake.as_fd(), EventData::new_u64(BELL), EventFlags::IN)?;
@@ -69,9 +71,9 @@ impl ShardThread {
                     epoll::add(&poll, socket.as_fd(), key, EventFlags::IN)?;
                     (Some(socket), None)
                 }
-                Some(Bindable::Tcp(listener)) => {
+                Some(Bindable::Tcp(listener, protocol)) => {
                     epoll::add(&poll, listener.as_fd(), key, EventFlags::IN)?;
-                    (None, Some(listener))
+                    (None, Some((listener, protocol)))
                 }
                 None => (None, None),
             };
@@ -86,7 +88,7 @@ impl ShardThread {
             poll,
             udp,
             tcp,
-            streams: Streams::new(),
+            streams: Streams::new(tls),
             mailbox,
             posts,
             media,
@@ -104,6 +106,7 @@ impl ShardThread {
 
     /// Configuration and bindings, before the first packet is looked at.
     pub(super) fn restore(&mut self, rows: &Arc<Delta>, bindings: &[BindingRow]) {
+        self.streams.learn(rows);
         self.shard.handle(Input::Config { id: 0, delta: Arc::clone(rows) }, self.now, &mut self.outbox);
         self.shard.handle(Input::Restore(bindings.to_vec()), self.now, &mut self.outbox);
         self.outbox.clear();
@@ -130,6 +133,7 @@ impl ShardThread {
             }
             self.shard.handle_timeout(self.now, &mut self.outbox);
             self.flush();
+            self.close_overdue();
             self.sweep();
         }
     }
@@ -144,8 +148,8 @@ impl ShardThread {
 
     fn serve_listener(&mut self, index: usize, buffer: &mut [u8]) {
         let number = u16::try_from(index).unwrap_or(u16::MAX);
-        if let Some(Some(listener)) = self.tcp.get(index) {
-            self.streams.accept(listener, number, &self.poll, self.now);
+        if let Some(Some((listener, protocol))) = self.tcp.get(index) {
+            self.streams.accept(listener, *protocol, number, &self.poll, self.now);
             return;
         }
         for _ in 0..BATCH {
@@ -160,17 +164,21 @@ impl ShardThread {
 
     fn serve_stream(&mut self, number: u32, flags: EventFlags, buffer: &mut [u8]) {
         if flags.contains(EventFlags::OUT)
-            && let Some(flow) = self.streams.flush(number, &self.poll)
+            && let Some(lost) = self.streams.flush(number, &self.poll)
         {
-            self.lost(flow);
+            self.lost(lost);
         }
         if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
-            match self.streams.read(number, buffer, self.now) {
+            let reading = self.streams.read(number, buffer, &self.poll, self.now);
+            for (flow, client) in self.streams.secured() {
+                self.secured(flow, client);
+            }
+            match reading {
                 Reading::Bytes(flow, len) => {
                     let bytes = buffer.get(..len).unwrap_or_default();
                     self.shard.handle(Input::StreamBytes { flow, bytes }, self.now, &mut self.outbox);
                 }
-                Reading::Closed(flow) => self.lost(flow),
+                Reading::Closed(lost) => self.lost(lost),
                 Reading::Empty => {}
             }
         }
@@ -178,11 +186,21 @@ impl ShardThread {
     }
 
     /// A stream of ours is gone; contacts that lived by it may be at home in any shard.
-    fn lost(&mut self, flow: Flow) {
+    fn lost(&mut self, Lost { flow, fault }: Lost) {
         for post in self.posts.iter().skip(1) {
-            post.send(Mail::Closed(flow));
+            post.send(Mail::Closed(Lost { flow, fault: fault.clone() }));
         }
-        self.shard.handle(Input::StreamClosed { flow }, self.now, &mut self.outbox);
+        self.shard.handle(Input::StreamClosed { flow, fault }, self.now, &mut self.outbox);
+    }
+
+    /// Keys are agreed on; who the client proved to be concerns every shard, its requests may belong to any.
+    fn secured(&mut self, flow: Flow, client: Option<Client>) {
+        if client.is_some() {
+            for post in self.posts.iter().skip(1) {
+                post.send(Mail::Secured(flow, client.clone()));
+            }
+        }
+        self.shard.handle(Input::StreamSecured { flow, client }, self.now, &mut self.outbox);
     }
 
     fn read_mail(&mut self) {
@@ -190,9 +208,17 @@ impl ShardThread {
         while let Ok(mail) = self.mailbox.mail.try_recv() {
             let input = match mail {
                 Mail::Ask(ask, reply) => Input::Control { id: self.expect(reply), ask },
-                Mail::Apply(delta, reply) => Input::Config { id: self.expect(reply), delta },
+                Mail::Apply(delta, reply) => {
+                    self.streams.learn(&delta);
+                    Input::Config { id: self.expect(reply), delta }
+                }
                 Mail::Media(event) => Input::Media(event),
-                Mail::Closed(flow) => Input::StreamClosed { flow },
+                Mail::Closed(Lost { flow, fault }) => Input::StreamClosed { flow, fault },
+                Mail::Secured(flow, client) => Input::StreamSecured { flow, client },
+                Mail::Reserve(flow, terms) => {
+                    self.streams.reserve(&flow, terms);
+                    continue;
+                }
                 Mail::Located(id, targets) => Input::Located(Located { id, targets }),
                 Mail::FromShard(message) => Input::FromShard(message),
                 Mail::Send(flow, bytes) => {
@@ -244,6 +270,10 @@ impl ShardThread {
                     }
                 }
             }
+            Output::Reserve { flow, terms } => match self.posts.first() {
+                Some(post) if self.index != 0 => post.send(Mail::Reserve(flow, terms)),
+                _ => self.streams.reserve(&flow, terms),
+            },
             Output::Locate { id, query } => {
                 let post = self.mailbox.post();
                 self.names.locate(query, move |targets| post.send(Mail::Located(id, targets)));
@@ -263,7 +293,7 @@ impl ShardThread {
             }
             Output::Disconnect { flow } => {
                 if self.index == 0 {
-                    self.streams.close(flow.stream);
+                    self.streams.close(flow.stream, None);
                 }
             }
         }
@@ -308,18 +338,29 @@ impl ShardThread {
         }
     }
 
+    fn close_overdue(&mut self) {
+        let overdue = self.streams.overdue(self.now);
+        if overdue.is_empty() {
+            return;
+        }
+        for lost in overdue {
+            self.lost(lost);
+        }
+        self.flush();
+    }
+
     fn sweep(&mut self) {
         if self.now.since(self.swept) < SWEEP {
             return;
         }
         self.swept = self.now;
-        let mut gone = self.streams.sweep(self.now);
+        let mut gone = self.streams.sweep(&self.poll, self.now);
         let patience = Timestamp::from_micros(self.now.as_micros().saturating_sub(SLOW_MESSAGE_US));
         for flow in self.shard.stale_streams(patience) {
-            gone.extend(self.streams.close(flow.stream));
+            gone.extend(self.streams.close(flow.stream, None));
         }
-        for flow in gone {
-            self.lost(flow);
+        for lost in gone {
+            self.lost(lost);
         }
         self.flush();
     }

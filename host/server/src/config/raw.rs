@@ -15,10 +15,22 @@ pub(crate) struct Raw {
     #[arg(long, value_name = "ADDR:PORT")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub(crate) http: Option<String>,
-    /// Where SIP is heard: udp:ADDR:PORT or tcp:ADDR:PORT, repeatable; any replaces the whole default list
+    /// The same under TLS, or `off`; the default port moves on when it is taken
+    #[arg(long, value_name = "ADDR:PORT")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) https: Option<String>,
+    /// Where SIP is heard: udp:, tcp: or tls: and ADDR:PORT, repeatable; any replaces the whole default list
     #[arg(long, value_name = "TRANSPORT:ADDR:PORT")]
     #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     pub(crate) sip: Option<Vec<String>>,
+    /// Certificate chain in PEM that is presented by default, to SIP and HTTPS; read again when it changes
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_cert: Option<String>,
+    /// Its private key in PEM
+    #[arg(long, value_name = "FILE")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_key: Option<String>,
     /// Address media is sent from and shown to peers; default: the one the route to the peer uses
     #[arg(long, value_name = "ADDR")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
@@ -83,7 +95,10 @@ pub(crate) fn defaults() -> Raw {
     let all = |list: &[&str]| Some(list.iter().map(|&text| text.to_owned()).collect());
     Raw {
         http: some("127.0.0.1:8080"),
-        sip: all(&["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]),
+        https: some("0.0.0.0:8443"),
+        sip: all(&["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060", "tls:0.0.0.0:5061"]),
+        tls_cert: None,
+        tls_key: None,
         media: None,
         media_ports: some("20000-29999"),
         public_ip: None,

@@ -18,6 +18,12 @@ pub(crate) struct Config {
     pub(crate) http: SocketAddr,
     /// Whether the HTTP port may move on when it is taken.
     pub(crate) http_may_move: bool,
+    /// The same under TLS, if wanted.
+    pub(crate) https: Option<SocketAddr>,
+    /// Whether the HTTPS port may move on when it is taken.
+    pub(crate) https_may_move: bool,
+    /// Files of the default certificate and its key, when options name them.
+    pub(crate) certificate: Option<(PathBuf, PathBuf)>,
     /// SIP listeners.
     pub(crate) sip: Vec<SipAddress>,
     /// Media and the addresses shown to peers.
@@ -82,6 +88,8 @@ pub(crate) enum SipTransport {
     Udp,
     /// Stream.
     Tcp,
+    /// Stream under TLS.
+    Tls,
 }
 
 impl SipTransport {
@@ -90,6 +98,7 @@ impl SipTransport {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
         }
     }
 }
@@ -118,6 +127,8 @@ pub(crate) fn resolve(
     let raw = layers.values().map_err(|fault| Faults(fault.lines().map(str::to_owned).collect()))?;
     let mut check = Check { layers, faults: Vec::new() };
     let http = check.http(&raw);
+    let https = check.https(&raw);
+    let certificate = check.certificate(&raw);
     let sip = check.sip(&raw);
     let media = check.media(&raw);
     let dns = check.dns(&raw);
@@ -134,6 +145,9 @@ pub(crate) fn resolve(
         data,
         http,
         http_may_move: layers.origin("http") == Origin::Default,
+        https,
+        https_may_move: layers.origin("https") == Origin::Default,
+        certificate,
         sip,
         media,
         dns,
@@ -170,6 +184,30 @@ impl Check<'_> {
             self.fault("http", &format!("`{text}` is no ADDRESS:PORT such as 127.0.0.1:8080 or [::1]:8080"));
             NOWHERE
         })
+    }
+
+    fn https(&mut self, raw: &Raw) -> Option<SocketAddr> {
+        let text = raw.https.as_deref().filter(|text| *text != "off")?;
+        let address = text.parse().ok();
+        if address.is_none() {
+            self.fault("https", &format!("`{text}` is no ADDRESS:PORT such as 0.0.0.0:8443, and not `off`"));
+        }
+        address
+    }
+
+    fn certificate(&mut self, raw: &Raw) -> Option<(PathBuf, PathBuf)> {
+        match (&raw.tls_cert, &raw.tls_key) {
+            (Some(chain), Some(key)) => Some((chain.into(), key.into())),
+            (Some(_), None) => {
+                self.fault("tls_key", "--tls-cert needs the private key, too: --tls-key FILE");
+                None
+            }
+            (None, Some(_)) => {
+                self.fault("tls_cert", "--tls-key needs the certificate, too: --tls-cert FILE");
+                None
+            }
+            (None, None) => None,
+        }
     }
 
     fn sip(&mut self, raw: &Raw) -> Vec<SipAddress> {
@@ -311,7 +349,7 @@ impl Check<'_> {
     }
 }
 
-/// Reads `udp:0.0.0.0:5060` or `tcp:[::1]:5060`.
+/// Reads `udp:0.0.0.0:5060` or `tls:[::1]:5061`.
 fn sip_address(text: &str) -> Result<SipAddress, String> {
     let shape =
         || format!("`{text}` is no TRANSPORT:ADDRESS:PORT such as udp:0.0.0.0:5060 or udp:[::1]:5060");
@@ -319,11 +357,7 @@ fn sip_address(text: &str) -> Result<SipAddress, String> {
     let transport = match transport {
         "udp" => SipTransport::Udp,
         "tcp" => SipTransport::Tcp,
-        "tls" => {
-            return Err(format!(
-                "`{text}`: TLS listeners arrive in a later release; use udp: or tcp: until then"
-            ));
-        }
+        "tls" => SipTransport::Tls,
         _ => return Err(shape()),
     };
     let address: SocketAddr = address.parse().map_err(|_| shape())?;

@@ -74,7 +74,9 @@ fn an_http_address_that_was_given_does_not_move() {
 fn faults_name_the_option_and_a_way_out() {
     let cases: &[(&[&str], &str)] = &[
         (&["--http", "nowhere"], "--http: `nowhere` is no ADDRESS:PORT"),
-        (&["--sip", "tls:0.0.0.0:5061"], "TLS listeners arrive in a later release"),
+        (&["--https", "8443"], "--https: `8443` is no ADDRESS:PORT"),
+        (&["--tls-cert", "a.pem"], "--tls-key: --tls-cert needs the private key, too"),
+        (&["--tls-key", "a.key"], "--tls-cert: --tls-key needs the certificate, too"),
         (&["--sip", "5060"], "--sip: `5060` is no TRANSPORT:ADDRESS:PORT"),
         (&["--sip", "udp:127.0.0.1:5060", "--sip", "udp:127.0.0.1:5060"], "stands twice"),
         (&["--media-ports", "20000"], "--media-ports: `20000` is no range"),

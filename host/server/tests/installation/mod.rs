@@ -65,6 +65,7 @@ impl Installation {
         let sip = |transport: &str| format!("{transport}:127.0.0.1:{}", self.sip);
         let mut command = self.command(&["serve", "--log", "warn", "--drain-s", "2"]);
         command.args(["--http", &format!("127.0.0.1:{}", self.http)]);
+        command.args(["--https", "off"]);
         command.args(["--sip", &sip("udp"), "--sip", &sip("tcp")]);
         command.args(["--media-ports", &format!("{}-{}", self.media, self.media + 39)]);
         command

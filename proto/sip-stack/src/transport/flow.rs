@@ -55,6 +55,11 @@ impl Protocol {
         !matches!(self, Self::Udp)
     }
 
+    /// Whether nobody on the way can read along.
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+
     /// Port used when none is given (RFC 3261 §19.1.2).
     pub const fn default_port(self) -> u16 {
         match self {
@@ -73,7 +78,8 @@ pub struct Flow {
     pub protocol: Protocol,
     /// Index of our listener.
     pub listener: u16,
-    /// Number of the stream; 0 = any stream to that address, opened if there is none.
+    /// Number of the stream; 0 = any stream to that address, opened if there is none. From [`super::RESERVED`] on it
+    /// was given out before the stream is opened.
     pub stream: u32,
     /// The other end.
     pub remote: SocketAddr,

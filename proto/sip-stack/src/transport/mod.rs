@@ -3,9 +3,11 @@
 mod flow;
 mod listeners;
 mod locate;
+mod reserve;
 mod via;
 
 pub use flow::{Flow, Protocol};
 pub use listeners::{AddressBook, Listener, Listeners};
 pub use locate::{Locating, Lookup, LookupKind, Query, Record, Target, Ways, by_weight};
+pub use reserve::{FaultKind, RESERVED, Reserved, StreamFault, Terms};
 pub use via::{response_flow, stamp};

@@ -147,6 +147,7 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::open("media", Shape::Object(MEDIA), "media settings"),
     Field::open("timers", Shape::Object(TIMERS), "signalling timers"),
     Field::open("probe", Shape::Object(PROBE), "probing by OPTIONS"),
+    Field::open("tls", Shape::Object(TLS), "TLS with its peers").of(PEERS),
     Field::open("headers", Shape::Object(HEADERS), "headers that pass through"),
     Field::read_only("status", Shape::Free, "what is known of it right now; see ConnectionStatus"),
     Field::read_only(
@@ -240,6 +241,24 @@ const TIMERS: &[Field] = &[
 const PROBE: &[Field] = &[
     Field::open("options_s", Shape::Integer(0, 86_400), "seconds between OPTIONS; 0 is off [30]"),
     Field::open("fail_after", Shape::Integer(1, 100), "failures in a row after which it is down [3]"),
+];
+
+const TLS: &[Field] = &[
+    Field::open(
+        "verify",
+        Shape::Boolean,
+        "whether a peer that we call needs a valid certificate with the host's name [true]",
+    ),
+    Field::open(
+        "ca",
+        Shape::Prose(100_000),
+        "authorities in PEM that are believed for this connection [those of the system and of the trusted folder]",
+    ),
+    Field::open(
+        "require_client_certificate",
+        Shape::Boolean,
+        "whether requests from it need a certificate that names one of its peers [false]",
+    ),
 ];
 
 const REGISTER: &[Field] = &[

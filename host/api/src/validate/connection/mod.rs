@@ -5,6 +5,7 @@ pub(crate) mod fields;
 pub(crate) mod secret;
 mod trunk_name;
 
+use certificates::Anchors;
 use ipnet::IpNet;
 use routing::config::{Account, Connection, ConnectionId, DialAction, Domain, DomainRole, IpPolicy, Kind};
 use serde_json::{Map, Value, json};
@@ -249,6 +250,7 @@ fn check(desk: &Desk<'_>, row: &mut Connection, errors: &mut Vec<FieldError>) {
     if let Some(target) = &row.dialled.failover {
         desk.target(target, &account, "/dialled/failover", errors);
     }
+    tls(row, errors);
     if row.dialled.action == DialAction::Flow {
         errors.push(super::no_flows("/dialled/action"));
     } else if row.dialled.flow.is_some() {
@@ -263,6 +265,19 @@ fn check(desk: &Desk<'_>, row: &mut Connection, errors: &mut Vec<FieldError>) {
 }
 
 /// Where the address alone is proof, it must say something.
+fn tls(row: &Connection, errors: &mut Vec<FieldError>) {
+    if let Some(ca) = &row.tls.ca
+        && let Err(problem) = Anchors::from_pem(ca)
+    {
+        errors.push(FieldError::new(Code::InvalidValue, "/tls/ca", problem.to_string()));
+    }
+    if row.tls.require_client_certificate && row.tls.ca.is_none() && row.peers.is_empty() {
+        let pointer = "/tls/require_client_certificate";
+        let message = "without peers there is no name to compare, and without tls.ca no authority to go by";
+        errors.push(FieldError::new(Code::InvalidValue, pointer, message).hint("Set tls.ca."));
+    }
+}
+
 fn check_sources(row: &Connection, errors: &mut Vec<FieldError>) {
     if row.ip_policy == IpPolicy::Filter {
         return;
