@@ -1,7 +1,7 @@
 #!/bin/bash
 # Further clients: linphonec, PJSUA over UDP, TCP and TLS, SIPp 3.8 over TLS; each registers, calls and is called.
 . "$(dirname "$0")/../lib.sh"
-check "server starts" server --sip tls:127.0.0.1:5061
+check "server starts" server --sip tls:127.0.0.1:5061 || exit
 for user in alice bob; do device $user '"media":{"nat":"always"}' >/dev/null; done
 wav tone "$WORK/440.wav" 440 60 8000
 pj() { "$LAB/pjsua.sh" --addr "$1" --user "$2" --password "pw-$2" --server "$3" "${@:4}"; }

@@ -2,7 +2,7 @@
 # Asterisk 22 that demands: PRACK (100rel required), session timers (always), both over UDP, TCP and TLS; against a phone
 # that knows neither. Refreshes are waited for with Session-Expires 90.
 . "$(dirname "$0")/../lib.sh"
-check "server starts" server --sip tls:127.0.0.1:5061
+check "server starts" server --sip tls:127.0.0.1:5061 || exit
 alice=$(device alice '"number_format":{"from":"raw"}')
 A=(--user alice --password pw-alice) HOME_OF_ALICE=127.0.0.31:6001
 number +15550100 "$alice" >/dev/null

@@ -3,14 +3,14 @@
 # credentials on two PBXs, one of them unplugged while calls keep arriving; passwords rotated with an overlap.
 . "$(dirname "$0")/../lib.sh"
 PBX=127.0.0.12 SECOND=127.0.0.14
-check "server starts" server --sip tls:127.0.0.1:5061
+check "server starts" server --sip tls:127.0.0.1:5061 || exit
 alice=$(device alice '"number_format":{"from":"raw"}')
 A=(--user alice --password pw-alice) HOME_OF_ALICE=127.0.0.31:6001
 id=$(registers_in pbx "\"default_target\":{\"connection\":\"$alice\"}")
 U1=$(credential pbx primary user) P1=$(credential pbx primary password)
 U2=$(credential pbx secondary user) P2=$(credential pbx secondary password)
-check "two credentials were generated" test -n "$U1" -a -n "$P1" -a -n "$U2" -a -n "$P2" -a "$U1" != "$U2"
-no_passwords() { ! api GET "/connections/$id" | grep -F -e "$P1" -e "$P2"; }
+check "two credentials were generated" test -n "$U1" -a -n "$P1" -a -n "$U2" -a -n "$P2" -a "$U1" != "$U2" || exit
+no_passwords() { local row; row=$(api GET "/connections/$id") && ! grep -F -e "$P1" -e "$P2" <<< "$row"; }
 check "their passwords are shown once" no_passwords
 number +15550100 "$id" >/dev/null
 

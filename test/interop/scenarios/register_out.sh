@@ -3,7 +3,7 @@
 # hold, REFER; a wrong password, the PBX restarted, the server killed, the connection disabled and enabled again.
 . "$(dirname "$0")/../lib.sh"
 PBX=127.0.0.11
-check "server starts" server
+check "server starts" server || exit
 alice=$(device alice '"number_format":{"from":"raw"}')
 A=(--user alice --password pw-alice) HOME_OF_ALICE=127.0.0.31:6001
 pbx() {
