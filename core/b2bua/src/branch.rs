@@ -67,8 +67,8 @@ pub struct Presentation {
     pub user: String,
     /// Host; empty means the address that the callee sees us at.
     pub host: String,
-    /// P-Asserted-Identity is written.
-    pub assert: bool,
+    /// User or number of P-Asserted-Identity, where one is written.
+    pub asserted: Option<String>,
 }
 
 impl Branch {
@@ -136,9 +136,8 @@ impl Branch {
             );
             timer.write_request(&mut writer);
             writer.field(Name::UserAgent, b"Trunkline");
-            if presentation.assert {
-                let host = shown.to_string();
-                let user = presentation.user.as_bytes();
+            if let Some(user) = &presentation.asserted {
+                let (user, host) = (user.as_bytes(), shown.to_string());
                 writer.parts(Name::PAssertedIdentity, &[b"<sip:", user, b"@", host.as_bytes(), b">"]);
             }
             if let Some(privacy) = offer.invite.field(Name::Privacy) {

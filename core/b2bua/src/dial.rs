@@ -17,7 +17,9 @@ use routing::decision::Destination;
 use routing::reason::Reason;
 
 use crate::anchor;
-use crate::branch::{Branch, Offer, Place, Presentation, place_of_binding, place_of_peer, targets_of};
+use crate::branch::{
+    Branch, Offer, Place, Presentation, escape_user, place_of_binding, place_of_peer, targets_of,
+};
 use crate::call::{Call, Dialling, Final, Invite, Phase, timers};
 use crate::losers::TIMED_OUT;
 use crate::means::{Effect, MOST_LEGS, Means, Told};
@@ -337,13 +339,22 @@ impl Call {
 /// What this destination is to see of the caller.
 pub fn present(presentation: &Presentation, destination: &Destination) -> Presentation {
     let mut shown = presentation.clone();
-    let registered = crate::branch::is_registered_kind(destination.connection.kind);
-    shown.assert = !registered;
-    if !registered {
-        shown.host = String::new();
-    }
     if let Some(caller_id) = &destination.caller_id {
         shown.user.clone_from(caller_id);
     }
+    let connection = &destination.connection;
+    if crate::branch::is_registered_kind(connection.kind) {
+        return shown;
+    }
+    shown.host = String::new();
+    let asserted = shown.user.clone();
+    // Who registers is known to the registrar by its account: the caller is asserted beside it.
+    if let (Kind::RegisterOut, Some(account), Some(peer)) =
+        (connection.kind, &connection.outward, connection.peers.first())
+    {
+        shown.user = escape_user(&account.user);
+        shown.host.clone_from(&peer.host);
+    }
+    shown.asserted = Some(asserted);
     shown
 }

@@ -251,7 +251,7 @@ impl Call {
                 display: String::from_utf8_lossy(display).replace(['"', '\\'], ""),
                 user: escape_user(&name_of(&self.caller)),
                 host: domain.map(|d| d.host.clone()).unwrap_or_default(),
-                assert: false,
+                asserted: None,
             },
         }
     }

@@ -97,7 +97,7 @@ impl Shard {
             Caller::Account(_) => None,
         };
         let host = domain.map(|d| d.host.clone()).unwrap_or_default();
-        Presentation { display: parties.display.clone(), user, host, assert: false }
+        Presentation { display: parties.display.clone(), user, host, asserted: None }
     }
 
     /// A request with a From tag of ours is our own call come back; with the same number dialled it is a loop.

@@ -463,8 +463,8 @@ impl Branch {
             if !path.is_empty() {
                 writer.field(Name::Route, path.as_bytes());
             }
-            if presentation.assert {
-                let (user, host) = (presentation.user.as_bytes(), shown.to_string());
+            if let Some(user) = &presentation.asserted {
+                let (user, host) = (user.as_bytes(), shown.to_string());
                 writer.parts(Name::PAssertedIdentity, &[b"<sip:", user, b"@", host.as_bytes(), b">"]);
             }
             if let Some((name, value)) = credentials {

@@ -105,6 +105,7 @@ ladders! {
     refer_overtakes
     refer_refused
     register_out
+    register_out_call
     registration
     registration_digest
     registration_instance
