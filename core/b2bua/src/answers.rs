@@ -59,7 +59,9 @@ impl Call {
         if code == 100 || heard == Heard::Dropped {
             return;
         }
-        branch.rang = true;
+        if !core::mem::replace(&mut branch.rang, true) {
+            means.effects.push(Effect::Rings);
+        }
         let reliable = heard != Heard::Plain;
         // Without an offer of ours only a reliable answer may have one of theirs (RFC 3262 §5).
         let has_body = !response.body().is_empty() && (reliable || !late);

@@ -60,6 +60,8 @@ pub enum Effect {
     Release(ConnectionId),
     /// Resolve a host name; the answer comes back to the call.
     Locate(Query),
+    /// A branch rings, which the first announcement tells of the first one only.
+    Rings,
     /// The call began, rings, was answered or ended.
     Announce(Milestone),
     /// The marker that lets history close the call after a crash.

@@ -49,6 +49,7 @@ impl Shard {
                 self.locating.insert(self.next_question, User::Call(slot));
                 out.outputs.push(Output::Locate { id: self.next_question, query });
             }
+            Effect::Rings => self.tell_progress(slot, Progress::Early, out),
             Effect::Announce(milestone) => self.announce_call(slot, milestone, now, out),
             Effect::Open(marker) => out.outputs.push(Output::Persist(Persist::Open(marker))),
             Effect::Record(record) => {
@@ -136,12 +137,8 @@ impl Shard {
     }
 
     fn announce_call(&mut self, slot: Slot, milestone: Milestone, now: Timestamp, out: &mut Outbox) {
-        match milestone {
-            Milestone::Ringing => self.tell_progress(slot, Progress::Early, out),
-            Milestone::Answered | Milestone::Transferred => {
-                self.tell_progress(slot, Progress::Confirmed, out)
-            }
-            Milestone::Started | Milestone::Ended => {}
+        if matches!(milestone, Milestone::Answered | Milestone::Transferred) {
+            self.tell_progress(slot, Progress::Confirmed, out);
         }
         let Some(call) = self.calls.get(slot) else { return };
         let view = call_view(call);
@@ -166,7 +163,10 @@ impl Shard {
     fn tell_progress(&mut self, slot: Slot, progress: Progress, out: &mut Outbox) {
         let Some(call) = self.calls.get(slot) else { return };
         let (caller, callee) = (call.connection_in().cloned(), call.connection_out().cloned());
-        let dialled = Party { uri: self.uri_at(caller.as_deref(), call.dialled()), display: Box::default() };
+        // Who waits for a transfer is in an answered call, whatever rings.
+        let waits = progress == Progress::Early && call.times().1.is_some();
+        let dialled = call.transferred().map_or(call.dialled(), |transferred| &transferred.to);
+        let dialled = Party { uri: self.uri_at(caller.as_deref(), dialled), display: Box::default() };
         let from = call.from();
         let user = Uri::parse(from.as_bytes()).and_then(|uri| uri.user).unwrap_or_default();
         let calling = Party {
@@ -174,7 +174,7 @@ impl Shard {
             display: call.caller_name().into(),
         };
         for (connection, from, remote) in [(caller, true, dialled), (callee, false, calling)] {
-            let Some(connection) = connection else { continue };
+            let Some(connection) = connection.filter(|_| !(from && waits)) else { continue };
             let (home, holder) = (self.owners.home_of(&connection), (self.index, slot));
             let (connection, remote) = (connection.id.as_str().into(), Box::new(remote));
             let message = ShardMessage::Progress { connection, holder, from, progress, remote };

@@ -71,8 +71,11 @@ impl Places {
         progress: Progress,
         remote: Box<Party>,
     ) {
-        let places = self.taken.get_mut(connection).into_iter().flatten();
-        if let Some(place) = places.into_iter().find(|p| p.holder == holder && p.from == from) {
+        let Some(places) = self.taken.get_mut(connection) else { return };
+        // Who waits for a transfer becomes the side that calls, and keeps the place it took when it was called.
+        let exact = places.iter().position(|p| p.holder == holder && p.from == from);
+        let index = exact.or_else(|| places.iter().position(|p| p.holder == holder));
+        if let Some(place) = index.and_then(|index| places.get_mut(index)) {
             place.progress = progress;
             place.remote = Some(remote);
         }

@@ -35,6 +35,7 @@ macro_rules! ladders {
 
 ladders! {
     busy_lamp
+    busy_lamp_transfer
     bye_before_ack
     bye_crossing_bye
     bye_during_reinvite
