@@ -165,7 +165,7 @@ impl Shard {
         let (caller, callee) = (call.connection_in().cloned(), call.connection_out().cloned());
         // Who waits for a transfer is in an answered call, whatever rings.
         let waits = progress == Progress::Early && call.times().1.is_some();
-        let dialled = call.transferred().map_or(call.dialled(), |transferred| &transferred.to);
+        let dialled = call.transferred().map_or_else(|| call.dialled(), |transferred| &transferred.to);
         let dialled = Party { uri: self.uri_at(caller.as_deref(), dialled), display: Box::default() };
         let from = call.from();
         let user = Uri::parse(from.as_bytes()).and_then(|uri| uri.user).unwrap_or_default();
