@@ -71,6 +71,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Expected {
 }
 
 impl Expected {
+    /// As if the caller had read this version.
+    pub(crate) fn exactly(tag: &str) -> Self {
+        Self(Some(tag.to_owned()))
+    }
+
     /// Refuses unless the resource is still what the caller read.
     pub(crate) fn check(&self, tag: &str) -> Result<(), Problem> {
         let Some(expected) = &self.0 else { return Ok(()) };

@@ -370,7 +370,8 @@ fn rehearsed<R: Resource>(api: &Api, before: Option<&R>, after: Drafted<R>) -> R
         .into_response()
 }
 
-fn tag(revision: u64) -> String {
+/// The entity tag of a revision.
+pub(crate) fn tag(revision: u64) -> String {
     format!("\"{revision}\"")
 }
 

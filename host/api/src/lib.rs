@@ -20,6 +20,7 @@ mod routes;
 mod rows;
 mod shape;
 mod status;
+mod suggest;
 mod validate;
 
 use std::net::IpAddr;

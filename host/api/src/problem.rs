@@ -54,6 +54,7 @@ codes! {
     HostTaken "host_taken" 409 "The host belongs to another domain";
     IdempotencyInProgress "idempotency_in_progress" 409 "A request with this Idempotency-Key is still being answered";
     InUse "in_use" 409 "Something refers to it";
+    NoLongerApplies "no_longer_applies" 409 "The configuration has changed, and this does not apply any more";
     NumberTaken "number_taken" 409 "The number exists already";
     QuotaReached "quota_reached" 409 "The account may not have more of these";
     TrunkNameTaken "trunk_name_taken" 409 "The trunk name is taken";

@@ -9,7 +9,7 @@ use timestamp::Timestamp;
 
 use crate::error::StoreError;
 use crate::refused::Folds;
-use crate::writer::Forget;
+use crate::writer::Amend;
 use crate::{Store, clock, idempotency, registration_log};
 
 /// How much was forgotten.
@@ -46,7 +46,7 @@ impl Store {
         )
         .await?;
         drop(writers);
-        self.writer.forget_refused(Box::new(Old { retention, now })).await;
+        self.writer.amend_refused(Box::new(Old { retention, now })).await;
         Ok(pruned)
     }
 
@@ -109,8 +109,8 @@ struct Old {
     now: Timestamp,
 }
 
-impl Forget for Old {
-    fn forget(&self, folds: &mut Folds) {
+impl Amend for Old {
+    fn amend(&self, folds: &mut Folds) {
         for (account, keep) in &self.retention {
             folds
                 .forget_before(before(self.now, 24 * u64::from(keep.refused_days)), |whose| whose == account);

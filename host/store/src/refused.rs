@@ -17,6 +17,7 @@ use crate::error::StoreError;
 use crate::id::new_id;
 use crate::page::{Page, PageQuery};
 use crate::row::ROWS_PER_STATEMENT;
+use crate::writer::Amend;
 use crate::{Store, clock};
 
 /// Requests of one source that were refused for one reason.
@@ -52,8 +53,11 @@ pub struct RefusedRow {
     pub reason_text: String,
     /// What to do about it.
     pub fix: String,
-    /// What would have been right, the last time there was something.
+    /// What would have been right, the last found first.
     pub near_misses: Vec<NearMissRow>,
+    /// Left out of lists until something else nearly matches.
+    #[serde(default)]
+    pub ignored: bool,
 }
 
 /// Where refused requests came from.
@@ -97,6 +101,8 @@ pub struct RefusedQuery {
     pub since: Option<Timestamp>,
     /// Last seen before.
     pub until: Option<Timestamp>,
+    /// Those that are ignored, instead of the others.
+    pub ignored: bool,
 }
 
 /// All rows, and which of them the disk does not have yet.
@@ -139,6 +145,7 @@ impl Store {
         if let Some(until) = query.until {
             sql.push(" AND last_at < ").push_bind(clock::stored(until));
         }
+        sql.push(" AND coalesce(json_extract(row, '$.ignored'), 0) = ").push_bind(query.ignored);
         for (cursor, sign) in [(&query.page.after, "<"), (&query.page.before, ">")] {
             if let Some((at, id)) = cursor.as_deref().and_then(from_cursor) {
                 sql.push(format_args!(" AND (last_at, id) {sign} (")).push_bind(at).push(", ");
@@ -151,6 +158,12 @@ impl Store {
         let rows = sql.build().fetch_all(&self.shared.readers).await?;
         let rows = rows.iter().map(read).collect::<Result<_, _>>()?;
         Ok(Page::cut(&query.page, rows, |row: &RefusedRow| format!("{}.{}", row.last_at.as_micros(), row.id)))
+    }
+
+    /// Leaves a row out of lists, or shows it again; on disk when this returns.
+    pub async fn refused_ignore(&self, id: &str, ignored: bool) {
+        self.writer.amend_refused(Box::new(Ignoring { id: id.to_owned(), ignored })).await;
+        self.flush().await;
     }
 
     /// One row of refusals.
@@ -202,6 +215,13 @@ impl Folds {
             let Some((_, _, fold)) = self.order.pop_first() else { return };
             self.changed.remove(&fold);
             self.gone.extend(self.rows.remove(&fold).map(|row| row.id));
+        }
+    }
+
+    fn ignore(&mut self, id: &str, ignored: bool) {
+        if let Some((fold, row)) = self.rows.iter_mut().find(|(_, row)| row.id == id) {
+            row.ignored = ignored;
+            self.changed.insert(fold.clone());
         }
     }
 
@@ -261,6 +281,19 @@ impl Folds {
     }
 }
 
+/// A row that nobody wants to see.
+#[derive(Debug)]
+struct Ignoring {
+    id: String,
+    ignored: bool,
+}
+
+impl Amend for Ignoring {
+    fn amend(&self, folds: &mut Folds) {
+        folds.ignore(&self.id, self.ignored);
+    }
+}
+
 impl Fold {
     fn of(row: &RefusedRow) -> Self {
         Self {
@@ -289,6 +322,7 @@ fn first(refusal: &Refusal) -> RefusedRow {
         reason_text: refusal.reason.text().to_owned(),
         fix: refusal.reason.fix().to_owned(),
         near_misses: Vec::new(),
+        ignored: false,
     };
     again(&mut row, refusal);
     row
@@ -302,9 +336,14 @@ fn again(row: &mut RefusedRow, refusal: &Refusal) {
     row.to = shortened(&refusal.to);
     row.user_agent = shortened(&refusal.user_agent);
     row.sip_code = refusal.sip_code;
-    if !refusal.near_misses.is_empty() {
-        row.near_misses = refusal.near_misses.iter().map(near_miss).collect();
+    for miss in refusal.near_misses.iter().rev().map(near_miss) {
+        match row.near_misses.iter().position(|known| *known == miss) {
+            Some(at) => drop(row.near_misses.remove(at)),
+            None => row.ignored = false,
+        }
+        row.near_misses.insert(0, miss);
     }
+    row.near_misses.truncate(MOST_NEAR_MISSES);
 }
 
 fn source(refusal: &Refusal) -> RefusedSource {
@@ -343,4 +382,5 @@ fn read(row: &SqliteRow) -> Result<RefusedRow, StoreError> {
 }
 
 const MOST_ROWS: usize = 10_000;
+const MOST_NEAR_MISSES: usize = 8;
 const MOST_CHARACTERS: usize = 200;

@@ -31,14 +31,14 @@ pub struct Writer {
 #[derive(Debug)]
 pub(crate) enum Entry {
     Row(Persist),
-    /// Forget rows beyond their time, in the order of the queue.
-    ForgetRefused(Box<dyn Forget>),
+    /// Change folded refusals, in the order of the queue.
+    AmendRefused(Box<dyn Amend>),
     Flush(oneshot::Sender<()>),
 }
 
-/// Which folded refusals to forget.
-pub(crate) trait Forget: Send + core::fmt::Debug {
-    fn forget(&self, folds: &mut Folds);
+/// What is to be done to folded refusals.
+pub(crate) trait Amend: Send + core::fmt::Debug {
+    fn amend(&self, folds: &mut Folds);
 }
 
 impl Writer {
@@ -63,9 +63,9 @@ impl Writer {
         }
     }
 
-    pub(crate) async fn forget_refused(&self, forget: Box<dyn Forget>) {
-        // As above: without the task there is nothing to forget in.
-        let _ = self.queue.send(Entry::ForgetRefused(forget)).await;
+    pub(crate) async fn amend_refused(&self, amend: Box<dyn Amend>) {
+        // As above: without the task there is nothing to amend.
+        let _ = self.queue.send(Entry::AmendRefused(amend)).await;
     }
 }
 
@@ -118,7 +118,7 @@ impl Task {
             for entry in next.drain(..) {
                 match entry {
                     Entry::Row(row) => batch.add(row),
-                    Entry::ForgetRefused(forget) => batch.forget.push(forget),
+                    Entry::AmendRefused(amend) => batch.amend.push(amend),
                     Entry::Flush(done) => waiting.push(done),
                 }
             }

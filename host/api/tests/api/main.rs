@@ -7,6 +7,7 @@ mod bad_inputs;
 mod change;
 mod document;
 mod many;
+mod refused;
 mod registering;
 mod rig;
 mod running;

@@ -6,7 +6,7 @@ use engine::control::{Refusal, RegistrationLogRow};
 use engine::{BindingRow, CallRecord, OpenCall, Persist};
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{Forget, State};
+use super::{Amend, State};
 use crate::clock;
 use crate::error::StoreError;
 use crate::history::{self, HistoryRow};
@@ -23,7 +23,7 @@ pub(super) struct Batch {
     bindings: HashMap<(Box<str>, Box<str>), Option<Box<BindingRow>>>,
     refused: Vec<Refusal>,
     log: Vec<RegistrationLogRow>,
-    pub(super) forget: Vec<Box<dyn Forget>>,
+    pub(super) amend: Vec<Box<dyn Amend>>,
     added: usize,
 }
 
@@ -87,7 +87,7 @@ impl Batch {
 
     /// Moves refusals into the folded rows, which remember what the disk lacks.
     async fn fold(&mut self, connection: &mut SqliteConnection, state: &mut State) -> Result<(), StoreError> {
-        if self.refused.is_empty() && self.forget.is_empty() {
+        if self.refused.is_empty() && self.amend.is_empty() {
             return Ok(());
         }
         let folds = match &mut state.folds {
@@ -97,8 +97,8 @@ impl Batch {
         for refusal in self.refused.drain(..) {
             folds.add(&refusal);
         }
-        for forget in self.forget.drain(..) {
-            forget.forget(folds);
+        for amend in self.amend.drain(..) {
+            amend.amend(folds);
         }
         Ok(())
     }
