@@ -101,6 +101,8 @@ pub struct StatusView {
     pub since: Option<Timestamp>,
     /// Last final answer of the peer.
     pub last_response: Option<LastResponse>,
+    /// Why its peer could not be reached by a stream, while nothing better is known.
+    pub problem: Option<Box<str>>,
     /// When we register there again, or probe it again while it is down.
     pub next_attempt_at: Option<Timestamp>,
     /// Contacts registered.

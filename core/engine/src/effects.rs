@@ -111,6 +111,7 @@ impl Shard {
                 self.tell(from, ShardMessage::Admitted { waiting, fresh }, out);
             }
             ShardMessage::Admitted { waiting, fresh } => self.on_admitted(waiting, fresh, now, out),
+            ShardMessage::Unreached { connection, text } => self.on_unreached(&connection, text),
             ShardMessage::Answered { connection, code } => self.on_answered(&connection, code, now, out),
             ShardMessage::Heard { connection, address } => self.on_heard(&connection, address, now, out),
             ShardMessage::Reached { connection, addresses } => {

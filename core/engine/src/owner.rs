@@ -122,6 +122,13 @@ pub enum ShardMessage {
         /// Whether it is.
         fresh: bool,
     },
+    /// The peer of a connection could not be reached by a stream, for its home to remember.
+    Unreached {
+        /// The connection.
+        connection: ConnectionId,
+        /// Why.
+        text: Box<str>,
+    },
     /// A call to a connection was answered, for its home to remember.
     Answered {
         /// The connection.

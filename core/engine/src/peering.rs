@@ -23,7 +23,7 @@ use crate::control::{Answer, Event, Happening, RegistrationLogRow};
 use crate::outbox::{Outbox, Output, Persist};
 use crate::owner::ShardMessage;
 use crate::shard::{Shard, Sink};
-use crate::ways::{Gathering, flow_to, hop_of_uri, hops, host_in_uri, uri_of_peer, via};
+use crate::ways::{Gathering, flow_to, hop_of_uri, hops, host_in_uri, terms_towards, uri_of_peer, via};
 
 /// Registrations at home here, and what every shard must know of all of them.
 #[derive(Debug)]
@@ -62,6 +62,11 @@ impl Peering {
             users: HashMap::new(),
             reached: HashMap::new(),
         }
+    }
+
+    /// Whose registration this is.
+    pub(crate) fn connection_of(&self, slot: Slot) -> Option<ConnectionId> {
+        self.held.get(slot).map(|held| held.connection.id.clone())
     }
 
     /// The registration of a connection, if it is at home here.
@@ -360,6 +365,9 @@ impl Shard {
             self.with_registration(slot, now, out, Registration::on_unsendable);
             return;
         };
+        let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
+        let towards = || terms_towards(&held.connection, None, target);
+        let flow = self.reserved.on_terms(flow, towards, &mut sink);
         let shown = self.listeners.shown(&flow, self.book.as_mut());
         // Behind a translator only the address that the registrar sees leads back, and only for datagrams.
         let address = seen.filter(|_| flow.protocol == Protocol::Udp).unwrap_or(shown);

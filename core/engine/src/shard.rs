@@ -301,6 +301,9 @@ impl Shard {
             ClientEvent::Response { transaction, user, purpose }
             | ClientEvent::Timeout { transaction, user, purpose } => (transaction, user, purpose),
         };
+        if response.is_none() {
+            self.note_fault(user, out);
+        }
         match (user, response) {
             (User::Call(slot), Some(response)) => {
                 self.remember_response(slot, purpose, response, out);

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use peering::Verdict;
 use routing::config::{Connection, ConnectionId, Kind};
 use sip_msg::Message;
-use sip_stack::Slot;
+use sip_stack::{Slot, User};
 use smallvec::SmallVec;
 use timestamp::Timestamp;
 
@@ -40,6 +40,8 @@ pub(crate) struct Standing {
 #[derive(Debug, Default)]
 struct Health {
     last: Option<LastResponse>,
+    /// Why its peer could not be reached by a stream; an answer ends that.
+    problem: Option<Box<str>>,
     state: State,
     since: Option<Timestamp>,
     /// Credentials that have registered: one that never did is not missed.
@@ -95,6 +97,29 @@ impl Shard {
         self.tell(home, message, out);
     }
 
+    /// A stream failed under a request: the home of its connection remembers why.
+    pub(crate) fn note_fault(&mut self, user: User, out: &mut Outbox) {
+        let Some(text) = self.fault.as_ref().map(|fault| fault.text.clone()) else { return };
+        let id = match user {
+            User::Call(slot) => self.calls.get(slot).and_then(|c| c.connection_out()).map(|c| c.id.clone()),
+            User::Registration(slot) => self.peering.connection_of(slot),
+            User::Probe(slot) => self.watching.connection_of(slot),
+            User::Message(_) | User::Subscription(_) => None,
+        };
+        let row = id.as_ref().and_then(|id| self.tables.connection(id));
+        let Some((connection, home)) = id.clone().zip(row.map(|row| self.owners.home_of(row))) else {
+            return;
+        };
+        self.tell(home, ShardMessage::Unreached { connection, text }, out);
+    }
+
+    /// Why the peer of a connection could not be reached.
+    pub(crate) fn on_unreached(&mut self, id: &ConnectionId, text: Box<str>) {
+        if self.tables.connection(id).is_some() {
+            self.standing.entry(id.as_str()).problem = Some(text);
+        }
+    }
+
     /// A call that another shard carries was answered so.
     pub(crate) fn on_answered(&mut self, id: &ConnectionId, code: u16, now: Timestamp, out: &mut Outbox) {
         if self.tables.connection(id).is_some() {
@@ -106,7 +131,9 @@ impl Shard {
     /// Remembers a final answer; without a phrase the usual one stands for it.
     pub(crate) fn note_answer(&mut self, id: &ConnectionId, code: u16, phrase: &str, now: Timestamp) {
         let phrase = if phrase.is_empty() { sip_msg::reason_phrase(code) } else { phrase };
-        let last = &mut self.standing.entry(id.as_str()).last;
+        let health = self.standing.entry(id.as_str());
+        health.problem = None;
+        let last = &mut health.last;
         match last {
             Some(last) if last.code == code && *last.reason == *phrase => last.at = now,
             Some(_) | None => *last = Some(LastResponse { code, reason: phrase.into(), at: now }),
@@ -212,6 +239,7 @@ impl Shard {
             state: state.name(),
             since: health.and_then(|health| health.since).or_else(|| rows.iter().map(|row| row.since).min()),
             last_response: health.and_then(|health| health.last.clone()),
+            problem: health.and_then(|health| health.problem.clone()),
             next_attempt_at: registration.and_then(|r| r.next_attempt()).or(probed),
             registrations: rows
                 .iter()

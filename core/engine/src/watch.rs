@@ -17,7 +17,7 @@ use timestamp::Timestamp;
 use crate::outbox::{Outbox, Output};
 use crate::owner::ShardMessage;
 use crate::shard::{Shard, Sink};
-use crate::ways::{Gathering, flow_to, hops, uri_of_peer, via};
+use crate::ways::{Gathering, flow_to, hops, terms_towards, uri_of_peer, via};
 
 /// Connections watched from here, and the addresses that tell of them.
 #[derive(Debug, Default)]
@@ -64,6 +64,11 @@ struct Place {
 }
 
 impl Watching {
+    /// Whose watch this is.
+    pub(crate) fn connection_of(&self, slot: Slot) -> Option<ConnectionId> {
+        self.watches.get(slot).map(|watch| watch.connection.clone())
+    }
+
     /// What is known of the ways to a connection.
     pub(crate) fn verdicts(&self, connection: &str) -> SmallVec<[Verdict; 4]> {
         self.watch(connection)
@@ -147,7 +152,7 @@ impl Shard {
                 self.watch_places(slot, places, true, now, out);
             }
             Kind::RegisterOut => {
-                let places = self.registrar_of(&row);
+                let places = self.registrar_of(&row, out);
                 self.watch_places(slot, places, false, now, out);
             }
             Kind::Device | Kind::Virtual => {}
@@ -281,6 +286,9 @@ impl Shard {
         let mut places = Vec::new();
         for (index, target) in gathering.each() {
             if let Some(flow) = flow_to(&self.listeners, target) {
+                let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
+                let towards = || terms_towards(&row, Some(index), target);
+                let flow = self.reserved.on_terms(flow, towards, &mut sink);
                 places.push(Place { flow, uri: peer_uri(&row, index).into(), route: Box::default() });
             }
         }
@@ -301,10 +309,14 @@ impl Shard {
     }
 
     /// The registrar that keeps us.
-    fn registrar_of(&self, row: &Connection) -> Vec<Place> {
+    fn registrar_of(&mut self, row: &Connection, out: &mut Outbox) -> Vec<Place> {
         let registration = self.peering.registration(row.id.as_str());
         let target = registration.filter(|r| r.is_registered() == Some(true)).and_then(|r| r.target());
-        let flow = target.and_then(|target| flow_to(&self.listeners, target));
+        let flow = target.and_then(|target| Some((target, flow_to(&self.listeners, target)?)));
+        let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
+        let flow = flow.map(|(target, flow)| {
+            self.reserved.on_terms(flow, || terms_towards(row, None, target), &mut sink)
+        });
         let uri = crate::peering::registrar_uri(row).into();
         let route = crate::peering::route(row).into();
         flow.map(|flow| Place { flow, uri, route }).into_iter().collect()

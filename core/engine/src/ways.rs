@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use routing::config::{Connection, Peer, Transport};
 use sip_msg::{Scheme, Uri};
-use sip_stack::transport::{Flow, Listeners, Protocol, Query, Target};
+use sip_stack::transport::{Flow, Listeners, Protocol, Query, Target, Terms};
 
 /// Targets of several hosts, in the order of the hosts, while some are still being looked up.
 #[derive(Debug, Default)]
@@ -95,6 +95,28 @@ pub(crate) fn flow_to(listeners: &Listeners, target: Target) -> Option<Flow> {
     let Target { protocol, address: remote } = target;
     let listener = listeners.towards(protocol, remote.ip())?;
     Some(Flow { protocol, listener, stream: 0, remote })
+}
+
+/// What must hold of the other end of a way under TLS: the host as it was configured, at this place of [`hops`] where
+/// that is known.
+pub(crate) fn terms_towards(row: &Connection, place: Option<usize>, target: Target) -> Terms {
+    if let Some(proxy) = row.register.outbound_proxy.as_deref() {
+        let host = match hop_of_uri(proxy, None) {
+            Some(Err(query)) => query.host,
+            Some(Ok(target)) => target.address.ip().to_string().into(),
+            None => proxy.into(),
+        };
+        return b2bua::terms(row, &host);
+    }
+    let mut peers: Vec<_> = row.peers.iter().collect();
+    peers.sort_by_key(|peer| peer.priority);
+    let address = |peer: &&&Peer| peer.host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+    let by_place = place.and_then(|place| peers.get(place));
+    let by_address = || peers.iter().find(|peer| address(peer) == Some(target.address.ip()));
+    let by_name = || peers.iter().find(|peer| address(peer).is_none());
+    let peer = by_place.or_else(by_address).or_else(by_name);
+    let host = peer.map_or_else(|| target.address.ip().to_string(), |peer| peer.host.clone());
+    b2bua::terms(row, &host)
 }
 
 /// A peer as Request-URI of a request that is for itself.

@@ -24,6 +24,8 @@ pub(crate) struct ConnectionStatus {
     pub(crate) since: Option<String>,
     /// The peer's last final answer.
     pub(crate) last_response: Option<PeerResponse>,
+    /// Why its peer could not be reached by TCP or TLS, while nothing better is known.
+    pub(crate) problem: Option<String>,
     /// When we try next.
     pub(crate) next_attempt_at: Option<String>,
     /// Contacts registered.
@@ -134,6 +136,7 @@ impl ConnectionStatus {
                 reason: l.reason.to_string(),
                 at: rfc3339(l.at),
             }),
+            problem: parts.iter().find_map(|part| part.problem.as_ref()).map(ToString::to_string),
             next_attempt_at: parts.iter().filter_map(|part| part.next_attempt_at).min().map(rfc3339),
             registrations: registrations
                 .map(|r| Registration {

@@ -10,7 +10,7 @@ mod shelf;
 mod trust;
 
 pub use own::OwnNames;
-pub use pair::{Pair, Problem, day};
+pub use pair::{Pair, Problem, day, name_for};
 pub use shelf::{Entry, Shelf, ShelfFault, Source};
 pub use trust::{Anchors, Demand, Trust};
 

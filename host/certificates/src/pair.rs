@@ -43,6 +43,22 @@ pub enum Problem {
     File(String),
 }
 
+impl Problem {
+    /// Whether the private key is to blame and not the certificate.
+    pub fn concerns_key(&self) -> bool {
+        matches!(self, Self::NoKey | Self::OtherKey)
+    }
+}
+
+/// A name for the files of a chain: its first host name, fit for a file.
+pub fn name_for(chain: &str) -> Result<String, Problem> {
+    let der = CertificateDer::from_pem_slice(chain.as_bytes()).map_err(|_| Problem::NoCertificate)?;
+    let facts = Facts::of(&der).ok_or(Problem::Unreadable(1))?;
+    let first = facts.names.first().cloned().or_else(|| facts.all_names().into_iter().next());
+    let first = first.ok_or(Problem::NoNames)?;
+    Ok(first.trim_start_matches("*.").trim_start_matches("sip:").replace(':', "-"))
+}
+
 /// A chain and its key, fit for use.
 #[derive(Clone, Debug)]
 pub struct Pair {

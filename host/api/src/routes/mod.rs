@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod calls;
+mod certificates;
 mod collections;
 mod connections;
 mod domains;
@@ -56,6 +57,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(accounts::router())
         .merge(audit::router())
         .merge(calls::router())
+        .merge(certificates::router())
         .merge(connections::router())
         .merge(domains::router())
         .merge(events::router())

@@ -51,6 +51,7 @@ impl Shards for Rote {
                         state: "unknown",
                         since: None,
                         last_response: None,
+                        problem: None,
                         next_attempt_at: None,
                         registrations: Vec::new(),
                         active_calls: 3,

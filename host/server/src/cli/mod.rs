@@ -3,6 +3,7 @@
 mod api_call;
 mod ask;
 mod call_test;
+mod certificate;
 mod collection;
 mod configuration;
 mod connection;
@@ -159,6 +160,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: key::Command,
     },
+    /// Certificates that are presented to whoever wants TLS
+    #[command(
+        before_help = "Examples:\n  trunkline certificate list\n  trunkline certificate add --cert fullchain.pem --private-key privkey.pem\n  trunkline certificate reload\n  trunkline certificate remove sip.example.com"
+    )]
+    Certificate {
+        /// What to do.
+        #[command(subcommand)]
+        command: certificate::Command,
+    },
     /// Phones, PBXs and carriers: whatever can be dialled and can call
     #[command(
         alias = "con",
@@ -271,6 +281,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Serve(after)) => crate::serve::run(&globals, &serve.or(*after)),
         Some(Command::Config { command }) => configuration::run(&globals, serve, command),
         Some(Command::Key { command }) => key::run(&globals, command),
+        Some(Command::Certificate { command }) => certificate::run(&globals, command),
         Some(Command::Connection { command }) => connection::run(&globals, command),
         Some(Command::Collection(asked)) => collection::run(&globals, asked),
         Some(Command::Number { command }) => resource::number(&globals, command),
