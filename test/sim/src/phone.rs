@@ -1,10 +1,11 @@
-//! A phone that acts by itself, at random: it registers, calls, cancels, answers, holds and hangs up, and repeats
-//! what is lost (RFC 3261 §13, §17) well enough to live with a bad network.
+//! A phone that acts by itself, at random: it registers, calls, cancels, answers, rings reliably, holds by re-INVITE
+//! and UPDATE, hangs up, and repeats what is lost (RFC 3261 §13, §17, RFC 3262, RFC 3311) well enough to live with a
+//! bad network.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, HashMap};
 
-use sip_msg::Message;
+use sip_msg::{Message, Name};
 use timestamp::Timestamp;
 
 use crate::agent::{Agent, Wish};
@@ -37,8 +38,12 @@ pub struct PhoneCall {
     pub final_code: u16,
     challenged: bool,
     cancelled: bool,
-    /// Its INVITE makes no offer: the answer goes with the ACK.
+    /// Its INVITE makes no offer: the answer goes with the ACK, or with the PRACK of an offer before.
     late: bool,
+    /// Offer and answer are complete before the 2xx.
+    agreed: bool,
+    /// RSeq of the last reliable answer that was acknowledged.
+    rseq: u32,
 }
 
 /// What a call is doing.
@@ -113,10 +118,23 @@ impl Phone {
             challenged: false,
             cancelled: false,
             late,
+            agreed: false,
+            rseq: 0,
         };
         self.calls.insert(label.clone(), begun);
-        let begin = if late { Wish::default() } else { offer("sdp") };
+        let begin = self.invitation(late, "sdp");
         self.request(&label, "INVITE", &Wish { target: Some(target.to_owned()), ..begin }, world);
+    }
+
+    /// What every INVITE for a new call has: every other phone knows reliable answers.
+    fn invitation(&self, late: bool, kind: &str) -> Wish {
+        let mut wish = if late { Wish::default() } else { offer(kind) };
+        let allow = "INVITE, ACK, CANCEL, BYE, INFO, PRACK, UPDATE";
+        wish.fields.push(("Allow".to_owned(), allow.to_owned()));
+        if self.made % 2 == 0 {
+            wish.fields.push(("Supported".to_owned(), "100rel, timer".to_owned()));
+        }
+        wish
     }
 
     /// Does something at random with a call at random.
@@ -139,7 +157,14 @@ impl Phone {
                 let direction = if random.chance(50) { "sendonly" } else { "sendrecv" };
                 self.request(&label, "INVITE", &offer(direction), world);
             }
-            (State::Up, _, 2) => self.request(&label, "INFO", &Wish::default(), world),
+            (State::Up, _, 2) if random.chance(50) => {
+                self.request(&label, "INFO", &Wish::default(), world);
+            }
+            (State::Up, _, 2 | 3) if !self.is_asking(&label) => {
+                let direction = if random.chance(50) { "sendonly" } else { "sendrecv" };
+                let wish = if random.chance(30) { Wish::default() } else { offer(direction) };
+                self.request(&label, "UPDATE", &wish, world);
+            }
             _ => {}
         }
     }
@@ -187,6 +212,9 @@ impl Phone {
         for (_, label, plan) in due {
             let state = self.calls.get(&label).map(|call| call.state);
             match (plan, state) {
+                (Plan::Answer(200), Some(State::Trying)) if self.awaits_prack(&label) => {
+                    self.plans.push((now + Duration::from_millis(200), label, Plan::Answer(200)));
+                }
                 (Plan::Answer(code), Some(State::Trying)) => self.answer_invite(&label, code, world),
                 (Plan::HangUp, Some(State::Up)) => self.hang_up(&label, world),
                 (Plan::Answer(_) | Plan::HangUp, _) => {}
@@ -223,9 +251,23 @@ impl Phone {
             }
             b"REGISTER" => self.registered |= code == 200,
             b"INVITE" if code >= 200 => self.on_final(label, code, cseq, world),
+            b"INVITE" if answer.has_token(Name::Require, b"100rel") => self.acknowledge(label, answer, world),
             b"BYE" if code >= 200 => self.set(label, State::Over),
             _ => {}
         }
+    }
+
+    /// PRACK, once for each reliable answer; with an answer if it brings an offer.
+    fn acknowledge(&mut self, label: &str, reliable: &Message<'_>, world: &mut World) {
+        let Some(call) = self.calls.get_mut(label) else { return };
+        let rseq =
+            reliable.field(Name::RSeq).and_then(|value| core::str::from_utf8(value).ok()?.parse().ok());
+        let Some(rseq) = rseq.filter(|rseq| *rseq > call.rseq) else { return };
+        call.rseq = rseq;
+        let described = !reliable.body().is_empty();
+        let wish = if described && call.late && !call.agreed { offer("sdp") } else { Wish::default() };
+        call.agreed |= described;
+        self.request(label, "PRACK", &wish, world);
     }
 
     fn on_final(&mut self, label: &str, code: u16, cseq: u32, world: &mut World) {
@@ -233,8 +275,10 @@ impl Phone {
         if !newest {
             return;
         }
-        let answers =
-            self.calls.get(label).is_some_and(|call| call.late && call.state == State::Trying && code < 300);
+        let answers = self
+            .calls
+            .get(label)
+            .is_some_and(|c| c.late && !c.agreed && c.state == State::Trying && code < 300);
         let wish = if answers { offer("sdp") } else { Wish::default() };
         if let Ok(ack) = self.agent.request(label, "ACK", &wish) {
             world.send(self.agent.flow(), ack);
@@ -243,7 +287,8 @@ impl Phone {
         match (code, call.state) {
             (407, State::Trying) if !call.challenged => {
                 call.challenged = true;
-                let begin = if call.late { Wish::default() } else { offer("same") };
+                let late = call.late;
+                let begin = self.invitation(late, "same");
                 let wish = Wish { auth: Some("first".to_owned()), ..begin };
                 self.request(label, "INVITE", &wish, world);
             }
@@ -284,9 +329,24 @@ impl Phone {
         let label = label.unwrap_or_else(|| format!("in-{}", self.made));
         self.agent.hear(&label, bytes);
         match (method.as_slice(), known) {
-            (b"INVITE", false) => self.on_call(&label, random, world),
+            (b"INVITE", false) => {
+                let able = request.has_token(Name::Supported, b"100rel");
+                self.on_call(&label, able && random.chance(50), random, world);
+            }
             (b"INVITE", true) if self.is_asking(&label) => self.answer_reinvite(&label, 491, world),
             (b"INVITE", true) => self.answer_reinvite(&label, 200, world),
+            (b"PRACK", true) => {
+                self.repeating.retain(|entry| !(entry.label == label && entry.until == "PRACK-IN"));
+                self.answer(&label, 200, "PRACK", world);
+            }
+            (b"UPDATE", true) if request.body().is_empty() => self.answer(&label, 200, "UPDATE", world),
+            (b"UPDATE", true) => {
+                let (code, wish) =
+                    if self.is_asking(&label) { (491, Wish::default()) } else { (200, offer("sendrecv")) };
+                if let Ok(bytes) = self.agent.answer(&label, code, Some("UPDATE"), &wish) {
+                    self.sent_answer(&label, "UPDATE", bytes, world);
+                }
+            }
             (b"CANCEL", true) => {
                 self.answer(&label, 200, "CANCEL", world);
                 if self.calls.get(&label).is_some_and(|call| call.state == State::Trying) {
@@ -303,7 +363,7 @@ impl Phone {
         }
     }
 
-    fn on_call(&mut self, label: &str, random: &mut Random, world: &mut World) {
+    fn on_call(&mut self, label: &str, reliable: bool, random: &mut Random, world: &mut World) {
         let begun = PhoneCall {
             outgoing: false,
             state: State::Trying,
@@ -311,6 +371,8 @@ impl Phone {
             challenged: false,
             cancelled: false,
             late: false,
+            agreed: false,
+            rseq: 0,
         };
         self.calls.insert(label.to_owned(), begun);
         let after = |random: &mut Random, most| world_after(world, random.below(most));
@@ -329,7 +391,16 @@ impl Phone {
         match random.below(3) {
             0 => self.answer(label, 180, "INVITE", world),
             1 => {
-                if let Ok(bytes) = self.agent.answer(label, 183, Some("INVITE"), &offer("sdp")) {
+                let mut wish = offer("sdp");
+                if reliable {
+                    wish.fields.push(("Require".to_owned(), "100rel".to_owned()));
+                    wish.fields.push(("RSeq".to_owned(), "1".to_owned()));
+                }
+                if let Ok(bytes) = self.agent.answer(label, 183, Some("INVITE"), &wish) {
+                    if reliable {
+                        self.repeat(label, "PRACK-IN", 0, bytes.clone(), world);
+                        self.calls.entry(label.to_owned()).and_modify(|call| call.agreed = true);
+                    }
                     self.sent_answer(label, "INVITE", bytes, world);
                 }
             }
@@ -338,7 +409,9 @@ impl Phone {
     }
 
     fn answer_invite(&mut self, label: &str, code: u16, world: &mut World) {
-        let wish = if code == 200 { offer("sdp") } else { Wish::default() };
+        let agreed = self.calls.get(label).is_some_and(|call| call.agreed);
+        self.repeating.retain(|entry| !(entry.label == label && entry.until == "PRACK-IN"));
+        let wish = if code == 200 && !agreed { offer("sdp") } else { Wish::default() };
         if let Ok(bytes) = self.agent.answer(label, code, Some("INVITE"), &wish) {
             self.repeat(label, "ACK", 0, bytes.clone(), world);
             self.sent_answer(label, "INVITE", bytes, world);
@@ -390,7 +463,12 @@ impl Phone {
     }
 
     fn is_asking(&self, label: &str) -> bool {
-        self.repeating.iter().any(|entry| entry.label == label && matches!(entry.until, "INVITE" | "ACK"))
+        let asks = |until| matches!(until, "INVITE" | "ACK" | "UPDATE");
+        self.repeating.iter().any(|entry| entry.label == label && asks(entry.until))
+    }
+
+    fn awaits_prack(&self, label: &str) -> bool {
+        self.repeating.iter().any(|entry| entry.label == label && entry.until == "PRACK-IN")
     }
 
     fn set(&mut self, label: &str, state: State) {
