@@ -341,6 +341,7 @@ impl Call {
             (false, true) => self.renew(waiting, means),
             (false, false) => {}
         }
+        self.take_up_refer(means);
     }
 
     /// A leg said BYE, or is as good as gone: whether it was one that hands over, so that the call goes on.

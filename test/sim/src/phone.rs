@@ -169,6 +169,24 @@ impl Phone {
         }
     }
 
+    /// Hands the other side of a call over: to anybody, or to whoever is in another call of this phone.
+    pub fn hand_over(&mut self, random: &mut Random, world: &mut World) {
+        let up = self.calls.iter().filter(|(_, call)| call.state == State::Up);
+        let mut others: Vec<String> = up.map(|(other, _)| other.clone()).collect();
+        let Some(label) = random.pick(&others).cloned() else { return };
+        others.retain(|other| *other != label);
+        let other =
+            random.pick(&others).filter(|_| random.chance(60)).and_then(|other| self.agent.replaces(other));
+        let escaped = other.map(|other| other.replace('@', "%40").replace(';', "%3B").replace('=', "%3D"));
+        let asked = escaped.map(|other| format!("?Replaces={other}")).unwrap_or_default();
+        let to = format!("<sip:phone{}@{}{asked}>", random.below(9), self.agent.host);
+        let wish = Wish { fields: vec![("Refer-To".to_owned(), to)], ..Wish::default() };
+        self.request(&label, "REFER", &wish, world);
+        if random.chance(30) {
+            self.plans.push((world_after(world, 280), label, Plan::HangUp));
+        }
+    }
+
     /// Hangs up whatever is going on.
     pub fn hang_up_all(&mut self, world: &mut World) {
         for (label, call) in self.calls.clone() {

@@ -24,6 +24,8 @@ pub struct Town {
     pub phones: Vec<Phone>,
     /// Decides what they do.
     pub random: Random,
+    /// Whether people hand their calls over more often than not.
+    pub handing_over: bool,
 }
 
 impl Town {
@@ -43,7 +45,7 @@ impl Town {
         }
         world.configure(changes);
         world.faults = faults;
-        Self { world, phones, random: Random::new(seed ^ 0xabcd) }
+        Self { world, phones, random: Random::new(seed ^ 0xabcd), handing_over: false }
     }
 
     /// A hundredth of a second.
@@ -91,6 +93,10 @@ impl Town {
             let fiddles = self.random.chance(20);
             if let Some(phone) = self.anybody().filter(|_| fiddles) {
                 self.phones[phone].fiddle(&mut self.random, &mut self.world);
+            }
+            let hands_over = self.handing_over && self.random.chance(10);
+            if let Some(phone) = self.anybody().filter(|_| hands_over) {
+                self.phones[phone].hand_over(&mut self.random, &mut self.world);
             }
         }
     }
@@ -175,6 +181,12 @@ impl Town {
         let outgoing =
             || self.phones.iter().flat_map(|phone| phone.calls.values()).filter(|call| call.outgoing);
         (outgoing().filter(|call| call.final_code == 0).count(), outgoing().count())
+    }
+
+    /// Calls that were handed over.
+    pub fn handed_over(&self) -> usize {
+        let moved = |what: &Happening| matches!(what, Happening::CallTransferred { .. });
+        self.world.announced.iter().filter(|event| moved(&event.what)).count()
     }
 
     fn anybody(&mut self) -> Option<usize> {

@@ -6,7 +6,11 @@ use sim::town::Town;
 use sim::world::Faults;
 
 fn play(shards: u8, seed: u64, faults: Faults) -> (usize, usize) {
-    let mut town = Town::new(shards, seed, faults);
+    let (unanswered, calls, _) = live_in(Town::new(shards, seed, faults), seed, shards);
+    (unanswered, calls)
+}
+
+fn live_in(mut town: Town, seed: u64, shards: u8) -> (usize, usize, usize) {
     town.switch_on();
     town.live(60);
     town.go_to_bed();
@@ -18,7 +22,8 @@ fn play(shards: u8, seed: u64, faults: Faults) -> (usize, usize) {
     if let Err(error) = town.check().and_then(|()| town.check_history()) {
         panic!("{error} (seed {seed}, {shards} shards)");
     }
-    town.unanswered()
+    let (unanswered, calls) = town.unanswered();
+    (unanswered, calls, town.handed_over())
 }
 
 #[test]
@@ -36,6 +41,19 @@ fn on_a_bad_network_nothing_stays_behind() {
     for seed in seeds(100..=111) {
         let shards = 1 + u8::try_from(seed % 3).expect("few");
         let (unanswered, calls) = play(shards, seed, Faults { loss: 20, twice: 10, jitter_ms: 80 });
+        assert!(unanswered * 20 < calls, "seed {seed}: {unanswered} of {calls} unanswered");
+    }
+}
+
+#[test]
+fn where_every_call_is_handed_over_nothing_stays_behind() {
+    for seed in seeds(200..=211) {
+        let shards = 1 + u8::try_from(seed % 3).expect("few");
+        let faults = if seed % 2 == 0 { Faults { loss: 20, ..Faults::default() } } else { Faults::default() };
+        let mut town = Town::new(shards, seed, faults);
+        town.handing_over = true;
+        let (unanswered, calls, moved) = live_in(town, seed, shards);
+        assert!(moved > 5, "seed {seed}: {moved} of {calls} calls were handed over");
         assert!(unanswered * 20 < calls, "seed {seed}: {unanswered} of {calls} unanswered");
     }
 }
