@@ -13,7 +13,7 @@ use crate::call::{Call, NOTIFY, Phase};
 use crate::leg::{Leg, SUPPORTED, contact};
 use crate::means::Means;
 use crate::talk::{InDialog, respond, stamp_of};
-use crate::transfer::Goal;
+use crate::transfer::{Goal, MOST_TRANSFERS};
 
 /// What the sender of a REFER is told, and the NOTIFY that waits for its answer.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Call {
         }
         if self.handover.transfer.is_some() || self.handover.kept.is_some() {
             respond(&event, 491, &[], means);
-        } else if self.handover.refers >= MOST_REFERS {
+        } else if self.handover.refers >= MOST_TRANSFERS {
             respond(&event, 483, &[], means);
         } else if matches!(self.phase, Phase::Talking { callee: None } | Phase::Over) {
             respond(&event, 403, &[], means);
@@ -220,8 +220,6 @@ fn goal(request: &Message<'_>) -> Result<Goal, u16> {
         host: String::from_utf8(uri.host.to_vec()).map_err(|_| 400_u16)?,
         fields,
         replaces,
+        ordered: false,
     })
 }
-
-/// REFERs that one call follows.
-const MOST_REFERS: u8 = 10;

@@ -42,6 +42,8 @@ pub(crate) struct Goal {
     pub fields: Vec<(Vec<u8>, Vec<u8>)>,
     /// The dialog to be replaced there.
     pub replaces: Option<Vec<u8>>,
+    /// Nobody asked for it by REFER: whoever hands over is hung up on at once.
+    pub ordered: bool,
 }
 
 /// Everything about who leaves and who comes while the call goes on.
@@ -73,6 +75,7 @@ pub(crate) struct Transfer {
     /// Whether it called, so that the legs changed their places.
     swapped: bool,
     to: Box<str>,
+    ordered: bool,
     pub(crate) decision: Box<Decision>,
     /// What both had said of their media, the one who waits first.
     before: [Vec<u8>; 2],
@@ -132,6 +135,19 @@ impl Call {
         self.handover.last.as_deref()
     }
 
+    /// An operator hands one side over to a user or number: that of the caller, or of whoever it reached. Whether the
+    /// call is one that could be handed over now.
+    pub fn hand_over(&mut self, caller_stays: bool, user: &str, host: &str, means: &mut Means<'_>) -> bool {
+        if !self.is_settled() || self.handover.refers >= MOST_TRANSFERS {
+            return false;
+        }
+        let Phase::Talking { callee: Some(callee) } = &self.phase else { return false };
+        let by = if caller_stays { callee.number } else { self.caller.number };
+        let (user, host) = (user.to_owned(), host.to_owned());
+        self.transfer(by, &Goal { user, host, fields: Vec::new(), replaces: None, ordered: true }, means);
+        true
+    }
+
     /// A leg hands its part over: the other one becomes the side that calls, and waits.
     pub(crate) fn transfer(&mut self, by: u8, goal: &Goal, means: &mut Means<'_>) {
         let waiting = Phase::Seeking { target: 0 };
@@ -162,6 +178,7 @@ impl Call {
             by,
             swapped,
             to: goal.user.as_str().into(),
+            ordered: goal.ordered,
             decision: Box::new(decision),
         }));
         match outcome {
@@ -291,8 +308,11 @@ impl Call {
         let answered = winner.number;
         self.phase = Phase::Talking { callee: Some(Box::new(winner)) };
         self.start_timer(answered, Some(settled), means);
-        if let Some(leg) = transfer.transferor.take() {
-            self.depart(*leg, false, means);
+        if let Some(mut leg) = transfer.transferor.take() {
+            if transfer.ordered {
+                leg.bye(slot, Some(HANDED_OVER), means);
+            }
+            self.depart(*leg, transfer.ordered, means);
         }
         self.report(transfer.by, 200, means);
         self.handover.renewal = Some(Renewal::of(number));
@@ -430,6 +450,9 @@ fn name_of(leg: &Leg) -> String {
     String::from_utf8_lossy(&user).into_owned()
 }
 
+/// Transfers of one call.
+pub(crate) const MOST_TRANSFERS: u8 = 10;
 /// How long a transferor may take to hang up.
 const PATIENCE: Duration = Duration::from_secs(5);
+const HANDED_OVER: &[u8] = b"SIP;cause=200;text=\"Transferred\"";
 const GIVEN_UP: &[u8] = b"Q.850;cause=31;text=\"Normal, unspecified\"";

@@ -17,6 +17,16 @@ pub enum Ask {
         /// `call_…`.
         call: Box<str>,
     },
+    /// Hand one side of an established call over to somebody else; answered with [`Answer::Done`],
+    /// [`Answer::NotFound`] or [`Answer::NotNow`].
+    Transfer {
+        /// `call_…`.
+        call: Box<str>,
+        /// User, `user@domain` or number.
+        to: Box<str>,
+        /// Whether the caller stays, and whoever it reached leaves; else the other way round.
+        caller_stays: bool,
+    },
     /// State and registrations of these connections.
     Status {
         /// Which.
@@ -59,6 +69,8 @@ pub enum Answer {
     Done,
     /// There is no such thing.
     NotFound,
+    /// There is, but it cannot be done to it now.
+    NotNow,
     /// State per connection asked for.
     Status(Vec<StatusView>),
     /// What would happen.

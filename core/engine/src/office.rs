@@ -24,6 +24,7 @@ impl Shard {
         let answer = match ask {
             Ask::Calls => Answer::Calls(self.call_views()),
             Ask::Hangup { call } => self.hang_up(&call, now, out),
+            Ask::Transfer { call, to, caller_stays } => self.transfer(&call, &to, caller_stays, now, out),
             Ask::Status { connections } => {
                 Answer::Status(connections.iter().filter_map(|id| self.status(id, now, out)).collect())
             }
@@ -118,10 +119,29 @@ impl Shard {
         self.calls.iter().filter(|(_, call)| !call.has_ended()).map(|(_, call)| call_view(call)).collect()
     }
 
+    fn live_call(&self, id: &str) -> Option<Slot> {
+        self.calls.iter().find(|(_, call)| *call.id == *id && !call.has_ended()).map(|(slot, _)| slot)
+    }
+
+    fn transfer(
+        &mut self,
+        id: &str,
+        to: &str,
+        caller_stays: bool,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) -> Answer {
+        let Some(slot) = self.live_call(id) else { return Answer::NotFound };
+        let (user, host) = self.party(to);
+        let mut done = false;
+        self.with_call(slot, now, out, |call, means| {
+            done = call.hand_over(caller_stays, &user, &host, means);
+        });
+        if done { Answer::Done } else { Answer::NotNow }
+    }
+
     fn hang_up(&mut self, id: &str, now: Timestamp, out: &mut Outbox) -> Answer {
-        let found =
-            self.calls.iter().find(|(_, call)| *call.id == *id && !call.has_ended()).map(|(slot, _)| slot);
-        let Some(slot) = found else { return Answer::NotFound };
+        let Some(slot) = self.live_call(id) else { return Answer::NotFound };
         self.with_call(slot, now, out, |call, means| {
             call.hang_up(Reason::OperatorEnded, EndedBy::Operator, means);
         });

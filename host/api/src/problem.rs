@@ -50,6 +50,7 @@ codes! {
     MethodNotAllowed "method_not_allowed" 405 "The resource does not take this method";
     AccountNameTaken "name_taken" 409 "The name is taken";
     ActionNotOfKind "action_not_of_kind" 409 "This kind of connection does not do that";
+    CallNotSettled "call_not_settled" 409 "The call cannot be handed over now";
     ConnectionDisabled "connection_disabled" 409 "The connection is disabled";
     HostTaken "host_taken" 409 "The host belongs to another domain";
     IdempotencyInProgress "idempotency_in_progress" 409 "A request with this Idempotency-Key is still being answered";

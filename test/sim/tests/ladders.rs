@@ -139,6 +139,7 @@ ladders! {
     transfer_blind_by_callee
     transfer_blind_by_caller
     transfer_to_busy
+    transfer_by_operator
     transfer_twice
     transferor_leaves_early
     trunk_by_name

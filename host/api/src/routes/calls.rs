@@ -7,16 +7,18 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use engine::control::{Answer, Ask, CallView};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::collections::list_query;
 use super::past;
-use crate::body::Asked;
+use crate::body::{Asked, Document};
 use crate::edge::{Caller, Scope};
 use crate::problem::{Code, Problem};
+use crate::shape::{self, Field, Shape};
 use crate::status::{self, Call};
-use crate::{Api, openapi};
+use crate::{Api, openapi, validate};
 
 list_query! {
     /// Which calls.
@@ -94,6 +96,54 @@ async fn hangup(
     Err(Problem::not_found("call in progress", &id))
 }
 
+/// Whom a call is handed over to.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the schema of what FIELDS checks")]
+struct TransferRequest {
+    /// User, `user@domain` or number.
+    to: String,
+    /// Which side is handed over and stays in the call: `caller` (if absent) or `callee`. The other one is hung up on when
+    /// somebody has answered, and reaches whom it could call itself.
+    party: Option<String>,
+}
+
+const FIELDS: &[Field] = &[
+    Field::open("to", Shape::Text(1, 253), ""),
+    Field::open("party", Shape::Choice(&["callee", "caller"]), ""),
+];
+
+/// Hands one side of an established call over to somebody else. If nobody is reached the call stays as it was.
+#[utoipa::path(post, path = "/calls/{id}/transfer", tag = "calls", operation_id = "transfer_call", params(("id" = String, Path, description = "Id of the call")),
+    request_body = TransferRequest, responses((status = 202, description = "Somebody is being looked for; `call.transferred` says when it has led somewhere"), openapi::Writing))]
+async fn transfer(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Document(mut body): Document,
+) -> Result<StatusCode, Problem> {
+    caller.may(Scope::CallsControl)?;
+    crate::merge::without_nulls(&mut body);
+    let mut errors = Vec::new();
+    shape::check(&body, FIELDS, u8::MAX, "", &mut errors);
+    validate::needed(&body, &["to"], &mut errors);
+    validate::verdict(errors)?;
+    let call = find(&api, &caller, &id).await?.id;
+    let to = body.get("to").and_then(Value::as_str).unwrap_or_default().into();
+    let caller_stays = body.get("party").and_then(Value::as_str) != Some("callee");
+    let answers = api.shards.ask(Ask::Transfer { call, to, caller_stays }).await;
+    if answers.iter().any(|answer| matches!(answer, Answer::Done)) {
+        return Ok(StatusCode::ACCEPTED);
+    }
+    if answers.iter().any(|answer| matches!(answer, Answer::NotNow)) {
+        let message = "it is not answered yet, is being handed over, or both sides are changing it";
+        return Err(Problem::new(Code::CallNotSettled, message));
+    }
+    if answers.is_empty() {
+        return Err(Problem::new(Code::ShardSilent, "no shard answered in time"));
+    }
+    Err(Problem::not_found("call in progress", &id))
+}
+
 async fn find(api: &Api, caller: &Caller, id: &str) -> Result<CallView, Problem> {
     let mut calls = status::calls(api).await.into_iter();
     let found = calls.find(|call| *call.id == *id && past::sees(caller, Some(&call.account)));
@@ -101,5 +151,9 @@ async fn find(api: &Api, caller: &Caller, id: &str) -> Result<CallView, Problem>
 }
 
 pub(super) fn router() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(get)).routes(routes!(hangup))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(get))
+        .routes(routes!(hangup))
+        .routes(routes!(transfer))
 }

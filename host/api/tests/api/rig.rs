@@ -43,6 +43,11 @@ impl Shards for Rote {
                 self.hung_up.lock().unwrap().push(call.to_string());
                 Answer::Done
             }
+            Ask::Transfer { call, to, .. } if &*to != "busy" => {
+                self.hung_up.lock().unwrap().push(format!("{call} to {to}"));
+                Answer::Done
+            }
+            Ask::Transfer { .. } => Answer::NotNow,
             Ask::Status { connections } => Answer::Status(
                 connections
                     .into_iter()

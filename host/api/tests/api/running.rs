@@ -43,7 +43,17 @@ async fn calls_are_listed_and_hung_up() {
     assert_eq!(rig.ask_as(&key, "GET", "/calls/call_2", Value::Null).await.0.as_u16(), 404);
     assert_eq!(rig.ask_as(&key, "POST", "/calls/call_2/hangup", Value::Null).await.0.as_u16(), 404);
     assert_eq!(rig.ask_as(&key, "POST", "/calls/call_1/hangup", Value::Null).await.0.as_u16(), 204);
-    assert_eq!(*rig.shards.hung_up.lock().unwrap(), ["call_1"]);
+    let transfer = |call: &str, body: Value| {
+        let path = format!("/calls/{call}/transfer");
+        let (rig, key) = (&rig, key.clone());
+        async move { rig.ask_as(&key, "POST", &path, body).await.0.as_u16() }
+    };
+    assert_eq!(transfer("call_2", json!({"to": "carol"})).await, 404);
+    assert_eq!(transfer("call_1", json!({})).await, 422);
+    assert_eq!(transfer("call_1", json!({"to": "carol", "party": "nobody"})).await, 422);
+    assert_eq!(transfer("call_1", json!({"to": "busy"})).await, 409);
+    assert_eq!(transfer("call_1", json!({"to": "carol", "party": "callee"})).await, 202);
+    assert_eq!(*rig.shards.hung_up.lock().unwrap(), ["call_1", "call_1 to carol"]);
 }
 
 #[tokio::test]

@@ -93,13 +93,16 @@ impl Playing {
             "silence" => self.world.silence(),
             "restart" => self.world.restart(self.seed),
             "hangup" => {
-                let calls = self.world.ask(&Ask::Calls);
-                let found = calls.into_iter().find_map(|answer| match answer {
-                    Answer::Calls(views) => views.into_iter().next(),
-                    _ => None,
-                });
-                let call = found.ok_or("there is no call")?.id;
+                let call = self.any_call()?;
                 self.world.ask(&Ask::Hangup { call });
+            }
+            "transfer" => {
+                let (call, caller_stays) = (self.any_call()?, name == "caller");
+                let to = line.word(2).into();
+                let answers = self.world.ask(&Ask::Transfer { call, to, caller_stays });
+                if !answers.iter().any(|answer| matches!(answer, Answer::Done)) {
+                    return Err(format!("it cannot be handed over: {answers:?}"));
+                }
             }
             "close" => {
                 let agent =
@@ -166,6 +169,15 @@ impl Playing {
             other => return Err(format!("what does `{other}` mean?")),
         }
         Ok(())
+    }
+
+    fn any_call(&mut self) -> Result<Box<str>, String> {
+        let calls = self.world.ask(&Ask::Calls);
+        let found = calls.into_iter().find_map(|answer| match answer {
+            Answer::Calls(views) => views.into_iter().next(),
+            _ => None,
+        });
+        Ok(found.ok_or("there is no call")?.id)
     }
 
     fn send(&mut self, actor: &str, line: &Line, arrives: bool) -> Result<(), String> {
