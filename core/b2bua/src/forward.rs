@@ -3,7 +3,7 @@
 //! RFC 7092 §3.1.2: each leg has its own transaction; the asking one stays open until the other is answered.
 
 use sip_msg::build::answer;
-use sip_msg::{Message, Method};
+use sip_msg::{Message, Method, Name};
 use sip_stack::Slot;
 use sip_stack::dialog::SessionTimer;
 
@@ -29,7 +29,7 @@ impl Call {
             if let Some(package) = request.named(b"Info-Package") {
                 writer.named(b"Info-Package", package);
             }
-            match (request.content_type(), request.body()) {
+            match (request.field(Name::ContentType), request.body()) {
                 (Some(kind), body) if !body.is_empty() => writer.body(kind, body),
                 _ => writer.end(),
             }

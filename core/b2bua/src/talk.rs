@@ -72,6 +72,7 @@ impl Call {
             Method::Prack => self.on_prack(event, means),
             Method::Update => self.on_update(event, means),
             Method::Info => self.forward(event, b"INFO", means),
+            Method::Message => self.forward(event, b"MESSAGE", means),
             Method::Refer => self.on_refer(event, means),
             Method::Notify => respond(&event, 481, &[], means),
             Method::Options => respond(&event, 200, &[(Name::Allow, ALLOW)], means),

@@ -183,8 +183,9 @@ impl Call {
 }
 
 impl Forward {
-    /// Whether no answer to it means that the other dialog is gone: everything but INFO.
+    /// Whether no answer to it means that the other dialog is gone: everything but INFO and MESSAGE.
     pub(crate) fn ends_dialog(&self) -> bool {
-        Message::parse(&self.request).is_ok_and(|request| request.method() != Method::Info)
+        let apart = |request: Message<'_>| matches!(request.method(), Method::Info | Method::Message);
+        Message::parse(&self.request).is_ok_and(|request| !apart(request))
     }
 }

@@ -17,10 +17,11 @@ use timestamp::Timestamp;
 
 use crate::outbox::Outbox;
 use crate::shard::{Shard, Sink};
+use crate::standing::State;
 use crate::subscribe::Watch;
 
 /// What a NOTIFY shows, without version.
-struct State {
+struct Shown {
     body: String,
     calls: Vec<String>,
 }
@@ -62,7 +63,7 @@ impl Shard {
 
     /// Sends the state as it is now; with an end for the last time.
     pub(crate) fn notify(&mut self, slot: Slot, end: Option<End>, now: Timestamp, out: &mut Outbox) {
-        let Some(State { body, calls }) = self.subscriptions.get(slot).map(|watch| self.state(watch, now))
+        let Some(Shown { body, calls }) = self.subscriptions.get(slot).map(|watch| self.state(watch, now))
         else {
             return;
         };
@@ -120,7 +121,7 @@ impl Shard {
         self.act(slot, step, now, out);
     }
 
-    fn state(&self, watch: &Watch, now: Timestamp) -> State {
+    fn state(&self, watch: &Watch, now: Timestamp) -> Shown {
         let mut calls = Vec::new();
         let places = self.places.calls(&watch.watched);
         let body = match watch.package {
@@ -164,7 +165,7 @@ impl Shard {
                 reginfo::body(&watch.user, &contacts, self.location.has_seen(&watch.watched))
             }
         };
-        State { body, calls }
+        Shown { body, calls }
     }
 
     /// Whether calls to a connection have somewhere to go.
@@ -172,7 +173,9 @@ impl Shard {
         let Some(row) = self.tables.connection_by_text(connection) else { return false };
         match row.kind {
             Kind::Device | Kind::RegisterIn => !self.location.of(connection, now).is_empty(),
-            Kind::RegisterOut | Kind::Trunk => row.enabled,
+            Kind::RegisterOut | Kind::Trunk => {
+                !matches!(self.state_of(row, now), State::Disabled | State::Down)
+            }
             Kind::Virtual => false,
         }
     }

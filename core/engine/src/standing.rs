@@ -169,6 +169,7 @@ impl Shard {
             }
             _ => return,
         };
+        self.contacts_changed(id.as_str(), now, out);
         out.outputs.push(Output::Announce(Event { at: now, account: row.account.as_str().into(), what }));
     }
 

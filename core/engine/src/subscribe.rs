@@ -84,6 +84,10 @@ impl Subscriptions {
         self.watches.iter().filter(|(_, watch)| *watch.watcher == *watcher).map(|(slot, _)| slot).collect()
     }
 
+    fn is_full(&self, watcher: &str) -> bool {
+        self.by_watcher.get(watcher).is_some_and(|count| *count >= MOST_OF_ONE)
+    }
+
     fn insert(&mut self, watch: Watch) -> Slot {
         let (watcher, watched) = (watch.watcher.clone(), watch.watched.clone());
         let slot = self.watches.insert(watch);
@@ -146,7 +150,10 @@ impl Shard {
         }
         let watcher: Box<str> =
             sender.connection().map_or_else(|| sender.account().as_str(), |c| c.id.as_str()).into();
-        if self.subscriptions.by_watcher.get(&watcher).is_some_and(|count| *count >= MOST_OF_ONE) {
+        if self.subscriptions.is_full(&watcher) {
+            self.forget_twin(&watcher, &watched, package, request);
+        }
+        if self.subscriptions.is_full(&watcher) {
             self.reply(request, &flow, 403, b"Too many subscriptions", &[], out);
             return;
         }
@@ -180,6 +187,20 @@ impl Shard {
         debug_assert_eq!(inserted, slot);
         self.confirm_subscription(slot, request, flow, now, out);
         self.act(slot, step, now, out);
+    }
+
+    /// A phone that was cut off subscribes to the same again from the same contact, and knows nothing of before.
+    fn forget_twin(&mut self, watcher: &str, watched: &Connection, package: Package, request: &Message<'_>) {
+        let contact = request.contact().map_or(b"".as_slice(), |contact| contact.uri);
+        let of = self.subscriptions.of(watched.id.as_str());
+        let twin = of.into_iter().find(|slot| {
+            self.subscriptions.get(*slot).is_some_and(|watch| {
+                *watch.watcher == *watcher && watch.package == package && *watch.dialog.target == *contact
+            })
+        });
+        if let Some(twin) = twin {
+            self.subscriptions.remove(twin);
+        }
     }
 
     /// Whom the sender asks to watch, if it may: within one account; its contacts, which are addresses of one

@@ -106,7 +106,12 @@ impl Story {
         let method = dice.pick(methods).copied().unwrap_or_default();
         let target = dice.pick(TARGETS).copied().unwrap_or_default();
         let label = format!("new-{}", self.0.world.seen.len());
-        let wish = Wish { target: Some(target.to_owned()), sdp: offer(method), ..Wish::default() };
+        let fields =
+            if matches!(method, "SUBSCRIBE" | "PUBLISH" | "NOTIFY") { event(dice) } else { Vec::new() };
+        let target =
+            if method == "PUBLISH" { self.0.phones[who].agent.user.clone() } else { target.to_owned() };
+        let body = spoken(method);
+        let wish = Wish { target: Some(target), sdp: offer(method), fields, body, ..Wish::default() };
         let agent = &mut self.0.phones[who].agent;
         let Ok(plain) = agent.request(&label, method, &wish) else { return };
         self.0.world.send(agent.flow(), plain);
@@ -242,6 +247,22 @@ fn offer(method: &str) -> Option<String> {
     matches!(method, "INVITE" | "UPDATE" | "PRACK").then(|| "sdp".to_owned())
 }
 
+/// An event package, of ours or not.
+fn event(dice: &mut Dice<'_>) -> Vec<(String, String)> {
+    let events = ["dialog", "presence", "presence;id=1", "reg", "message-summary", "refer", ""];
+    let event = dice.pick(&events).copied().unwrap_or_default();
+    vec![("Event".to_owned(), event.to_owned())]
+}
+
+fn spoken(method: &str) -> Option<(String, String)> {
+    let presence = "<presence><tuple><status><basic>open</basic></status></tuple><activities><away/></activities></presence>";
+    match method {
+        "PUBLISH" => Some(("application/pidf+xml".to_owned(), presence.to_owned())),
+        "MESSAGE" => Some(("text/plain".to_owned(), "hello".to_owned())),
+        _ => None,
+    }
+}
+
 /// The messages of RFC 4475 and RFC 5118.
 static TORTURE: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wire/sip-msg/tests/torture");
@@ -272,8 +293,10 @@ const METHODS: &[&str] = &[
     "PRACK",
     "REFER",
     "SUBSCRIBE",
+    "SUBSCRIBE",
     "NOTIFY",
     "MESSAGE",
+    "PUBLISH",
     "BOGUS",
 ];
 

@@ -82,6 +82,7 @@ ladders! {
     lost_ack_then_found
     lost_invite
     message
+    message_in_a_call
     message_to_a_trunk
     near_misses
     no_answer_on_the_wire
