@@ -1,7 +1,7 @@
 #!/bin/bash
 # setup.sh [GROUP...] : makes the chroot (once) and installs the groups in it.
 # Groups: asterisk kamailio rtpengine sipp phones, linphone (with SIP_LAB_SUITE=bookworm only).
-# Default: asterisk sipp phones.
+# Default: asterisk kamailio sipp phones.
 # Needs root and the Debian mirror; installs nothing on the host.
 . "$(dirname "$0")/lab.sh"
 set -eo pipefail
@@ -9,13 +9,13 @@ set -eo pipefail
 
 declare -A GROUP=(
     [asterisk]="asterisk asterisk-core-sounds-en-wav"
-    [kamailio]="kamailio kamailio-sqlite-modules"
+    [kamailio]="kamailio"
     [rtpengine]="rtpengine-daemon rtpengine-utils"
     [sipp]="sip-tester"
     [phones]="baresip-core"
     [linphone]="linphone-cli"
 )
-groups=("$@"); [ $# -gt 0 ] || groups=(asterisk sipp phones)
+groups=("$@"); [ $# -gt 0 ] || groups=(asterisk kamailio sipp phones)
 
 mirror=${SIP_LAB_MIRROR:-$(host_mirror)}
 [ -n "$mirror" ] || { apt-get -q update > /dev/null; mirror=$(host_mirror); }      # a fresh machine has no lists
