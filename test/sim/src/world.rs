@@ -3,7 +3,7 @@
 //! Everything that happens is determined by the configuration and one seed.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -48,6 +48,8 @@ pub struct World {
     outbox: Outbox,
     now: Timestamp,
     queue: BTreeMap<(Timestamp, u64), Arrival>,
+    /// Streams that agents closed.
+    broken: BTreeSet<u32>,
     sequence: u64,
     revision: u64,
     rows: Vec<Change>,
@@ -93,6 +95,7 @@ impl World {
             outbox: Outbox::default(),
             now,
             queue: BTreeMap::new(),
+            broken: BTreeSet::new(),
             sequence: 0,
             revision: 0,
             rows: Vec::new(),
@@ -130,12 +133,14 @@ impl World {
 
     /// An agent sends a message; on datagram flows it may be lost, late or doubled.
     pub fn send(&mut self, flow: Flow, bytes: Vec<u8>) {
+        self.broken.remove(&flow.stream);
         self.post(flow, bytes, true);
     }
 
     /// An agent closes its stream.
     pub fn close(&mut self, flow: Flow) {
         let at = self.now + STEP;
+        self.broken.insert(flow.stream);
         self.put(at, Arrival::Closed { flow });
     }
 
@@ -291,7 +296,11 @@ impl World {
         match output {
             Output::Send { flow, start, end } => {
                 let message = bytes.get(start..end).unwrap_or_default().to_vec();
-                self.post(flow, message, false);
+                if self.broken.contains(&flow.stream) {
+                    self.put(soon, Arrival::Closed { flow });
+                } else {
+                    self.post(flow, message, false);
+                }
             }
             // Nobody here checks certificates.
             Output::Reserve { .. } => {}

@@ -36,6 +36,7 @@ macro_rules! ladders {
 ladders! {
     busy_lamp
     busy_lamp_transfer
+    answer_over_a_new_stream
     bye_before_ack
     bye_crossing_bye
     bye_during_reinvite

@@ -36,6 +36,8 @@ pub(super) struct Server {
     pub(super) machine: ServerMachine,
     pub(super) response: Vec<u8>,
     pub(super) flow: Flow,
+    /// Where answers go when the stream of `flow` is gone.
+    pub(super) anew: Option<Flow>,
     pub(super) identity: Identity,
     pub(super) merged: Option<Identity>,
     pub(super) user: Option<Slot>,

@@ -13,7 +13,7 @@ use super::entry::{Client, ClientMachine, Server, ServerMachine, send_ack, write
 use super::identity::{Identities, Identity};
 use super::{InviteClient, InviteServer, NonInviteClient, NonInviteServer, Step};
 use crate::timer::{T1_64, Timer};
-use crate::transport::Flow;
+use crate::transport::{Flow, response_flow_anew};
 use crate::{Out, Slot, Slots, User};
 
 /// Token kind of a branch of ours.
@@ -153,8 +153,11 @@ impl Transactions {
         } else {
             ServerMachine::Other(NonInviteServer::Trying)
         };
+        let via = request.via().filter(|_| flow.stream != 0);
+        let anew = via.map(|via| response_flow_anew(&via, &flow));
+        let response = Vec::new();
         let slot =
-            self.servers.insert(Server { machine, response: Vec::new(), flow, identity, merged, user: None });
+            self.servers.insert(Server { machine, response, flow, anew, identity, merged, user: None });
         self.index.insert(identity, slot);
         if let Some(merged) = merged {
             self.merged.insert(merged, slot);
@@ -304,6 +307,13 @@ impl Transactions {
             .filter(|(_, client)| same_stream(&client.flow, flow) && client.is_waiting())
             .map(|(slot, _)| slot)
             .collect();
+        let cut: Vec<Slot> =
+            self.servers.iter().filter(|(_, server)| server.flow == *flow).map(|(slot, _)| slot).collect();
+        for slot in cut {
+            if let Some(server) = self.servers.get_mut(slot) {
+                server.flow = server.anew.take().unwrap_or(server.flow);
+            }
+        }
         let mut events = Vec::new();
         for slot in failed {
             if let Some(client) = self.clients.remove(slot) {

@@ -10,4 +10,4 @@ pub use flow::{Flow, Protocol};
 pub use listeners::{AddressBook, Listener, Listeners};
 pub use locate::{Locating, Lookup, LookupKind, Query, Record, Target, Ways, by_weight};
 pub use reserve::{FaultKind, RESERVED, Reserved, StreamFault, Terms};
-pub use via::{response_flow, stamp};
+pub use via::{response_flow, response_flow_anew, stamp};

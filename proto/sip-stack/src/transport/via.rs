@@ -29,6 +29,14 @@ pub fn response_flow(via: &Via<'_>, flow: &Flow) -> Flow {
     Flow { remote: SocketAddr::new(flow.remote.ip(), port), ..*flow }
 }
 
+/// Where answers go once the request's own stream is gone: the address they would carry as `received`, at the port of
+/// sent-by, over a new stream (RFC 3261 §18.2.2, RFC 3263 §5). Nobody's name is resolved: what a Via says there could
+/// aim our answers at others.
+pub fn response_flow_anew(via: &Via<'_>, flow: &Flow) -> Flow {
+    let port = via.port.filter(|&p| p != 0).unwrap_or_else(|| flow.protocol.default_port());
+    Flow { stream: 0, remote: SocketAddr::new(flow.remote.ip(), port), ..*flow }
+}
+
 fn host_ip(host: &[u8]) -> Option<std::net::IpAddr> {
     core::str::from_utf8(strip_brackets(host)).ok()?.parse().ok()
 }
