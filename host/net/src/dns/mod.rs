@@ -69,6 +69,8 @@ struct Desk {
     listeners: Arc<Listeners>,
     cache: Cache<Reply>,
     running: JoinSet<Done>,
+    /// The last question got no answer.
+    silent: bool,
 }
 
 enum Done {
@@ -83,7 +85,13 @@ enum Done {
 impl Desk {
     fn new(given: Vec<SocketAddr>, listeners: Listeners) -> Self {
         let servers = Servers::new(given);
-        Self { servers, listeners: Arc::new(listeners), cache: Cache::default(), running: JoinSet::new() }
+        Self {
+            servers,
+            listeners: Arc::new(listeners),
+            cache: Cache::default(),
+            running: JoinSet::new(),
+            silent: false,
+        }
     }
 
     async fn run(mut self, mut orders: UnboundedReceiver<Order>) {
@@ -141,9 +149,7 @@ impl Desk {
     fn on_done(&mut self, done: Done) {
         let (ways, waiting) = match done {
             Done::Located(query, found) => {
-                if found.failed {
-                    tracing::warn!(host = %query.host, "the name servers do not answer");
-                }
+                self.say(&query, &found);
                 self.cache.learn(query, found, Instant::now())
             }
             Done::Impatient(query) => self.cache.stale(&query, Instant::now()),
@@ -152,6 +158,17 @@ impl Desk {
         for reply in waiting {
             answer(reply, &ways);
         }
+    }
+
+    /// One line when the name servers fall silent, and one when they are back.
+    fn say(&mut self, query: &Query, found: &Found) {
+        let silent = found.failed;
+        match (self.silent, silent) {
+            (false, true) => tracing::warn!(host = %query.host, "the name servers do not answer"),
+            (true, false) => tracing::info!("the name servers answer again"),
+            (true, true) | (false, false) => {}
+        }
+        self.silent = silent;
     }
 }
 
