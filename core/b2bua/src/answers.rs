@@ -27,6 +27,7 @@ impl Call {
         let Phase::Dialling(dialling) = &mut self.phase else { return };
         let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else { return };
         branch.leg.hear_agent(response);
+        branch.was_answered(response, means);
         if (101..300).contains(&response.code()) {
             branch.leg.ids.hear(response, means.random.hex());
             if self.handover.transfer.is_none() {
@@ -226,6 +227,9 @@ impl Call {
             }
             Failure::Unreachable | Failure::Redirected => failure,
         };
+        if failure == Failure::Unreachable {
+            branch.was_not_answered(means);
+        }
         let media_began = dialling.early.is_some();
         let chosen = match dialling.best.take() {
             Some(best) if better(best.code, failed.code) == best.code => best,

@@ -252,18 +252,14 @@ pub fn flow_of_binding(binding: &BindingRow, connection: &Connection, listeners:
 
 /// How a peer is looked for: `Err` asks the name servers (RFC 3263 §4).
 pub fn targets_of(peer: &Peer) -> Result<Target, Query> {
-    let protocol = protocol_of(peer.transport);
+    let transport = protocol_of(peer.transport);
     match peer.host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(address) => {
+            let protocol = transport.unwrap_or(Protocol::Udp);
             let port = peer.port.unwrap_or_else(|| protocol.default_port());
             Ok(Target { protocol, address: SocketAddr::new(address, port) })
         }
-        Err(_) => Err(Query {
-            host: peer.host.as_str().into(),
-            port: peer.port,
-            transport: Some(protocol),
-            secure: false,
-        }),
+        Err(_) => Err(Query { host: peer.host.as_str().into(), port: peer.port, transport, secure: false }),
     }
 }
 
@@ -320,13 +316,14 @@ pub fn escape_user(user: &str) -> String {
     escaped
 }
 
-fn protocol_of(transport: Transport) -> Protocol {
+fn protocol_of(transport: Transport) -> Option<Protocol> {
     match transport {
-        Transport::Udp => Protocol::Udp,
-        Transport::Tcp => Protocol::Tcp,
-        Transport::Tls => Protocol::Tls,
-        Transport::Ws => Protocol::Ws,
-        Transport::Wss => Protocol::Wss,
+        Transport::Auto => None,
+        Transport::Udp => Some(Protocol::Udp),
+        Transport::Tcp => Some(Protocol::Tcp),
+        Transport::Tls => Some(Protocol::Tls),
+        Transport::Ws => Some(Protocol::Ws),
+        Transport::Wss => Some(Protocol::Wss),
     }
 }
 

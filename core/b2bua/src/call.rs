@@ -19,6 +19,7 @@ use routing::reason::Reason;
 
 use crate::anchor::LegMedia;
 use crate::branch::{Branch, Presentation};
+use crate::hunt::Hunt;
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone, Question};
 use crate::provisional::Progress;
@@ -42,6 +43,7 @@ pub struct Call {
     pub(crate) losers: Vec<Branch>,
     pub(crate) next_leg: u8,
     pub(crate) redirects: u8,
+    pub(crate) hunt: Hunt,
     pub(crate) held: SmallVec<[ConnectionId; 2]>,
     /// The connection whose home was asked for a place and has not answered yet.
     pub(crate) asked: Option<ConnectionId>,
@@ -241,6 +243,7 @@ impl Call {
             losers: Vec::new(),
             next_leg: 1,
             redirects: 0,
+            hunt: Hunt::default(),
             held: SmallVec::new(),
             asked: None,
             times: Times { started: means.now, ringing: None, answered: None, ended: None },

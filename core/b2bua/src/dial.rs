@@ -1,7 +1,7 @@
 //! Ringing callees: targets one after the other, contacts of one target at once.
 //!
-//! RFC 3263 §4.3 for the next address of a peer. What callees answer is the matter of `answers`, and of `losers`
-//! for those that are cancelled.
+//! The next address of a peer is chosen in `hunt`. What callees answer is the matter of `answers`, and of `losers` for
+//! those that are cancelled.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -9,17 +9,14 @@ use std::sync::Arc;
 use sip_msg::Message;
 use sip_stack::User;
 use sip_stack::timer::Timer;
-use sip_stack::transport::Target;
 
 use registrar::BindingRow;
-use routing::config::{Connection, ConnectionId, Kind, Peer};
+use routing::config::{Connection, ConnectionId, Kind};
 use routing::decision::Destination;
 use routing::reason::Reason;
 
 use crate::anchor;
-use crate::branch::{
-    Branch, Offer, Place, Presentation, escape_user, place_of_binding, place_of_peer, targets_of,
-};
+use crate::branch::{Branch, Offer, Place, Presentation, escape_user, place_of_binding};
 use crate::call::{Call, Dialling, Final, Invite, Phase, timers};
 use crate::losers::TIMED_OUT;
 use crate::means::{Effect, MOST_LEGS, Means, Told};
@@ -65,16 +62,6 @@ impl Call {
         }
     }
 
-    /// A host name was resolved.
-    pub fn on_located(&mut self, targets: &[Target], means: &mut Means<'_>) {
-        let Phase::Locating { target, peer } = self.phase else { return };
-        if targets.is_empty() {
-            self.after_peer(target, peer, Final::ours(500, Reason::NameNotFound), true, means);
-        } else {
-            self.ring_peer(target, peer, targets, means);
-        }
-    }
-
     /// Asks the home of the next target for a place.
     pub(crate) fn seek(&mut self, target: usize, means: &mut Means<'_>) {
         let Some(destination) = self.target(target) else {
@@ -100,53 +87,12 @@ impl Call {
                     self.ring(target, 0, &places, means);
                 }
             }
-            Kind::RegisterOut | Kind::Trunk => self.try_peer(target, 0, means),
+            Kind::RegisterOut | Kind::Trunk => self.hunt_peers(target, means),
         }
-    }
-
-    fn try_peer(&mut self, target: usize, peer: usize, means: &mut Means<'_>) {
-        let Some(row) = self.peer(target, peer).cloned() else {
-            self.after_failure(target, Final::ours(500, Reason::NameNotFound), true, means);
-            return;
-        };
-        match targets_of(&row) {
-            Ok(found) => self.ring_peer(target, peer, &[found], means),
-            Err(query) => {
-                self.phase = Phase::Locating { target, peer };
-                means.effects.push(Effect::Locate(query));
-            }
-        }
-    }
-
-    /// Rings the first of the targets of a peer that we have a socket for; the rest is kept in case it fails.
-    fn ring_peer(&mut self, target: usize, peer: usize, found: &[Target], means: &mut Means<'_>) {
-        let number = self.target(target).map(|t| t.number.clone()).unwrap_or_default();
-        let Some(connection) = self.target(target).map(|t| Arc::clone(&t.connection)) else { return };
-        let Some(row) = self.peer(target, peer) else { return };
-        let place = found.iter().enumerate().find_map(|(index, to)| {
-            place_of_peer(&connection, row, *to, &number, means).map(|place| (place, index + 1))
-        });
-        match place {
-            Some((place, next)) => {
-                self.ring(target, peer, &[place], means);
-                if let Phase::Dialling(dialling) = &mut self.phase {
-                    dialling.rest = found.get(next..).unwrap_or_default().to_vec();
-                }
-            }
-            None => self.after_peer(target, peer, Final::ours(500, Reason::ConnectionRefused), true, means),
-        }
-    }
-
-    /// Peers of a target by priority, then in the order given.
-    fn peer(&self, target: usize, index: usize) -> Option<&Peer> {
-        let connection = &self.target(target)?.connection;
-        let mut peers: Vec<&Peer> = connection.peers.iter().collect();
-        peers.sort_by_key(|peer| peer.priority);
-        peers.get(index).copied()
     }
 
     /// Sends an INVITE to every place of a target.
-    fn ring(&mut self, target: usize, peer: usize, places: &[Place], means: &mut Means<'_>) {
+    pub(crate) fn ring(&mut self, target: usize, peer: usize, places: &[Place], means: &mut Means<'_>) {
         let Some(destination) = self.target(target).cloned() else { return };
         let Some(invite) = self.invite.clone() else { return };
         let mut branches = Vec::with_capacity(places.len());
@@ -221,32 +167,6 @@ impl Call {
         };
         branch.send(&body, None, presentation, &offer, means);
         Ok(branch)
-    }
-
-    /// The next address of the same peer, or the next peer of the same target, if that may help.
-    pub(crate) fn after_peer(
-        &mut self,
-        target: usize,
-        peer: usize,
-        failed: Final,
-        again: bool,
-        means: &mut Means<'_>,
-    ) {
-        let rest = match &mut self.phase {
-            Phase::Dialling(dialling) => core::mem::take(&mut dialling.rest),
-            Phase::Admitting
-            | Phase::Seeking { .. }
-            | Phase::Locating { .. }
-            | Phase::Talking { .. }
-            | Phase::Over => Vec::new(),
-        };
-        if again && !rest.is_empty() {
-            self.ring_peer(target, peer, &rest, means);
-        } else if again && self.peer(target, peer + 1).is_some() {
-            self.try_peer(target, peer + 1, means);
-        } else {
-            self.after_failure(target, failed, again, means);
-        }
     }
 
     /// The next target, its failover, or the failure itself to the caller.
@@ -331,6 +251,9 @@ impl Call {
             return;
         }
         let (target, peer) = (dialling.target, dialling.peer);
+        for branch in &dialling.branches {
+            branch.was_not_answered(means);
+        }
         self.cancel_branches(TIMED_OUT, means);
         self.after_peer(target, peer, Final::ours(408, Reason::NoAnswer), true, means);
     }

@@ -15,6 +15,7 @@ mod early;
 mod end;
 mod failure;
 mod forward;
+mod hunt;
 mod leg;
 mod losers;
 mod means;

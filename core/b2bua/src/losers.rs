@@ -43,6 +43,7 @@ impl Call {
         means: &mut Means<'_>,
     ) -> bool {
         let Some(index) = self.losers.iter().position(|b| b.leg.number == number) else { return false };
+        self.losers.iter().skip(index).take(1).for_each(|loser| loser.was_answered(response, means));
         match response.code() {
             100..=199 => {
                 if let Some(loser) = self.losers.get_mut(index) {

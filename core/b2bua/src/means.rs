@@ -3,7 +3,7 @@
 use sip_msg::token::{Key, Mint, Token};
 use sip_stack::auth::Nonces;
 use sip_stack::transaction::Transactions;
-use sip_stack::transport::{AddressBook, Flow, Listeners, Query, Reserved, StreamFault};
+use sip_stack::transport::{AddressBook, Flow, Listeners, Query, Reach, Reserved, StreamFault};
 use sip_stack::{Out, Slot};
 use std::net::SocketAddr;
 
@@ -29,6 +29,8 @@ pub struct Means<'m> {
     pub effects: &'m mut Vec<Effect>,
     /// Our sockets.
     pub listeners: &'m Listeners,
+    /// Which addresses do not answer.
+    pub reach: &'m mut Reach,
     /// Streams that have a number before they are opened.
     pub reserved: &'m mut Reserved,
     /// Why the stream is gone whose requests are being given up.

@@ -59,6 +59,15 @@ impl Shard {
         }
     }
 
+    /// What was learned about addresses is for all shards.
+    pub(crate) fn tell_notices(&mut self, out: &mut Outbox) {
+        for notice in self.reach.notices() {
+            for shard in (0..self.owners.shards()).filter(|&shard| shard != self.index) {
+                out.outputs.push(Output::ToShard { shard, message: ShardMessage::Noticed(notice) });
+            }
+        }
+    }
+
     /// Sends a message to a shard; one for ourselves waits its turn in the inbox.
     pub(crate) fn tell(&mut self, shard: u8, message: ShardMessage, out: &mut Outbox) {
         if shard == self.index {
@@ -118,6 +127,7 @@ impl Shard {
                 let before = self.peering.set_reached(&connection, addresses.clone());
                 self.watching.set_reached(&connection, &before, &addresses);
             }
+            ShardMessage::Noticed(notice) => self.reach.on_notice(&notice, now),
         }
     }
 

@@ -15,7 +15,7 @@ use sip_msg::token::Mint;
 use sip_msg::{Method, Scan, Uri};
 use sip_stack::Slot;
 use sip_stack::transaction::MAGIC;
-use sip_stack::transport::Flow;
+use sip_stack::transport::{Flow, Notice};
 use siphasher::sip::SipHasher13;
 
 /// Finds owners.
@@ -150,6 +150,8 @@ pub enum ShardMessage {
         /// Its addresses.
         addresses: Box<[SocketAddr]>,
     },
+    /// An address died, or lives again.
+    Noticed(Notice),
 }
 
 impl Owners {

@@ -14,7 +14,7 @@ use sip_msg::token::Mint;
 use sip_stack::auth::Nonces;
 use sip_stack::timer::Timer;
 use sip_stack::transaction::{ClientEvent, Transactions};
-use sip_stack::transport::{AddressBook, Flow, Listeners, Reserved, StreamFault, Terms};
+use sip_stack::transport::{AddressBook, Flow, Listeners, Reach, Reserved, StreamFault, Terms};
 use sip_stack::{Out, Slot, Slots, User};
 use timestamp::Timestamp;
 
@@ -85,6 +85,7 @@ pub struct Shard {
     pub(crate) waiting: Slots<Waiting>,
     pub(crate) ports: PortPool,
     pub(crate) listeners: Listeners,
+    pub(crate) reach: Reach,
     pub(crate) book: Box<dyn AddressBook>,
     pub(crate) wheel: Wheel,
     pub(crate) streams: Streams,
@@ -141,6 +142,7 @@ macro_rules! means {
             out: &mut $sink,
             effects: &mut $shard.effects,
             listeners: &$shard.listeners,
+            reach: &mut $shard.reach,
             reserved: &mut $shard.reserved,
             fault: $shard.fault.as_ref(),
             book: $shard.book.as_mut(),
@@ -179,6 +181,7 @@ impl Shard {
             waiting: Slots::default(),
             ports: PortPool::new(setup.media_ports.0, setup.media_ports.1),
             listeners: setup.listeners,
+            reach: Reach::default(),
             book: setup.book,
             wheel: Wheel::new(now),
             streams: Streams::default(),
@@ -366,5 +369,6 @@ impl Shard {
                 self.on_shard_message(message, now, out);
             }
         }
+        self.tell_notices(out);
     }
 }

@@ -58,11 +58,11 @@ impl Gathering {
 pub(crate) fn hops(row: &Connection) -> Vec<Result<Target, Query>> {
     let mut peers: Vec<_> = row.peers.iter().collect();
     peers.sort_by_key(|peer| peer.priority);
-    let first = peers.first().map(|peer| protocol_of(peer.transport));
+    let first = peers.first().and_then(|peer| protocol_of(peer.transport));
     if let Some(proxy) = row.register.outbound_proxy.as_deref() {
         return hop_of_uri(proxy, first).into_iter().collect();
     }
-    peers.iter().map(|peer| hop(&peer.host, peer.port, Some(protocol_of(peer.transport)), false)).collect()
+    peers.iter().map(|peer| hop(&peer.host, peer.port, protocol_of(peer.transport), false)).collect()
 }
 
 /// Where a URI, or a host with or without port, leads.
@@ -123,8 +123,8 @@ pub(crate) fn terms_towards(row: &Connection, place: Option<usize>, target: Targ
 pub(crate) fn uri_of_peer(peer: &Peer) -> String {
     let port = peer.port.map(|port| format!(":{port}")).unwrap_or_default();
     let transport = match protocol_of(peer.transport) {
-        Protocol::Udp => String::new(),
-        other => format!(";transport={}", other.name()),
+        None | Some(Protocol::Udp) => String::new(),
+        Some(other) => format!(";transport={}", other.name()),
     };
     format!("sip:{}{port}{transport}", host_in_uri(&peer.host))
 }
@@ -142,14 +142,15 @@ pub(crate) fn via(flow: &Flow, shown: &SocketAddr, branch: &[u8]) -> String {
     format!("SIP/2.0/{} {shown};branch={};rport", flow.protocol.via(), String::from_utf8_lossy(branch))
 }
 
-/// The protocol of a configured transport.
-pub(crate) fn protocol_of(transport: Transport) -> Protocol {
+/// The protocol of a configured transport, if it is settled.
+pub(crate) fn protocol_of(transport: Transport) -> Option<Protocol> {
     match transport {
-        Transport::Udp => Protocol::Udp,
-        Transport::Tcp => Protocol::Tcp,
-        Transport::Tls => Protocol::Tls,
-        Transport::Ws => Protocol::Ws,
-        Transport::Wss => Protocol::Wss,
+        Transport::Auto => None,
+        Transport::Udp => Some(Protocol::Udp),
+        Transport::Tcp => Some(Protocol::Tcp),
+        Transport::Tls => Some(Protocol::Tls),
+        Transport::Ws => Some(Protocol::Ws),
+        Transport::Wss => Some(Protocol::Wss),
     }
 }
 

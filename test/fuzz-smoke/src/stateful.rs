@@ -43,7 +43,7 @@ impl Story {
         for (host, name, peer) in [(8, "carrier", "10.0.0.8"), (9, "named", "sip.named.test")] {
             let row = rows::trunk(name, peer, address(host).port(), "udp", &[]).expect("a row");
             changes.push(Change::Connection(Arc::new(row)));
-            town.world.hosts.insert(peer.to_owned(), vec![address(host).ip()]);
+            town.world.zone.address(peer, address(host).ip());
             town.phones.push(Phone::new(Agent::new(name, address(host), Protocol::Udp, 0)));
         }
         town.world.configure(changes);

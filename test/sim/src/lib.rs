@@ -13,3 +13,4 @@ pub mod random;
 pub mod rows;
 pub mod town;
 pub mod world;
+pub mod zone;

@@ -3,7 +3,7 @@
 //! Everything that happens is determined by the configuration and one seed.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -12,12 +12,13 @@ use engine::{
     BindingRow, Bounds, CallRecord, Input, Located, Outbox, Output, Persist, Setup, Shard, ShardMessage,
 };
 use routing::config::{Change, Delta};
-use sip_stack::transport::{AddressBook, Flow, Listener, Listeners, Protocol, Target};
+use sip_stack::transport::{AddressBook, Flow, Listener, Listeners, Protocol};
 use timestamp::Timestamp;
 
 use crate::draw::Seen;
 use crate::media_plane::MediaPlane;
 use crate::random::Random;
+use crate::zone::Zone;
 
 /// What the network does to messages, in each direction.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,7 +77,7 @@ pub struct World {
     /// The media plane.
     pub media: MediaPlane,
     /// Names that resolve.
-    pub hosts: HashMap<String, Vec<IpAddr>>,
+    pub zone: Zone,
 }
 
 /// Our address.
@@ -111,7 +112,7 @@ impl World {
             announced: Vec::new(),
             disconnected: Vec::new(),
             media: MediaPlane::default(),
-            hosts: HashMap::new(),
+            zone: Zone::default(),
         }
     }
 
@@ -305,11 +306,7 @@ impl World {
             // Nobody here checks certificates.
             Output::Reserve { .. } => {}
             Output::Locate { id, query } => {
-                let protocol = query.transport.unwrap_or(Protocol::Udp);
-                let port = query.port.unwrap_or_else(|| protocol.default_port());
-                let addresses = self.hosts.get(&*query.host).cloned().unwrap_or_default();
-                let target = |ip| Target { protocol, address: SocketAddr::new(ip, port) };
-                let targets = addresses.into_iter().map(target).collect();
+                let targets = self.zone.locate(query, &listeners(), &mut self.random);
                 self.put(soon, Arrival::Located { shard, located: Located { id, targets } });
             }
             Output::Media(command) => {
@@ -395,6 +392,13 @@ impl AddressBook for Book {
     }
 }
 
+fn listeners() -> Listeners {
+    Listeners(vec![
+        Listener { protocol: Protocol::Udp, bound: US },
+        Listener { protocol: Protocol::Tcp, bound: US },
+    ])
+}
+
 fn setup(index: u8, shards: u8, seed: u64) -> Setup {
     let mut mixed = Random::new(seed ^ u64::from(index) << 56);
     let mut bytes = [0; 16];
@@ -407,10 +411,7 @@ fn setup(index: u8, shards: u8, seed: u64) -> Setup {
         seed: bytes,
         base_domain: "trunkline.test".to_owned(),
         own_addresses: vec![US.ip()],
-        listeners: Listeners(vec![
-            Listener { protocol: Protocol::Udp, bound: US },
-            Listener { protocol: Protocol::Tcp, bound: US },
-        ]),
+        listeners: listeners(),
         book: Box::new(Book),
         media_ports: (first, first + 1_999),
         bounds: Bounds::default(),

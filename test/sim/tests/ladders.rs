@@ -85,6 +85,7 @@ ladders! {
     message
     message_in_a_call
     message_to_a_trunk
+    naptr
     near_misses
     no_answer_on_the_wire
     no_common_description
@@ -131,6 +132,9 @@ ladders! {
     session_timer_gone
     session_timer_refreshed_by_us
     session_timer_update
+    srv_all_dead
+    srv_first_dead
+    srv_overloaded
     subscription
     subscription_ends
     subscription_refused

@@ -208,6 +208,8 @@ pub enum Transport {
     Tcp,
     /// Stream under TLS.
     Tls,
+    /// Of a peer only: as NAPTR and SRV say (RFC 3263 §4.1).
+    Auto,
     /// WebSocket.
     Ws,
     /// WebSocket under TLS.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::transport::Target;
 use serde::{Deserialize, Serialize};
 
 /// Transport protocol.
@@ -83,4 +84,11 @@ pub struct Flow {
     pub stream: u32,
     /// The other end.
     pub remote: SocketAddr,
+}
+
+impl Flow {
+    /// Where it leads.
+    pub const fn target(&self) -> Target {
+        Target { protocol: self.protocol, address: self.remote }
+    }
 }

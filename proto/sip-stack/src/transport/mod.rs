@@ -3,11 +3,13 @@
 mod flow;
 mod listeners;
 mod locate;
+mod reach;
 mod reserve;
 mod via;
 
 pub use flow::{Flow, Protocol};
 pub use listeners::{AddressBook, Listener, Listeners};
 pub use locate::{Locating, Lookup, LookupKind, Query, Record, Target, Ways, by_weight};
+pub use reach::{Notice, Reach};
 pub use reserve::{FaultKind, RESERVED, Reserved, StreamFault, Terms};
 pub use via::{response_flow, response_flow_anew, stamp};

@@ -30,7 +30,7 @@ pub fn play(text: &str, shards: u8, seed: u64) -> Result<(), String> {
     }
     let mut world = World::new(shards, seed);
     world.configure(scene.changes()?);
-    world.hosts = scene.hosts.iter().map(|(name, ip)| (name.clone(), vec![*ip])).collect();
+    world.zone = core::mem::take(&mut scene.zone);
     let agents = scene.agents.len();
     let mut playing =
         Playing { world, scene, mail: vec![VecDeque::new(); agents], heard: vec![Vec::new(); agents], seed };

@@ -1,6 +1,6 @@
 //! The lines of a ladder that say who is there.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use routing::config::{Change, Connection, NumberRow};
@@ -9,6 +9,7 @@ use sip_stack::transport::Protocol;
 use super::Line;
 use crate::agent::Agent;
 use crate::rows;
+use crate::zone::Zone;
 
 /// Who is there, and what is configured.
 #[derive(Debug, Default)]
@@ -19,7 +20,7 @@ pub(crate) struct Scene {
     pub numbers: Vec<NumberRow>,
     /// Agents that are to be registered before the ladder begins.
     pub registered: Vec<usize>,
-    pub hosts: Vec<(String, IpAddr)>,
+    pub zone: Zone,
     /// Messages may name addresses of other actors.
     pub open: bool,
     account: bool,
@@ -56,10 +57,9 @@ impl Scene {
                 }
                 self.changes.push(change);
             }
-            "host" => {
-                let ip = line.word(2).parse().map_err(|_| "an address is wanted")?;
-                self.hosts.push((line.word(1).to_owned(), ip));
-            }
+            "host" | "srv" | "naptr" => self
+                .zone
+                .read(&line.words.iter().enumerate().map(|(at, _)| line.word(at)).collect::<Vec<_>>())?,
             "addresses-may-show" => self.open = true,
             _ => return Ok(false),
         }

@@ -159,6 +159,7 @@ pub(crate) const FIELDS: &[Field] = &[
 
 const ID: Shape = Shape::Text(1, 253);
 const TRANSPORTS: &[&str] = &["udp", "tcp", "tls", "ws", "wss"];
+const PEER_TRANSPORTS: &[&str] = &["auto", "udp", "tcp", "tls", "ws", "wss"];
 
 const CREDENTIAL: &[Field] = &[
     Field::read_only("label", Shape::Choice(&["primary", "secondary"]), "which of the two"),
@@ -178,7 +179,11 @@ const CREDENTIAL: &[Field] = &[
 const PEER: &[Field] = &[
     Field::open("host", Shape::Text(1, 253), "host name or address"),
     Field::open("port", Shape::Integer(1, 65_535), "port [by DNS, else of the transport]"),
-    Field::open("transport", Shape::Choice(TRANSPORTS), "transport [udp]"),
+    Field::open(
+        "transport",
+        Shape::Choice(PEER_TRANSPORTS),
+        "transport; auto: as its NAPTR and SRV records say [udp]",
+    ),
     Field::open("priority", Shape::Integer(0, 65_535), "rank, lowest first [0]"),
     Field::open("weight", Shape::Integer(0, 65_535), "share among equals [0]"),
 ];
