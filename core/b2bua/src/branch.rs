@@ -215,6 +215,20 @@ pub fn place_of_binding(binding: &BindingRow, connection: &Connection, means: &M
     })
 }
 
+/// Where a number is reached at a PBX that registered: the number at its contact (RFC 6140 §5.2 does so, too).
+pub(crate) fn place_at_pbx(
+    binding: &BindingRow,
+    connection: &Connection,
+    number: &str,
+    means: &Means<'_>,
+) -> Option<Place> {
+    let place = place_of_binding(binding, connection, means)?;
+    let (scheme, rest) = place.uri.split_once(':')?;
+    let host = rest.split_once('@').map_or(rest, |(_, host)| host);
+    let uri = format!("{scheme}:{}@{host}", escape_user(number));
+    Some(Place { to: format!("<sip:{}>", strip_params(&uri)), uri, ..place })
+}
+
 /// The way to a registered contact: along its flow, or by the NAT rule of the interface.
 pub fn flow_of_binding(binding: &BindingRow, connection: &Connection, listeners: &Listeners) -> Option<Flow> {
     let uri = Uri::parse(binding.contact.as_bytes())?;

@@ -18,7 +18,7 @@ use routing::decision::{Decision, Destination, Outcome, TestLine};
 use routing::reason::Reason;
 
 use crate::anchor::LegMedia;
-use crate::branch::{Branch, Presentation};
+use crate::branch::{Branch, Place, Presentation};
 use crate::hunt::Hunt;
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone, Question};
@@ -41,6 +41,8 @@ pub struct Call {
     pub(crate) phase: Phase,
     /// Branches that lost, or were cancelled, and still owe us a final answer.
     pub(crate) losers: Vec<Branch>,
+    /// Further contacts of the target being rung, one after the other.
+    pub(crate) contacts: Vec<Place>,
     pub(crate) next_leg: u8,
     pub(crate) redirects: u8,
     pub(crate) hunt: Hunt,
@@ -241,6 +243,7 @@ impl Call {
             })),
             phase: Phase::Admitting,
             losers: Vec::new(),
+            contacts: Vec::new(),
             next_leg: 1,
             redirects: 0,
             hunt: Hunt::default(),

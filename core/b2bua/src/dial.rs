@@ -16,7 +16,7 @@ use routing::decision::Destination;
 use routing::reason::Reason;
 
 use crate::anchor;
-use crate::branch::{Branch, Offer, Place, Presentation, escape_user, place_of_binding};
+use crate::branch::{Branch, Offer, Place, Presentation, escape_user, place_at_pbx, place_of_binding};
 use crate::call::{Call, Dialling, Final, Invite, Phase, timers};
 use crate::losers::TIMED_OUT;
 use crate::means::{Effect, MOST_LEGS, Means, Told};
@@ -73,10 +73,28 @@ impl Call {
         self.ask(&connection, false, None, means);
     }
 
+    /// Rings the next contact of a PBX that registered.
+    fn ring_next_contact(&mut self, target: usize, means: &mut Means<'_>) -> bool {
+        let next = self.contacts.pop();
+        if let Some(place) = &next {
+            self.ring(target, 0, core::slice::from_ref(place), means);
+        }
+        next.is_some()
+    }
+
     fn reach(&mut self, target: usize, bindings: &[BindingRow], means: &mut Means<'_>) {
         let Some(destination) = self.target(target).cloned() else { return };
         match destination.connection.kind {
-            Kind::Device | Kind::RegisterIn | Kind::Virtual => {
+            Kind::RegisterIn => {
+                let (connection, number) = (&destination.connection, &destination.number);
+                let places = bindings.iter().filter_map(|b| place_at_pbx(b, connection, number, means));
+                // Its ways in the order of its home: the next one when the first does not work.
+                self.contacts = places.rev().collect();
+                if !self.ring_next_contact(target, means) {
+                    self.after_failure(target, Final::ours(480, Reason::NotRegistered), true, means);
+                }
+            }
+            Kind::Device | Kind::Virtual => {
                 let places: Vec<Place> = bindings
                     .iter()
                     .filter_map(|b| place_of_binding(b, &destination.connection, means))
@@ -112,7 +130,7 @@ impl Call {
         }
         let connection = &destination.connection;
         let ring_until = means.now + Duration::from_secs(u64::from(connection.dialled.ring_s.max(1)));
-        let is_peer = !crate::branch::is_registered_kind(connection.kind);
+        let is_peer = !matches!(connection.kind, Kind::Device | Kind::Virtual);
         let alive = Duration::from_secs(u64::from(connection.timers.no_provisional_s));
         let alive_until = (is_peer && !alive.is_zero()).then(|| means.now + alive);
         means.out.arm(ring_until, Timer::User(User::Call(self.slot), timers::RING));
@@ -174,6 +192,10 @@ impl Call {
         let stops = self
             .target(target)
             .is_some_and(|t| t.connection.on_failure == routing::config::FailurePolicy::Stop);
+        if again && self.ring_next_contact(target, means) {
+            return;
+        }
+        self.contacts.clear();
         self.leave_place(target, means);
         if again && !stops && self.target(target + 1).is_some() {
             self.seek(target + 1, means);

@@ -142,8 +142,9 @@ impl Shard {
         if !self.places.take(question, holder) {
             return Told::Full;
         }
-        let rows =
+        let mut rows =
             if question.locate { self.location.of(connection, now) } else { smallvec::SmallVec::new() };
+        self.order_contacts(connection, &mut rows);
         Told::Granted(rows.into_iter().cloned().collect())
     }
 

@@ -431,12 +431,11 @@ impl Shard {
                 let (code, reason) = self.words_for(why, row.id.as_str());
                 (log.event, log.code, log.reason, log.elapsed_ms) =
                     ("failed", code, reason.clone(), elapsed_ms);
-                if !matches!(why, Why::Answer(_)) {
-                    self.note_answer(&row.id, code, &reason, now);
-                }
+                let shown = if code == 0 { 408 } else { code };
+                self.note_answer(&row.id, shown, &reason, now);
                 happening = first.then_some(Happening::RegistrationFailed {
                     connection,
-                    code: if code == 0 { 408 } else { code },
+                    code: shown,
                     reason,
                     next_attempt_at: Some(next),
                 });

@@ -221,6 +221,19 @@ impl Shard {
         }
     }
 
+    /// The contacts of a PBX in the order in which they are tried: the living before the dead, its primary credential
+    /// before the other.
+    pub(crate) fn order_contacts(&self, connection: &str, rows: &mut [&registrar::BindingRow]) {
+        let registers_in =
+            self.tables.connection_by_text(connection).is_some_and(|row| row.kind == Kind::RegisterIn);
+        if registers_in {
+            rows.sort_by_key(|row| {
+                let dead = self.watching.verdict_of(connection, &row.contact) == Some(Verdict::Down);
+                (dead, &*row.credential != "primary")
+            });
+        }
+    }
+
     /// The state of a connection as people see it, from its home.
     pub(crate) fn status(
         &mut self,

@@ -304,7 +304,8 @@ impl Registration {
         let mut attempt = core::mem::take(attempt);
         attempt.rest = found.to_vec();
         // A target that served before is kept as long as the name still leads there.
-        if let Some(at) = attempt.rest.iter().position(|target| Some(*target) == self.target) {
+        let serves = self.target.filter(|_| self.failures == 0);
+        if let Some(at) = attempt.rest.iter().position(|target| Some(*target) == serves) {
             let kept = attempt.rest.remove(at);
             attempt.rest.insert(0, kept);
         }

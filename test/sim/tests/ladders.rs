@@ -34,9 +34,9 @@ macro_rules! ladders {
 }
 
 ladders! {
+    answer_over_a_new_stream
     busy_lamp
     busy_lamp_transfer
-    answer_over_a_new_stream
     bye_before_ack
     bye_crossing_bye
     bye_during_reinvite
@@ -104,12 +104,17 @@ ladders! {
     prack_only_caller
     prack_with_offer
     presence
+    probe
     reasons_in_both_forms
     redirect
     refer_overtakes
     refer_refused
+    register_in
     register_out
     register_out_call
+    register_out_called
+    register_out_refused
+    register_out_silent
     registration
     registration_digest
     registration_instance
@@ -144,8 +149,8 @@ ladders! {
     transfer_attended_by_caller
     transfer_blind_by_callee
     transfer_blind_by_caller
-    transfer_to_busy
     transfer_by_operator
+    transfer_to_busy
     transfer_twice
     transferor_leaves_early
     trunk_by_name

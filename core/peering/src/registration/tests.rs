@@ -245,9 +245,8 @@ fn the_next_target_then_pauses_that_grow_then_recovery() {
         (Wake, "locate"),
         (Found(&[]), "failed NameNotFound; wake 5..10"),
         (Wake, "locate"),
-        // The target that was tried last stays the first as long as it is there.
-        (Found(BOTH), "send 3 198.51.100.2:5060 300"),
-        (Timeout, "send 4 198.51.100.1:5060 300"),
+        (Found(BOTH), "send 3 198.51.100.1:5060 300"),
+        (Timeout, "send 4 198.51.100.2:5060 300"),
         (Timeout, "failed NoAnswer; wake 10..20"),
     ];
     for wanted in ["wake 20..40", "wake 40..80", "wake 80..160", "wake 150..300", "wake 150..300"] {
@@ -255,8 +254,15 @@ fn the_next_target_then_pauses_that_grow_then_recovery() {
         script.push((Found(&[]), Box::leak(format!("failed NameNotFound; {wanted}").into_boxed_str())));
     }
     script.push((Wake, "locate"));
-    script.push((Found(&[A]), "send 5 198.51.100.1:5060 300"));
+    script.push((Found(BOTH), "send 5 198.51.100.1:5060 300"));
+    script.push((Timeout, "send 6 198.51.100.2:5060 300"));
     script.push((Answer(OK), "recovered 300; wake 255..270"));
+    // The target that serves stays the first as long as the name leads there.
+    script.push((Wake, "locate"));
+    script.push((Found(BOTH), "send 7 198.51.100.2:5060 300"));
+    script.push((Answer(OK), "refreshed 300; wake 255..270"));
+    script.push((Wake, "locate"));
+    script.push((Found(&[A]), "send 8 198.51.100.1:5060 300"));
     check("down and up", &script);
 }
 
