@@ -306,7 +306,7 @@ impl Presented {
         let by_option = good.iter().find(|(_, held)| held.source == Source::Option);
         let by_name = good.get_key_value("default");
         let of_others = good.iter().find(|(_, held)| held.source == Source::Folder);
-        if let Some((name, held)) = by_option.or(by_name).or(of_others).or(good.get_key_value(OWN)) {
+        if let Some((name, held)) = by_option.or(by_name).or(of_others).or_else(|| good.get_key_value(OWN)) {
             presented.default = Some(Arc::clone(&held.pair.key));
             presented.default_name.clone_from(name);
         }

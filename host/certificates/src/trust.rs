@@ -126,7 +126,7 @@ impl Trust {
         };
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(VERSIONS)
-            .expect("the provider has suites for both versions")
+            .map_err(|fault| Problem::File(fault.to_string()))?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_client_cert_resolver(Arc::new(Ours(Arc::clone(&self.shelf))));

@@ -154,9 +154,11 @@ impl ShardLoop {
                 senders,
                 Arc::clone(&setup.office),
                 names.clone(),
-                setup.tls.as_ref().filter(|_| index == 0),
             );
             let mut thread = thread.map_err(ListenFault::Os)?;
+            if let Some(tls) = setup.tls.as_ref().filter(|_| index == 0) {
+                thread.secure(tls);
+            }
             thread.restore(&setup.rows, &setup.bindings);
             let run = Builder::new().name(format!("shard-{index}")).spawn(move || thread.run());
             threads.push(run.map_err(ListenFault::Os)?);

@@ -59,7 +59,6 @@ impl ShardThread {
         media: Vec<MediaSender>,
         office: Arc<dyn Office>,
         names: Names,
-        tls: Option<&TlsSetup>,
     ) -> io::Result<Self> {
         let poll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&poll, mailbox.wake.as_fd(), EventData::new_u64(BELL), EventFlags::IN)?;
@@ -88,7 +87,7 @@ impl ShardThread {
             poll,
             udp,
             tcp,
-            streams: Streams::new(tls),
+            streams: Streams::new(None),
             mailbox,
             posts,
             media,
@@ -102,6 +101,11 @@ impl ShardThread {
             swept: now,
             stopping: false,
         })
+    }
+
+    /// TLS for the streams, before there are any.
+    pub(super) fn secure(&mut self, tls: &TlsSetup) {
+        self.streams = Streams::new(Some(tls));
     }
 
     /// Configuration and bindings, before the first packet is looked at.

@@ -121,13 +121,15 @@ impl Tls {
         }
         let chain = secure.connection.peer_certificates()?;
         let names = |found: Vec<String>| found.into_iter().map(String::into_boxed_str).collect::<Vec<_>>();
-        let vouched = |(id, (_, anchors)): (&Box<str>, &(Arc<str>, Anchors))| {
-            let found = self.trust.judge(chain, Some(anchors))?;
-            Some((id.clone(), names(found)))
-        };
         Some(Client {
             names: self.trust.judge(chain, None).map(names).unwrap_or_default(),
-            for_connections: self.anchors.iter().filter_map(vouched).collect(),
+            for_connections: self
+                .anchors
+                .iter()
+                .filter_map(|(id, (_, anchors))| {
+                    Some((id.clone(), names(self.trust.judge(chain, Some(anchors))?)))
+                })
+                .collect(),
         })
     }
 
