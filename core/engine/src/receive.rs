@@ -91,6 +91,7 @@ impl Shard {
             (None, Method::Message | Method::Publish | Method::Subscribe) => {
                 self.on_standalone(request, flow, now, out);
             }
+            (None, Method::Refer) => self.on_stray_refer(request, &flow, now, out),
             (None, Method::Notify) => self.on_stray_notify(request, &flow, out),
             (None, _) => self.on_other(request, &flow, out),
         }
@@ -224,6 +225,13 @@ impl Shard {
             (Name::Supported, b"path, outbound"),
         ];
         self.reply(request, flow, 200, b"", fields, out);
+    }
+
+    /// A REFER outside of dialogs: whoever it is from, calls are handed over within them only.
+    fn on_stray_refer(&mut self, request: &Message<'_>, flow: &Flow, now: Timestamp, out: &mut Outbox) {
+        if self.sender(request, flow, now, out).is_some() {
+            self.reply(request, flow, 403, b"", &[], out);
+        }
     }
 
     fn on_other(&mut self, request: &Message<'_>, flow: &Flow, out: &mut Outbox) {

@@ -131,7 +131,7 @@ impl Phone {
         let mut wish = if late { Wish::default() } else { offer(kind) };
         let allow = "INVITE, ACK, CANCEL, BYE, INFO, PRACK, UPDATE";
         wish.fields.push(("Allow".to_owned(), allow.to_owned()));
-        if self.made % 2 == 0 {
+        if self.made.is_multiple_of(2) {
             wish.fields.push(("Supported".to_owned(), "100rel, timer".to_owned()));
         }
         wish
