@@ -1,11 +1,11 @@
 """A headless PJSIP phone that watches, publishes and sends messages; prints one JSON line. Run by pjsua.sh --tool pjwatch.
 --addr 127.0.0.21 --user U --password P --server HOST[:PORT] [--port 5060] [--transport udp|tcp] [--seconds 5]
-[--presence sip:X@Y] [--dialog sip:X@Y] [--mwi] [--publish away|busy] [--message sip:X@Y --text TEXT]"""
+[--presence sip:X@Y] [--mwi] [--publish away|busy] [--message sip:X@Y --text TEXT]"""
 import argparse, json, time
 import pjsua2 as pj
 
 a = argparse.ArgumentParser()
-for k in "addr user password server presence dialog publish message".split():
+for k in "addr user password server presence publish message".split():
     a.add_argument("--" + k)
 for k, v in dict(port=5060, seconds=5).items():
     a.add_argument("--" + k, type=int, default=v)
@@ -13,7 +13,7 @@ a.add_argument("--transport", default="udp")
 a.add_argument("--text", default="hello")
 a.add_argument("--mwi", action="store_true")
 o = a.parse_args()
-out = {"ok": False, "reg": None, "presence": [], "dialog": [], "mwi": [], "sent": [], "got": []}
+out = {"ok": False, "reg": None, "presence": [], "mwi": [], "sent": [], "got": []}
 
 
 class Account(pj.Account):
@@ -36,11 +36,6 @@ class Buddy(pj.Buddy):
         seen = [i.subStateName, i.presStatus.status, i.presStatus.statusText, i.presStatus.note]
         if out["presence"][-1:] != [seen]:
             out["presence"].append(seen)
-
-    def onBuddyDlgEventState(self):
-        i = self.getInfo()
-        seen = [i.subStateName, getattr(i, "buddyDlgEventState", None) or getattr(i, "presStatus").statusText]
-        out["dialog"].append([str(s) for s in seen])
 
 
 def run(ep, seconds, until=lambda: False):
@@ -74,15 +69,12 @@ acc = Account()
 acc.create(ac)
 run(ep, 5, lambda: out["reg"])
 buddies = []
-for uri, dialog in ((o.presence, False), (o.dialog, True)):
-    if uri:
-        bc = pj.BuddyConfig()
-        bc.uri, bc.subscribe = uri, not dialog
-        if dialog:
-            bc.subscribe_dlg_event = True
-        b = Buddy()
-        b.create(acc, bc)
-        buddies.append(b)
+if o.presence:
+    bc = pj.BuddyConfig()
+    bc.uri, bc.subscribe = o.presence, True
+    b = Buddy()
+    b.create(acc, bc)
+    buddies.append(b)
 if o.publish:
     ps = pj.PresenceStatus()
     ps.status = pj.PJSUA_BUDDY_STATUS_ONLINE
