@@ -299,7 +299,7 @@ pub fn place_of_peer(
         uri: format!("sip:{}@{host}{at_port}{parameter}", escape_user(number)),
         to: format!("<sip:{}@{host}>", escape_user(number)),
         flow: means.reserved.on_terms(flow, || terms(connection, &peer.host), means.out),
-        path: Box::default(),
+        path: crate::hop::route_of(connection).into(),
     })
 }
 
@@ -330,7 +330,7 @@ pub fn escape_user(user: &str) -> String {
     escaped
 }
 
-fn protocol_of(transport: Transport) -> Option<Protocol> {
+pub(crate) fn protocol_of(transport: Transport) -> Option<Protocol> {
     match transport {
         Transport::Auto => None,
         Transport::Udp => Some(Protocol::Udp),

@@ -10,8 +10,9 @@ use sip_stack::transport::{Target, by_weight};
 use routing::config::{Connection, Peer};
 use routing::reason::Reason;
 
-use crate::branch::{Branch, is_registered_kind, place_of_peer, targets_of};
+use crate::branch::{Branch, is_registered_kind, place_of_peer};
 use crate::call::{Call, Final, Phase};
+use crate::hop::next_hop;
 use crate::means::{Effect, Means};
 
 impl Branch {
@@ -86,7 +87,8 @@ impl Call {
             self.after_failure(target, Final::ours(500, Reason::NameNotFound), true, means);
             return;
         };
-        match targets_of(&row) {
+        let Some(connection) = self.target(target).map(|t| Arc::clone(&t.connection)) else { return };
+        match next_hop(&connection, &row) {
             Ok(found) => self.ring_peer(target, peer, &[found], means),
             Err(query) => {
                 self.phase = Phase::Locating { target, peer };

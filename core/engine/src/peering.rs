@@ -23,7 +23,7 @@ use crate::control::{Answer, Event, Happening, RegistrationLogRow};
 use crate::outbox::{Outbox, Output, Persist};
 use crate::owner::ShardMessage;
 use crate::shard::{Shard, Sink};
-use crate::ways::{Gathering, flow_to, hop_of_uri, hops, host_in_uri, terms_towards, uri_of_peer, via};
+use crate::ways::{Gathering, flow_to, hops, host_in_uri, terms_towards, uri_of_peer, via};
 
 /// Registrations at home here, and what every shard must know of all of them.
 #[derive(Debug)]
@@ -306,7 +306,7 @@ impl Shard {
     fn gather(&mut self, slot: Slot, redirected: Option<&str>, now: Timestamp, out: &mut Outbox) {
         let Some(held) = self.peering.held.get_mut(slot) else { return };
         let hops = match redirected {
-            Some(uri) => hop_of_uri(uri, None).into_iter().collect(),
+            Some(uri) => b2bua::hop_of_uri(uri, None).into_iter().collect(),
             None => hops(&held.connection),
         };
         let mut gathering = Gathering::default();
@@ -378,7 +378,7 @@ impl Shard {
         let (id, tag) = (machine.call_id().to_vec(), machine.tag().to_vec());
         let Some(asked) = machine.ask(terms) else { return };
         *uri = asked.uri.map_or_else(|| registrar_uri(&row), str::to_owned).into();
-        let (aor, route) = (aor(&row), route(&row));
+        let (aor, route) = (aor(&row), b2bua::route_of(&row));
         let outgoing = Outgoing { flow, invite: false, user: User::Registration(slot), purpose: 0 };
         let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
         let transaction = self.transactions.request(outgoing, now, &mut sink, &mut |buffer, branch| {
@@ -514,17 +514,6 @@ fn aor(row: &Connection) -> String {
 pub(crate) fn registrar_uri(row: &Connection) -> String {
     let peer = row.peers.iter().min_by_key(|peer| peer.priority);
     peer.map_or_else(|| format!("sip:{}", domain(row)), uri_of_peer)
-}
-
-/// The outbound proxy as a preloaded route (RFC 3261 §8.1.2).
-pub(crate) fn route(row: &Connection) -> String {
-    let Some(proxy) = row.register.outbound_proxy.as_deref() else { return String::new() };
-    let uri = if proxy.starts_with("sip:") || proxy.starts_with("sips:") {
-        proxy.to_owned()
-    } else {
-        format!("sip:{proxy}")
-    };
-    if uri.contains(";lr") { format!("<{uri}>") } else { format!("<{uri};lr>") }
 }
 
 fn phrase<'a>(response: &Message<'a>) -> &'a str {

@@ -166,6 +166,7 @@ impl Shard {
             self.with_probe(slot, number, now, out, |probe, cadence, draw, orders| {
                 probe.on_timer(now, cadence, draw, orders);
             });
+            self.remember_dead(slot, number, now, out);
             return;
         }
         let id = self.watching.watches.get(slot).map(|watch| watch.connection.clone());
@@ -209,14 +210,37 @@ impl Shard {
         if code.is_some_and(|code| code < 200) {
             return;
         }
-        if let Some(code) = code {
-            self.note_probe(&id, code, now);
+        if let Some(response) = response {
+            self.note_probe(&id, response.code(), now);
+            if let Some(target) = self.peer_at(slot, number) {
+                self.reach.answered(target, response, now);
+            }
         }
         self.with_probe(slot, number, now, out, |probe, cadence, draw, orders| match code {
             Some(code) => probe.on_answer(code, now, cadence, draw, orders),
             None => probe.on_silence(now, cadence, draw, orders),
         });
+        self.remember_dead(slot, number, now, out);
         self.judge(&id, now, out);
+    }
+
+    /// Calls try what is down last.
+    fn remember_dead(&mut self, slot: Slot, number: u8, now: Timestamp, out: &mut Outbox) {
+        let way = self.watching.watches.get(slot);
+        let way = way.and_then(|watch| watch.ways.iter().find(|way| way.number == number));
+        let down = way.is_some_and(|way| way.probe.verdict() == Verdict::Down);
+        if let Some(target) = self.peer_at(slot, number).filter(|_| down) {
+            self.reach.failed(target, now);
+        }
+        self.tell_notices(out);
+    }
+
+    /// The address of a peer; contacts come and go by their registrations.
+    fn peer_at(&self, slot: Slot, number: u8) -> Option<Target> {
+        let watch = self.watching.watches.get(slot)?;
+        let row = self.tables.connection(&watch.connection)?;
+        let way = watch.ways.iter().find(|way| way.number == number)?;
+        (!b2bua::is_registered_kind(row.kind)).then(|| way.place.flow.target())
     }
 
     /// A message came from this address: a sign of life of whoever is reached there.
@@ -318,7 +342,7 @@ impl Shard {
             self.reserved.on_terms(flow, || terms_towards(row, None, target), &mut sink)
         });
         let uri = crate::peering::registrar_uri(row).into();
-        let route = crate::peering::route(row).into();
+        let route = b2bua::route_of(row).into();
         flow.map(|flow| Place { flow, uri, route }).into_iter().collect()
     }
 

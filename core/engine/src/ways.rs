@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 
 use routing::config::{Connection, Peer, Transport};
-use sip_msg::{Scheme, Uri};
 use sip_stack::transport::{Flow, Listeners, Protocol, Query, Target, Terms};
 
 /// Targets of several hosts, in the order of the hosts, while some are still being looked up.
@@ -58,36 +57,11 @@ impl Gathering {
 pub(crate) fn hops(row: &Connection) -> Vec<Result<Target, Query>> {
     let mut peers: Vec<_> = row.peers.iter().collect();
     peers.sort_by_key(|peer| peer.priority);
-    let first = peers.first().and_then(|peer| protocol_of(peer.transport));
     if let Some(proxy) = row.register.outbound_proxy.as_deref() {
-        return hop_of_uri(proxy, first).into_iter().collect();
+        let first = peers.first().map(|peer| b2bua::next_hop(row, peer));
+        return first.or_else(|| b2bua::hop_of_uri(proxy, None)).into_iter().collect();
     }
-    peers.iter().map(|peer| hop(&peer.host, peer.port, protocol_of(peer.transport), false)).collect()
-}
-
-/// Where a URI, or a host with or without port, leads.
-pub(crate) fn hop_of_uri(text: &str, transport: Option<Protocol>) -> Option<Result<Target, Query>> {
-    let full = if text.starts_with("sip:") || text.starts_with("sips:") {
-        text.to_owned()
-    } else {
-        format!("sip:{text}")
-    };
-    let uri = Uri::parse(full.as_bytes())?;
-    let secure = uri.scheme == Scheme::Sips;
-    let named = uri.params.value(b"transport").and_then(Protocol::from_bytes);
-    let transport = named.or(transport).or_else(|| secure.then_some(Protocol::Tls));
-    Some(hop(core::str::from_utf8(uri.host).ok()?, uri.port, transport, secure))
-}
-
-fn hop(host: &str, port: Option<u16>, transport: Option<Protocol>, secure: bool) -> Result<Target, Query> {
-    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-        Ok(address) => {
-            let protocol = transport.unwrap_or(Protocol::Udp);
-            let port = port.unwrap_or_else(|| protocol.default_port());
-            Ok(Target { protocol, address: SocketAddr::new(address, port) })
-        }
-        Err(_) => Err(Query { host: host.into(), port, transport, secure }),
-    }
+    peers.iter().map(|peer| b2bua::next_hop(row, peer)).collect()
 }
 
 /// The way to a target, if we have a socket for it.
@@ -101,7 +75,7 @@ pub(crate) fn flow_to(listeners: &Listeners, target: Target) -> Option<Flow> {
 /// that is known.
 pub(crate) fn terms_towards(row: &Connection, place: Option<usize>, target: Target) -> Terms {
     if let Some(proxy) = row.register.outbound_proxy.as_deref() {
-        let host = match hop_of_uri(proxy, None) {
+        let host = match b2bua::hop_of_uri(proxy, None) {
             Some(Err(query)) => query.host,
             Some(Ok(target)) => target.address.ip().to_string().into(),
             None => proxy.into(),

@@ -113,6 +113,7 @@ ladders! {
     register_out
     register_out_call
     register_out_called
+    register_out_proxy
     register_out_refused
     register_out_silent
     registration
