@@ -45,6 +45,10 @@ pub(crate) struct Leg {
     pub refresh: Option<Slot>,
     /// The halves of the Session-ID.
     pub ids: IdHalves,
+    /// Credentials for the next re-INVITE or UPDATE, whose predecessor was challenged.
+    pub credentials: Option<(Name, Vec<u8>)>,
+    /// Whether a challenge was answered since the last 2xx.
+    pub proved: bool,
     /// What its peer can do.
     pub abilities: Abilities,
     /// Whether its peer sent the INVITE that made the dialog.
@@ -86,6 +90,8 @@ impl Leg {
             timer: SessionTimer::new(interval, least),
             refresh: None,
             ids: IdHalves::default(),
+            credentials: None,
+            proved: false,
             abilities: Abilities::default(),
             invited: number == 0,
             referral: None,
@@ -100,6 +106,18 @@ impl Leg {
     /// Whether its INVITE has its 2xx: the timer of the session begins with it.
     pub(crate) fn is_confirmed(&self) -> bool {
         self.timer.agreement().is_some()
+    }
+
+    /// Gets credentials ready for a request that its peer challenged, once in a row (RFC 3261 §22.2).
+    pub(crate) fn prove(&mut self, response: &Message<'_>, method: &[u8], means: &mut Means<'_>) -> bool {
+        let Some(secret) = self.connection.as_ref().and_then(|c| c.outward.as_ref()) else { return false };
+        if core::mem::replace(&mut self.proved, true) {
+            return false;
+        }
+        let (user, password, uri) = (&secret.user, &secret.password, &self.dialog.target);
+        let cnonce = means.random.hex();
+        self.credentials = sip_stack::auth::answer(response, user, password, method, uri, &cnonce);
+        self.credentials.is_some()
     }
 
     /// Whether an offer could go to this peer now.

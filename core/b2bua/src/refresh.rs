@@ -87,6 +87,7 @@ impl Call {
         match response.code() {
             200..=299 => {
                 leg.dialog.refresh_target(response);
+                leg.proved = false;
                 leg.timer.start(leg.timer.settled_by(response), now);
             }
             408 | 481 => {
@@ -94,6 +95,7 @@ impl Call {
                 return;
             }
             422 if leg.timer.on_too_small(response) => send_refresh(leg, slot, means),
+            401 | 407 if leg.prove(response, refresh_method(leg), means) => send_refresh(leg, slot, means),
             405 | 501 if leg.abilities.update => {
                 leg.abilities.update = false;
                 send_refresh(leg, slot, means);
@@ -116,6 +118,10 @@ impl Call {
         let Phase::Talking { callee } = &self.phase else { return smallvec::SmallVec::new() };
         core::iter::once(self.caller.number).chain(callee.as_ref().map(|leg| leg.number)).collect()
     }
+}
+
+fn refresh_method(leg: &Leg) -> &'static [u8] {
+    if leg.abilities.update { b"UPDATE" } else { b"INVITE" }
 }
 
 fn send_refresh(leg: &mut Leg, slot: Slot, means: &mut Means<'_>) {
@@ -145,11 +151,14 @@ pub(crate) fn send_update(
 ) -> Slot {
     let flow = leg.dialog.flow;
     let shown = means.shown(&flow);
-    let timer = leg.timer.clone();
+    let (timer, credentials) = (leg.timer.clone(), leg.credentials.take());
     leg.request(b"UPDATE", slot, purpose, means, &mut |mut writer| {
         write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
         if timer.agreement().is_some() {
             timer.write_request(&mut writer);
+        }
+        if let Some((name, value)) = &credentials {
+            writer.field(*name, value);
         }
         crate::talk::finish(writer, body);
     })

@@ -154,10 +154,12 @@ impl Call {
         match code {
             200..=299 => {
                 leg.dialog.refresh_target(response);
+                leg.proved = false;
                 let settled = leg.timer.settled_by(response);
                 self.reinvite_accepted(number, (client, cseq), response, means);
                 self.start_timer(number, Some(settled), means);
             }
+            401 | 407 if leg.prove(response, b"INVITE", means) => self.reinvite_again(number, means),
             422 if leg.timer.on_too_small(response) => self.reinvite_again(number, means),
             491 => {
                 // RFC 3261 §14.1: we made the callee's Call-ID, the caller made its own.
@@ -282,10 +284,13 @@ pub(crate) fn refuse_in_dialog(event: &InDialog<'_, '_>, reason: Reason, means: 
 pub(crate) fn send_reinvite(slot: Slot, leg: &mut Leg, body: &[u8], means: &mut Means<'_>) -> Slot {
     let flow = leg.dialog.flow;
     let shown = means.shown(&flow);
-    let (number, timer) = (leg.number, leg.timer.clone());
+    let (number, timer, credentials) = (leg.number, leg.timer.clone(), leg.credentials.take());
     leg.request(b"INVITE", slot, number, means, &mut |mut writer| {
         write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
         timer.write_request(&mut writer);
+        if let Some((name, value)) = &credentials {
+            writer.field(*name, value);
+        }
         finish(writer, body);
     })
 }

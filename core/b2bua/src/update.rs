@@ -138,6 +138,7 @@ impl Call {
         match code {
             200..=299 => {
                 other.dialog.refresh_target(response);
+                other.proved = false;
                 let settled = established.then(|| other.timer.settled_by(response));
                 let number = other.number;
                 let body = anchor::pass(response.body(), other, asking, slot, means);
@@ -151,14 +152,18 @@ impl Call {
                 }
             }
             // The same offer again: in words that the peer takes, or with the interval it wants.
-            405 | 422 | 501 => {
-                let again = if code == 422 { other.timer.on_too_small(response) } else { established };
+            401 | 405 | 407 | 422 | 501 => {
+                let again = match code {
+                    401 | 407 => other.prove(response, b"UPDATE", means),
+                    422 => other.timer.on_too_small(response),
+                    _ => established,
+                };
                 if !again {
                     self.answer_forward(&forward, 488, None, means);
                     return;
                 }
                 let body = other.media.sent.clone();
-                let client = if code == 422 {
+                let client = if !matches!(code, 405 | 501) {
                     other.update = UpdateUsage::Asking;
                     send_update(slot, other, &body, FORWARD, means)
                 } else {
