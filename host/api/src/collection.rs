@@ -272,7 +272,8 @@ async fn draft_all<R: Resource>(
     tokio::task::spawn_blocking(work).await.map_err(|error| Problem::new(Code::Fault, error.to_string()))
 }
 
-fn fresh<R: Resource>(
+/// A draft of a new row.
+pub(crate) fn fresh<R: Resource>(
     desk: &mut Desk<'_>,
     mut body: Map<String, Value>,
     secret: &Secret,

@@ -21,6 +21,7 @@ mod rows;
 mod shape;
 mod status;
 mod suggest;
+mod tester;
 mod validate;
 
 use std::net::IpAddr;
@@ -40,6 +41,7 @@ pub use edge::{Caller, Scope, Trusted};
 pub use merge::Difference;
 pub use problem::{Code, FieldError, Problem};
 pub use rows::Rows;
+pub use tester::{ConnectionTest, TestStep, Tester};
 
 /// The call path, as the API reaches it.
 pub trait Shards: Send + Sync + 'static {
@@ -117,6 +119,8 @@ pub struct SipAddress {
 pub struct Api {
     pub(crate) store: Store,
     pub(crate) shards: Arc<dyn Shards>,
+    pub(crate) tester: Arc<dyn Tester>,
+    pub(crate) tests: tester::Running,
     pub(crate) about: About,
     pub(crate) events: events::Ring,
     pub(crate) in_progress: idempotency::InProgress,
@@ -126,11 +130,18 @@ pub struct Api {
 
 impl Api {
     /// The API over a store, what was loaded from it, and the call path. Must be called on a tokio runtime.
-    pub fn new(store: Store, loaded: Loaded, shards: Arc<dyn Shards>, about: About) -> Arc<Self> {
-        let events = events::Ring::fed_by(shards.events());
+    pub fn new<C: Shards + Tester>(
+        store: Store,
+        loaded: Loaded,
+        call_path: Arc<C>,
+        about: About,
+    ) -> Arc<Self> {
+        let events = events::Ring::fed_by(call_path.events());
         Arc::new(Self {
             store,
-            shards,
+            shards: Arc::<C>::clone(&call_path),
+            tester: call_path,
+            tests: tester::Running::default(),
             about,
             events,
             in_progress: idempotency::InProgress::default(),

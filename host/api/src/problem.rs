@@ -58,6 +58,7 @@ codes! {
     NoLongerApplies "no_longer_applies" 409 "The configuration has changed, and this does not apply any more";
     NumberTaken "number_taken" 409 "The number exists already";
     QuotaReached "quota_reached" 409 "The account may not have more of these";
+    TestInProgress "test_in_progress" 409 "A test of this connection is running";
     TrunkNameTaken "trunk_name_taken" 409 "The trunk name is taken";
     UserTaken "user_taken" 409 "The user is taken in this domain";
     PreconditionFailed "precondition_failed" 412 "The resource has changed since it was read";

@@ -10,6 +10,7 @@ use engine::control::{Answer, Ask, Event};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use net::clock::Clock;
+use net::dns::Names;
 use net::shard_loop::{ListenFault, ListenerSpec, ShardHandle, ShardLoop, ShardSetup, TlsSetup};
 use routing::config::Delta;
 use sip_stack::transport::Protocol;
@@ -78,6 +79,12 @@ impl CallPath {
     /// Where SIP is heard.
     pub(crate) fn sip(&self) -> Vec<SipAddress> {
         self.sip.clone()
+    }
+
+    /// Whom to ask for names; nobody once the threads have ended.
+    pub(crate) fn names(&self) -> Option<Names> {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.as_ref().map(|(threads, _)| threads.names().clone())
     }
 
     /// No new calls from now on.

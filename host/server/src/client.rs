@@ -65,7 +65,7 @@ impl Client {
     /// Asks; every answer is fine.
     pub(crate) fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Failure> {
         runtime()?.block_on(async {
-            let response = self.send(method, path, body).await?;
+            let response = self.send(method, path, body, ANYTHING).await?;
             let status = response.status();
             let bytes =
                 response.into_body().collect().await.map_err(|fault| self.unreachable(&fault))?.to_bytes();
@@ -75,9 +75,20 @@ impl Client {
     }
 
     /// Hands over the lines of an endless answer until `each` says stop.
-    pub(crate) fn follow(&self, path: &str, mut each: impl FnMut(&str) -> bool) -> Result<(), Failure> {
+    pub(crate) fn follow(&self, path: &str, each: impl FnMut(&str) -> bool) -> Result<(), Failure> {
+        self.stream(Method::GET, path, None, each)
+    }
+
+    /// Hands over the lines of an answer that comes in events until `each` says stop.
+    pub(crate) fn stream(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        mut each: impl FnMut(&str) -> bool,
+    ) -> Result<(), Failure> {
         runtime()?.block_on(async {
-            let response = self.send(Method::GET, path, None).await?;
+            let response = self.send(method, path, body, EVENTS).await?;
             let status = response.status();
             let mut body = response.into_body();
             let mut rest = Vec::new();
@@ -106,9 +117,14 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<&Value>,
+        accept: &str,
     ) -> Result<Response<Incoming>, Failure> {
         let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        let mut request = Request::builder().method(method.clone()).uri(path).header("host", self.host());
+        let mut request = Request::builder()
+            .method(method.clone())
+            .uri(path)
+            .header("host", self.host())
+            .header("accept", accept);
         if body.is_some() {
             let merge = method == Method::PATCH;
             request = request.header(
@@ -244,6 +260,8 @@ fn named(pointer: &str) -> String {
     pointer.trim_start_matches('/').replace('/', ".").replace("~1", "/").replace("~0", "~")
 }
 
+const ANYTHING: &str = "*/*";
+const EVENTS: &str = "text/event-stream";
 /// The socket's name in the data folder.
 pub(crate) const SOCKET: &str = "trunkline.sock";
 

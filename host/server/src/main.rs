@@ -18,6 +18,7 @@ mod port_holder;
 mod reference;
 mod serve;
 mod shutdown;
+mod step_tester;
 mod telemetry;
 mod tls;
 mod token_key;

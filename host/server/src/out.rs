@@ -13,6 +13,12 @@ pub(crate) fn line(text: &str) {
     drop(written);
 }
 
+/// A part of a line for the person at the terminal.
+pub(crate) fn part(text: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
 /// A note for the person who typed the command.
 pub(crate) fn note(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));

@@ -20,6 +20,7 @@ mod reasons;
 mod refused;
 mod registration;
 mod setup;
+mod step_test;
 mod system;
 
 use std::sync::Arc;
@@ -70,6 +71,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(refused::router())
         .merge(registration::router())
         .merge(setup::router())
+        .merge(step_test::router())
         .merge(system::router());
     OpenApiRouter::with_openapi(Frame::openapi())
         .nest("/api/v1", v1)

@@ -12,3 +12,4 @@ mod registering;
 mod rig;
 mod running;
 mod setup;
+mod step_test;

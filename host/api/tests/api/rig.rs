@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use api::{About, Api, Part, Readiness, Shards, SipAddress};
+use api::{About, Api, ConnectionTest, Part, Readiness, Shards, SipAddress, TestStep, Tester};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
@@ -15,6 +15,7 @@ use routing::config::Delta;
 use serde_json::Value;
 use store::{Actor, NewKey, Store, new_id, now};
 use tokio::sync::broadcast;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tower::ServiceExt;
 
 pub(crate) struct Rig {
@@ -101,6 +102,39 @@ impl Shards for Rote {
     fn readiness(&self) -> Readiness {
         let part = Part { name: "sip udp 127.0.0.1:5060".to_owned(), ok: true, detail: "bound".to_owned() };
         Readiness { parts: vec![part], draining: self.draining.load(Ordering::Relaxed) }
+    }
+}
+
+impl Tester for Rote {
+    fn test(&self, test: ConnectionTest) -> UnboundedReceiver<TestStep> {
+        let (told, steps) = unbounded_channel();
+        let step = |name: &str, state: &'static str, detail: String| TestStep {
+            name: name.to_owned(),
+            state,
+            took_ms: 1.5,
+            detail,
+            fix: String::new(),
+            sent: String::new(),
+            received: String::new(),
+        };
+        let host = test.connection.peers.first().map(|peer| peer.host.clone());
+        // A peer called `slow` never answers.
+        if host.as_deref() == Some("slow.example.com") {
+            tokio::spawn(async move {
+                std::future::pending::<()>().await;
+                drop(told);
+            });
+            return steps;
+        }
+        let call = if test.call_to.is_some() { "passed" } else { "skipped" };
+        for step in [
+            step("dns", "running", String::new()),
+            step("dns", "warning", host.unwrap_or_default()),
+            step("call", call, test.call_to.unwrap_or_default()),
+        ] {
+            told.send(step).unwrap();
+        }
+        steps
     }
 }
 

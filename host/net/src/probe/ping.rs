@@ -117,6 +117,7 @@ fn asked(
         uri: target.uri.clone(),
         from: format!("sip:ping@{}", bracketed(flow.local.ip())),
         to: target.uri.clone(),
+        route: None,
         login: None,
     };
     match ask(&mut flow, &question, until) {

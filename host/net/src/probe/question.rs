@@ -22,6 +22,8 @@ pub(crate) struct Question {
     pub(crate) from: String,
     /// To URI.
     pub(crate) to: String,
+    /// The proxy it goes through, as the value of Route (RFC 3261 §8.1.2).
+    pub(crate) route: Option<String>,
     /// User and password, for a peer that asks.
     pub(crate) login: Option<(String, String)>,
 }
@@ -166,6 +168,9 @@ impl Asking<'_> {
         );
         writer.field(Name::Via, via.as_bytes());
         writer.field(Name::MaxForwards, b"70");
+        if let Some(route) = &self.question.route {
+            writer.field(Name::Route, route.as_bytes());
+        }
         let tag = format!(">;tag={:016x}", self.seed.rotate_left(17));
         writer.parts(Name::From, &[b"<", from.as_bytes(), tag.as_bytes()]);
         writer.parts(Name::To, &[b"<", to.as_bytes(), b">"]);

@@ -16,7 +16,7 @@ pub(super) fn place(plan: &Plan, number: &str, target: Target, left: Duration) -
         return (Finding::skipped("no time was left for a call"), None);
     }
     let call = call_test::Plan {
-        target: format!("sip:{}@{}", escaped(number), plan.domain),
+        target: format!("sip:{}@{}", escaped(number), plan.authority),
         peer: Some(target),
         from: Some(identity(plan)),
         user: plan.login.as_ref().map(|login| login.user.clone()),

@@ -23,8 +23,12 @@ pub use run::run;
 pub struct Plan {
     /// Where the peer is, in the order in which it is tried.
     pub places: Vec<Place>,
-    /// Host of the URIs in requests: the peer's own name, whatever proxy they go through.
+    /// Host of From and To: the peer's own name, whatever proxy requests go through.
     pub domain: String,
+    /// Host and port of the Request-URI.
+    pub authority: String,
+    /// The proxy that requests go through, as the value of Route.
+    pub route: Option<String>,
     /// Our user name there, for From and To.
     pub user: Option<String>,
     /// What challenges are answered with.

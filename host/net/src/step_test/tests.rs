@@ -37,6 +37,8 @@ fn plan(port: u16, registers: bool) -> Plan {
     Plan {
         places: vec![Place { host: "127.0.0.1".to_owned(), port: Some(port), protocol: Protocol::Udp }],
         domain: "pbx.example.com".to_owned(),
+        authority: format!("pbx.example.com:{port}"),
+        route: None,
         user: Some("1001".to_owned()),
         login: Some(Login { user: "1001".to_owned(), password: "secret".to_owned() }),
         registers,

@@ -87,22 +87,24 @@ pub(super) fn tls(protocol: Protocol) -> Finding {
 
 /// OPTIONS to the peer itself (RFC 3261 §11).
 pub(super) fn options(plan: &Plan, flow: &mut Flow, until: Instant) -> Result<Reply, Silence> {
-    let uri = format!("sip:{}", plan.domain);
-    let question =
-        Question { method: "OPTIONS", from: identity(plan), to: uri.clone(), uri, login: login(plan) };
-    ask(flow, &question, until)
+    let to = format!("sip:{}", plan.domain);
+    ask(flow, &question(plan, "OPTIONS", to), until)
 }
 
 /// REGISTER without Contact: which bindings are there (RFC 3261 §10.2.3).
 pub(super) fn register(plan: &Plan, flow: &mut Flow, until: Instant) -> Result<Reply, Silence> {
-    let question = Question {
-        method: "REGISTER",
-        uri: format!("sip:{}", plan.domain),
+    ask(flow, &question(plan, "REGISTER", identity(plan)), until)
+}
+
+fn question(plan: &Plan, method: &'static str, to: String) -> Question {
+    Question {
+        method,
+        uri: format!("sip:{}", plan.authority),
         from: identity(plan),
-        to: identity(plan),
-        login: login(plan),
-    };
-    ask(flow, &question, until)
+        to,
+        route: plan.route.clone(),
+        login: plan.login.as_ref().map(|login| (login.user.clone(), login.password.clone())),
+    }
 }
 
 /// Who we are at the peer: `sip:1001@pbx.example.com`.
@@ -119,10 +121,6 @@ pub(super) fn escaped(user: &str) -> String {
     user.bytes()
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
-}
-
-fn login(plan: &Plan) -> Option<(String, String)> {
-    plan.login.as_ref().map(|login| (login.user.clone(), login.password.clone()))
 }
 
 /// Addresses that are tried before the peer counts as not reached.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::collection::{Collection, Rows, Verbs};
 use super::fields::Fields;
-use super::{Format, Globals, ask, route, write};
+use super::{Format, Globals, ask, connection_test, moment, route, write};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::out;
@@ -50,10 +50,22 @@ pub(crate) enum Command {
     },
     /// Whether it is up, and what is registered
     Status(Named),
+    /// Step by step: name, way, TLS, OPTIONS, REGISTER, a call; exit code 5 if one fails
+    Test(connection_test::Arguments),
     /// Register at the other end now, whatever was planned
     RegisterNow(Named),
-    /// New credentials for the PBX that registers here; the older stop working when the next are made
-    Rotate(Named),
+    /// New passwords for the PBX that registers here
+    Rotate {
+        /// Which.
+        #[command(flatten)]
+        named: Named,
+        /// Only this one: primary or secondary
+        #[arg(long)]
+        label: Option<String>,
+        /// How long those of now stay good: 1s, 12h, 7d [default: 1d]
+        #[arg(long, value_name = "DURATION", value_parser = moment::seconds)]
+        overlap: Option<u64>,
+    },
     /// Its registrations: what changed and what failed, newest first
     Log {
         /// Which.
@@ -147,6 +159,7 @@ pub(super) fn run(globals: &Globals, command: Command) -> Result<(), Failure> {
             Ok(())
         }
         Command::Status(named) => show(globals, &client, Method::GET, &below(&named, "/status")?, None),
+        Command::Test(arguments) => connection_test::run(globals, &arguments),
         Command::RegisterNow(named) => {
             client.call(Method::POST, &below(&named, "/register-now")?, None)?;
             out::note(&format!(
@@ -155,8 +168,9 @@ pub(super) fn run(globals: &Globals, command: Command) -> Result<(), Failure> {
             ));
             Ok(())
         }
-        Command::Rotate(named) => {
-            let reply = client.call(Method::POST, &below(&named, "/rotate")?, None)?;
+        Command::Rotate { named, label, overlap } => {
+            let wishes = json!({ "label": label, "overlap_s": overlap });
+            let reply = client.call(Method::POST, &below(&named, "/rotate")?, Some(&wishes))?;
             show_secrets(globals, &client, &reply);
             Ok(())
         }

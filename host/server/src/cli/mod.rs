@@ -7,6 +7,7 @@ mod certificate;
 mod collection;
 mod configuration;
 mod connection;
+mod connection_test;
 mod events;
 mod explain;
 mod fields;
@@ -57,6 +58,7 @@ Examples:
   trunkline connection create branch --kind register_in
   trunkline connection list --kind trunk --state down
   trunkline connection edit Desk --set limits.concurrent=2
+  trunkline connection test Carrier --call-to +493012345
   trunkline connection pause Carrier";
 
 /// Options of every command; they may follow the verb.
