@@ -17,7 +17,9 @@ mod moment;
 mod ping;
 mod resource;
 mod route;
+mod screen;
 mod server;
+mod status;
 mod write;
 
 use std::path::PathBuf;
@@ -245,9 +247,9 @@ pub(crate) enum Command {
     SetupLink,
     /// What is up, what is not
     #[command(
-        before_help = "Examples:\n  trunkline status\n  trunkline status --server http://192.0.2.1:8080 --key tk_…"
+        before_help = "Examples:\n  trunkline status\n  trunkline status --watch\n  trunkline status --server http://192.0.2.1:8080 --key tk_…"
     )]
-    Status,
+    Status(status::Arguments),
     /// The version, of this binary and of the server
     #[command(before_help = "Examples:\n  trunkline version\n  trunkline version -o json")]
     Version,
@@ -295,7 +297,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::CallTest(arguments)) => call_test::run(&globals, arguments),
         Some(Command::Ping(arguments)) => ping::run(&globals, arguments),
         Some(Command::SetupLink) => server::setup_link(&globals),
-        Some(Command::Status) => server::status(&globals),
+        Some(Command::Status(arguments)) => status::run(&globals, &arguments),
         Some(Command::Version) => {
             server::version(&globals);
             Ok(())

@@ -1,60 +1,13 @@
-//! Verbs about the server itself: status, version, openapi, setup-link; and completions.
+//! Verbs about the server itself: version, openapi, setup-link; and completions.
 
 use clap::CommandFactory;
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Cli, Format, Globals, route, write};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::{local, out, serve};
-
-/// Answers `trunkline status`: one screen.
-pub(super) fn status(globals: &Globals) -> Result<(), Failure> {
-    let client = Client::new(globals)?;
-    let ready = client.ask(Method::GET, "/readyz", None)?;
-    let about = client.call(Method::GET, &route::path("/system/info", &[]), None)?;
-    let calls = client.call(Method::GET, &route::path("/calls", &[]), None)?;
-    let connections = client.call(
-        Method::GET,
-        &route::path("/connections", &[("limit", Some("1000".to_owned()))]),
-        None,
-    )?;
-    let rows = connections.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
-    let calls = calls.get("data").and_then(Value::as_array).map_or(0, Vec::len);
-    let is_ready = ready.status.is_success();
-    if globals.output != Format::Table {
-        let body = json!({ "ready": is_ready, "info": about, "calls": calls, "connections": rows });
-        write::one(globals.output, &body);
-        return Ok(());
-    }
-    let version = write::at(&about, "version");
-    out::line(&format!("trunkline {version}  {}", if is_ready { "ready" } else { "not ready" }));
-    if !is_ready {
-        out::line(&write::pretty(&ready.body));
-    }
-    out::line(&format!("calls        {calls}"));
-    out::line(&format!("connections  {}", tally(&rows)));
-    for row in
-        rows.iter().filter(|row| matches!(write::at(row, "status.state").as_str(), "down" | "degraded"))
-    {
-        let last = write::at(row, "status.last_response");
-        out::line(&format!("  {}  {}  {last}", write::at(row, "status.state"), write::at(row, "name")));
-    }
-    Ok(())
-}
-
-/// `3: 2 up, 1 unknown`
-fn tally(rows: &[Value]) -> String {
-    let mut states: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
-    for row in rows {
-        let state = write::at(row, "status.state");
-        let state = if state.is_empty() { "unknown".to_owned() } else { state };
-        *states.entry(state).or_default() += 1;
-    }
-    let states: Vec<String> = states.into_iter().map(|(state, count)| format!("{count} {state}")).collect();
-    if states.is_empty() { "none yet".to_owned() } else { format!("{}: {}", rows.len(), states.join(", ")) }
-}
 
 /// Answers `trunkline version`.
 pub(super) fn version(globals: &Globals) {
