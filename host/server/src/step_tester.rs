@@ -44,7 +44,7 @@ fn plan(row: &Connection, call_to: Option<String>) -> Plan {
     let proxy =
         proxy.map(|proxy| if proxy.starts_with("sip") { proxy.to_owned() } else { format!("sip:{proxy}") });
     let places = match proxy.as_deref().and_then(|proxy| Target::parse(proxy).ok()) {
-        Some(proxy) => vec![Place { host: proxy.host, port: proxy.port, protocol: proxy.protocol }],
+        Some(proxy) => vec![Place { host: proxy.host, port: proxy.port, protocol: Some(proxy.protocol) }],
         None => peers.iter().map(|peer| place(peer)).collect(),
     };
     let first = peers.first();
@@ -70,11 +70,12 @@ fn plan(row: &Connection, call_to: Option<String>) -> Plan {
 
 fn place(peer: &Peer) -> Place {
     let protocol = match peer.transport {
-        Transport::Udp => Protocol::Udp,
-        Transport::Tcp => Protocol::Tcp,
-        Transport::Tls => Protocol::Tls,
-        Transport::Ws => Protocol::Ws,
-        Transport::Wss => Protocol::Wss,
+        Transport::Auto => None,
+        Transport::Udp => Some(Protocol::Udp),
+        Transport::Tcp => Some(Protocol::Tcp),
+        Transport::Tls => Some(Protocol::Tls),
+        Transport::Ws => Some(Protocol::Ws),
+        Transport::Wss => Some(Protocol::Wss),
     };
     Place { host: peer.host.clone(), port: peer.port, protocol }
 }

@@ -46,8 +46,8 @@ pub struct Place {
     pub host: String,
     /// Port; absent means by DNS, else the transport's default.
     pub port: Option<u16>,
-    /// Transport.
-    pub protocol: Protocol,
+    /// Transport; absent means by DNS.
+    pub protocol: Option<Protocol>,
 }
 
 /// User and password of a digest.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use sip_stack::transport::{LookupKind, Query, Target};
+use sip_stack::transport::{LookupKind, Protocol, Query, Target};
 
 use super::{Finding, Place, Plan, State};
 use crate::dns::Trace;
@@ -12,8 +12,8 @@ pub(super) fn follow(plan: &Plan, trace: impl Fn(Query) -> Trace, targets: &mut 
     let mut asked = Vec::new();
     let mut lost: Option<(&Place, Trace)> = None;
     for place in plan.places.iter().take(MOST_PLACES) {
-        let protocol = place.protocol;
         if let Ok(ip) = place.host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            let protocol = place.protocol.unwrap_or(Protocol::Udp);
             let port = place.port.unwrap_or_else(|| protocol.default_port());
             targets.push(Target { protocol, address: (ip, port).into() });
             continue;
@@ -21,7 +21,7 @@ pub(super) fn follow(plan: &Plan, trace: impl Fn(Query) -> Trace, targets: &mut 
         let traced = trace(Query {
             host: place.host.as_str().into(),
             port: place.port,
-            transport: Some(protocol),
+            transport: place.protocol,
             secure: false,
         });
         asked.push(in_lines(&traced));

@@ -35,7 +35,7 @@ fn peer(script: Script) -> u16 {
 
 fn plan(port: u16, registers: bool) -> Plan {
     Plan {
-        places: vec![Place { host: "127.0.0.1".to_owned(), port: Some(port), protocol: Protocol::Udp }],
+        places: vec![Place { host: "127.0.0.1".to_owned(), port: Some(port), protocol: Some(Protocol::Udp) }],
         domain: "pbx.example.com".to_owned(),
         authority: format!("pbx.example.com:{port}"),
         route: None,
@@ -149,8 +149,10 @@ fn the_next_address_is_tried_and_the_first_is_named() {
     let free = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let closed = free.local_addr().expect("an address");
     drop(free);
-    plan.places
-        .insert(0, Place { host: "127.0.0.1".into(), port: Some(closed.port()), protocol: Protocol::Udp });
+    plan.places.insert(
+        0,
+        Place { host: "127.0.0.1".into(), port: Some(closed.port()), protocol: Some(Protocol::Udp) },
+    );
     let steps = tested(&plan, |_| Trace::default());
     assert_eq!(steps[1].state, State::Warning);
     assert!(steps[1].detail.contains(&closed.to_string()), "{}", steps[1].detail);

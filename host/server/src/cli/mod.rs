@@ -209,7 +209,9 @@ pub(crate) enum Command {
         command: resource::HistoryCommand,
     },
     /// Requests that were refused, by source and reason
-    #[command(before_help = "Examples:\n  trunkline refused list\n  trunkline refused list --reason A-01")]
+    #[command(
+        before_help = "Examples:\n  trunkline refused list\n  trunkline refused list --reason A-01\n  trunkline refused resolve ref_01k3 allow_source --network 203.0.113.0/28"
+    )]
     Refused {
         /// What to do.
         #[command(subcommand)]

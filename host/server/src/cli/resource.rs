@@ -92,10 +92,26 @@ pub(crate) enum RefusedCommand {
         #[command(flatten)]
         list: Rows,
     },
-    /// One, with its near misses
+    /// One, with its near misses and what can be done about it
     Get {
         /// Id, `ref_…`
         refused: String,
+    },
+    /// Do what would have let it pass, or put it out of sight
+    Resolve {
+        /// Id, `ref_…`
+        refused: String,
+        /// allow_source, accept_number, enable_connection, ignore or show
+        fix: String,
+        /// Of several near misses, the one with this resource
+        #[arg(long)]
+        resource: Option<String>,
+        /// Of several near misses, the one where the request had this
+        #[arg(long)]
+        have: Option<String>,
+        /// allow_source: the network to let in [default: the source address]
+        #[arg(long, value_name = "CIDR")]
+        network: Option<String>,
     },
 }
 
@@ -176,6 +192,12 @@ pub(super) fn refused(globals: &Globals, command: RefusedCommand) -> Result<(), 
         RefusedCommand::Get { refused } => {
             let path = route::path(&format!("/refused/{}", route::escaped(&refused)), &[]);
             write::one(globals.output, &client.call(Method::GET, &path, None)?);
+            Ok(())
+        }
+        RefusedCommand::Resolve { refused, fix, resource, have, network } => {
+            let path = route::path(&format!("/refused/{}/resolve", route::escaped(&refused)), &[]);
+            let body = json!({ "action": fix, "resource": resource, "have": have, "network": network });
+            write::one(globals.output, &client.call(Method::POST, &path, Some(&body))?);
             Ok(())
         }
     }
