@@ -149,7 +149,14 @@ impl Rig {
             events: broadcast::channel(64).0,
             draining: AtomicBool::new(false),
         });
-        let shelf = Arc::new(Shelf::open(&folder, OwnNames::default(), None).unwrap());
+        let shelf = Arc::new(
+            Shelf::open(
+                &folder,
+                OwnNames { hosts: vec!["localhost".to_owned()], addresses: Vec::new() },
+                None,
+            )
+            .unwrap(),
+        );
         let about = About {
             trust: Arc::new(Trust::open(Arc::clone(&shelf))),
             shelf,

@@ -33,7 +33,7 @@ fn fault(arguments: &[&str]) -> String {
 fn nothing_set_gives_the_defaults() {
     let config = resolved(None, &[], &[]).expect("defaults are right");
     let sip: Vec<String> = config.sip.iter().map(ToString::to_string).collect();
-    assert_eq!(sip, ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]);
+    assert_eq!(sip, ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060", "tls:0.0.0.0:5061"]);
     assert_eq!(config.http.to_string(), "127.0.0.1:8080");
     assert!(config.http_may_move);
     assert_eq!(config.media.calls(), 2500);
@@ -124,5 +124,5 @@ fn misspelt_variables_are_found() {
 fn every_option_has_a_default_or_says_what_absence_means() {
     let defaults = serde_json::to_value(super::raw::defaults()).expect("plain data");
     let none: Vec<String> = keys().into_iter().filter(|key| defaults.get(key).is_none()).collect();
-    assert_eq!(none, ["media", "public_ip", "country"]);
+    assert_eq!(none, ["tls_cert", "tls_key", "media", "public_ip", "country"]);
 }
