@@ -2,6 +2,8 @@
 //!
 //! A code is stable for good; the words may improve.
 
+mod causes;
+
 use serde::{Serialize, Serializer};
 
 macro_rules! reasons {
@@ -80,7 +82,7 @@ reasons! {
     PeerWantsCredentials "P-03" 500 21 "the peer asks for credentials that we do not have" "Set user and password of the connection as the peer gave them to you.";
     SourceNotAllowed "R-01" 403 21 "source address not allowed" "Add the address to allowed_sources of the connection.";
     NumberNotKnown "R-02" 404 1 "number not known" "Add the number, or set default_target of the connection it comes from.";
-    NumberForm "R-03" 484 28 "the number is in a form that is not accepted" "Dial it as the number format of the connection says.";
+    NumberForm "R-03" 484 28 "the number is in a form that is not accepted" "Dial it as the number format of the connection says, or add this form to the number's forms.";
     NoRoute "R-04" 404 3 "no way out for this number" "Set dial_pattern on a trunk so that it matches the number.";
     Disabled "R-05" 403 21 "the connection is disabled" "Enable the connection.";
     DomainNotOurs "R-06" 404 3 "the domain is not ours" "Add the domain, or correct the server name on the device.";
@@ -116,6 +118,18 @@ impl Serialize for Reason {
 #[cfg(test)]
 mod tests {
     use super::Reason;
+
+    #[test]
+    fn the_lists_belong_together() {
+        for reason in Reason::ALL {
+            let causes = reason.causes();
+            assert!(causes.len() <= 4 && causes.iter().all(|cause| !cause.ends_with('.')), "{reason:?}");
+            assert!(reason.fix().ends_with('.') && !reason.text().contains('|'), "{reason:?}");
+        }
+        assert!(
+            Reason::ALL.iter().filter(|reason| reason.causes().is_empty()).count() < Reason::ALL.len() / 2
+        );
+    }
 
     #[test]
     fn codes_are_unique() {

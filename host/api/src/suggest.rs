@@ -106,7 +106,7 @@ pub(crate) fn is_seen(rows: &Rows, caller: &Caller, miss: &NearMissRow) -> bool 
         Some(("domain", id)) => rows.domains.get(id).map(|d| &d.account),
         _ => None,
     };
-    owner.map_or(caller.account.is_none(), |owner| caller.sees(owner))
+    owner.map_or_else(|| caller.account.is_none(), |owner| caller.sees(owner))
 }
 
 /// What mends a near miss; `network` is what an allowed source would become.

@@ -1,4 +1,4 @@
-//! The reference pages `docs/cli.md` and `docs/configuration.md`, made from the code and compared with the files.
+//! The reference pages `docs/cli.md`, `docs/configuration.md` and `docs/reasons.md`, made from the code and compared with the files.
 //!
 //! `UPDATE_DOCS=1 cargo test -p server reference` writes them.
 
@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::{Arg, Command, CommandFactory};
+use routing::reason::Reason;
 
 use crate::cli::Cli;
 use crate::config::origin;
@@ -19,6 +20,11 @@ fn cli_page_is_what_the_code_says() {
 #[test]
 fn configuration_page_is_what_the_code_says() {
     check("docs/configuration.md", &configuration());
+}
+
+#[test]
+fn reasons_page_is_what_the_code_says() {
+    check("docs/reasons.md", &reasons());
 }
 
 #[test]
@@ -48,6 +54,31 @@ fn check(page: &str, text: &str) {
         written == text,
         "{page} is not what the code says: UPDATE_DOCS=1 cargo test -p server reference"
     );
+}
+
+fn reasons() -> String {
+    let mut text = "# Reasons\n\n\
+        Made from the code; `trunkline explain CODE` and `GET /api/v1/reasons` say the same. A code is stable for good; it is\n\
+        in the `Reason` and `Warning` of the SIP answer, in history and in `/refused`, and a label of\n\
+        `trunkline_call_refused_total`. What refuses before the caller is known is told to nobody but the operator.\n\n\
+        A: proof, C: calls that just ended, L: limits, M: media, N: network, P: peers, R: routes and rules, S: this server.\n\n\
+        | code | why | SIP | Q.850 | likely causes | what to do |\n|---|---|---|---|---|---|\n"
+        .to_owned();
+    let given = |number: u16| if number == 0 { "–".to_owned() } else { number.to_string() };
+    for reason in Reason::ALL {
+        let causes = reason.causes().join("; ");
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} |",
+            reason.code(),
+            reason.text(),
+            given(reason.sip_code()),
+            given(reason.q850()),
+            if causes.is_empty() { "–" } else { &causes },
+            reason.fix()
+        );
+    }
+    text
 }
 
 fn cli() -> String {

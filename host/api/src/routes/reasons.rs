@@ -25,12 +25,17 @@ struct ReasonEntry {
     code: &'static str,
     /// In words.
     text: &'static str,
+    /// What usually lies behind it, the likeliest first.
+    causes: &'static [&'static str],
     /// What to do about it.
     fix: &'static str,
     /// The SIP answer it usually leads to.
     sip_code: Option<u16>,
     /// The Q.850 cause it is reported with.
     q850: Option<u16>,
+    /// The release that brought it.
+    #[schema(example = "0.1.0")]
+    since: &'static str,
 }
 
 /// Why a request was refused.
@@ -76,9 +81,11 @@ impl From<Reason> for ReasonEntry {
         Self {
             code: reason.code(),
             text: reason.text(),
+            causes: reason.causes(),
             fix: reason.fix(),
             sip_code: given(reason.sip_code()),
             q850: given(reason.q850()),
+            since: reason.since(),
         }
     }
 }

@@ -66,7 +66,7 @@ struct Line {
 
 /// What became of its registrations, newest first: changes and failures, never mere refreshes.
 ///
-/// Kept as long as the account's retention.trace_hours says, and 1,000 lines at the least.
+/// Kept as long as the account's retention.trace_hours says, of each connection the newest 1,000 lines.
 #[utoipa::path(get, path = "/connections/{id}/log", tag = "connections", operation_id = "get_connection_log",
     params(("id" = String, Path, description = "Its id"), Lines),
     responses((status = 200, description = "One page", body = openapi::Listed<Line>), openapi::Reading))]

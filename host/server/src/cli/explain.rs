@@ -180,7 +180,8 @@ fn explain_code(globals: &Globals, code: &str) -> Result<(), Failure> {
     let row = |reason: &Reason| {
         json!({
             "code": reason.code(), "text": reason.text(), "fix": reason.fix(),
-            "sip_code": reason.sip_code(), "q850": reason.q850(),
+            "causes": reason.causes(), "sip_code": reason.sip_code(), "q850": reason.q850(),
+            "since": reason.since(),
         })
     };
     write::list(globals.output, &json!({ "data": found.iter().map(row).collect::<Vec<_>>() }), CANDIDATES);
@@ -196,7 +197,8 @@ fn in_words(reason: Reason) -> String {
         wire.push(format!("Q.850 cause {}", reason.q850()));
     }
     let wire = if wire.is_empty() { String::new() } else { format!("  ({})", wire.join(", ")) };
-    format!("{}  {}{wire}\n      {}", reason.code(), reason.text(), reason.fix())
+    let causes: String = reason.causes().iter().map(|cause| format!("\n      maybe {cause}")).collect();
+    format!("{}  {}{wire}{causes}\n      {}", reason.code(), reason.text(), reason.fix())
 }
 
 const CANDIDATES: write::Columns =
