@@ -224,10 +224,13 @@ impl Shard {
         let Some(held) = self.peering.held.get(slot).filter(|held| held.machine.awaits(transaction)) else {
             return;
         };
+        let target = held.machine.target();
         let Some(response) = response else {
+            target.into_iter().for_each(|target| self.reach.failed(target, now));
             self.with_registration(slot, now, out, Registration::on_timeout);
             return;
         };
+        target.into_iter().for_each(|target| self.reach.answered(target, response, now));
         let secret = held.connection.outward.as_ref();
         let credentials = secret.and_then(|secret| {
             let (user, password) = (&secret.user, &secret.password);
@@ -331,7 +334,8 @@ impl Shard {
             return;
         }
         let Some(gathering) = held.gathering.take() else { return };
-        let targets = gathering.targets();
+        let mut targets = gathering.targets();
+        self.reach.order(&mut targets, now);
         if !held.machine.is_leaving() {
             let addresses: Vec<SocketAddr> = targets.iter().map(|target| target.address).collect();
             let id = held.connection.id.clone();

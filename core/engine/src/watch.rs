@@ -415,8 +415,16 @@ impl Shard {
                 ProbeOrder::Wake(at) => self.wheel.set(at, Timer::User(User::Probe(slot), number)),
                 ProbeOrder::Abandon(transaction) => self.transactions.abandon(transaction),
                 ProbeOrder::Send => self.send_options(slot, number, now, out),
-                ProbeOrder::Judge(_) => {
-                    let id = self.watching.watches.get(slot).map(|watch| watch.connection.clone());
+                ProbeOrder::Judge(verdict) => {
+                    let watch = self.watching.watches.get(slot);
+                    let way = watch.and_then(|watch| watch.ways.iter().find(|way| way.number == number));
+                    let target = way.map(|way| way.place.flow.target());
+                    let id = watch.map(|watch| watch.connection.clone());
+                    match (verdict, target) {
+                        (Verdict::Down, Some(target)) => self.reach.failed(target, now),
+                        (Verdict::Up | Verdict::Ailing, Some(target)) => self.reach.lives(target),
+                        (Verdict::Unknown, _) | (_, None) => {}
+                    }
                     if let Some(id) = id {
                         self.judge(&id, now, out);
                     }

@@ -73,10 +73,14 @@ impl Reach {
                 let until = now + wait.min(LONGEST);
                 self.rest(target, Rest { until, length: FIRST, tried: false }, now);
             }
-            Some(_) | None if self.resting.remove(&target).is_some() => {
-                self.notices.push(Notice { target, rest: None });
-            }
-            Some(_) | None => {}
+            Some(_) | None => self.lives(target),
+        }
+    }
+
+    /// It was heard.
+    pub fn lives(&mut self, target: Target) {
+        if self.resting.remove(&target).is_some() {
+            self.notices.push(Notice { target, rest: None });
         }
     }
 
