@@ -56,7 +56,7 @@ check "five seconds later (Retry-After) the first is used again" eval "sleep 6; 
 
 check "the first is killed: a call goes on within 7 s" eval '"$LAB/kamailio.sh" kill ca-one; quick 600 7000 && carrier_has ca-two to=600'
 check "the next ones go to the second at once" eval "quick 600 2500 && quick 600 2500"
-check "the connection is up all the while" is_in_state "$named" up
+check "status: one of the two is down within two probes" reaches "$named" degraded 12
 check "the second is killed, too: a call fails within 12 s with N-02" eval \
     '"$LAB/kamailio.sh" kill ca-two; sees "r[\"final\"] == 408 and \"N-02\" in r[\"headers\"].get(\"warning\", \"\") and r[\"setup_ms\"] < 12000" "${A[@]}" call 600'
 check "status: down within two probes" reaches "$named" down 14
