@@ -334,8 +334,7 @@ impl Shard {
             return;
         }
         let Some(gathering) = held.gathering.take() else { return };
-        let mut targets = gathering.targets();
-        self.reach.order(&mut targets, now);
+        let targets = gathering.targets();
         if !held.machine.is_leaving() {
             let addresses: Vec<SocketAddr> = targets.iter().map(|target| target.address).collect();
             let id = held.connection.id.clone();
