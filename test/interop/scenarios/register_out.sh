@@ -3,7 +3,7 @@
 # hold, REFER; a wrong password, the PBX restarted, the server killed, the connection disabled and enabled again.
 . "$(dirname "$0")/../lib.sh"
 PBX=127.0.0.11
-check "server starts" server || exit
+check "server starts" server --sip tls:127.0.0.1:5061 || exit
 alice=$(device alice '"number_format":{"from":"raw"}')
 A=(--user alice --password pw-alice) HOME_OF_ALICE=127.0.0.31:6001
 pbx() {
@@ -64,7 +64,7 @@ check "wrong password: down; mended: up; one event each" wrong
 log() { api GET "/connections/$(cat "$WORK/bad")/log" | pick data.0.event; }
 check "the register log has it" log
 killed() {
-    kill9 && server && reaches "$(cat "$WORK/bad")" up 15
+    kill9 && server --sip tls:127.0.0.1:5061 && reaches "$(cat "$WORK/bad")" up 15
 }
 check "the server killed and started again: registered" killed
 mid() {                              # the PBX goes away while we register at it
