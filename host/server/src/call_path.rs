@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::{Part, Readiness, Shards, SipAddress};
+use certificates::Trust;
 use engine::BindingRow;
 use engine::control::{Answer, Ask, Event};
 use futures_util::FutureExt;
@@ -30,6 +31,7 @@ pub(crate) struct CallPath {
     sip: Vec<SipAddress>,
     events: broadcast::Sender<Arc<Event>>,
     draining: AtomicBool,
+    trust: Arc<Trust>,
     threads: Mutex<Option<(ShardLoop, JoinHandle<()>)>>,
 }
 
@@ -44,6 +46,7 @@ impl CallPath {
     ) -> Result<Arc<Self>, Failure> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let (desk, clearing) = Desk::new(writer, events.clone());
+        let trust = Arc::clone(&tls.trust);
         let setup = ShardSetup {
             clock: Clock::start(),
             listeners: config.sip.iter().map(listener).collect(),
@@ -72,6 +75,7 @@ impl CallPath {
             sip: threads.bound().iter().map(address).collect(),
             events,
             draining: AtomicBool::new(false),
+            trust,
             threads: Mutex::new(Some((threads, clearing))),
         }))
     }
@@ -79,6 +83,11 @@ impl CallPath {
     /// Where SIP is heard.
     pub(crate) fn sip(&self) -> Vec<SipAddress> {
         self.sip.clone()
+    }
+
+    /// Whom we believe.
+    pub(crate) fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// Whom to ask for names; nobody once the threads have ended.

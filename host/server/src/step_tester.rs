@@ -4,8 +4,9 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use api::{ConnectionTest, TestStep, Tester};
+use certificates::Demand;
 use net::dns::Trace;
-use net::probe::Target;
+use net::probe::{Target, Tls};
 use net::step_test::{self, Login, Place, Plan, Step};
 use routing::config::{Connection, Kind, Peer, Transport};
 use sip_stack::transport::{Protocol, Query};
@@ -17,7 +18,8 @@ use crate::call_path::CallPath;
 impl Tester for CallPath {
     fn test(&self, test: ConnectionTest) -> UnboundedReceiver<TestStep> {
         let (told, steps) = unbounded_channel();
-        let plan = plan(&test.connection, test.call_to);
+        let mut plan = plan(&test.connection, test.call_to);
+        plan.tls = self.tls(&test.connection);
         let (names, office) = (self.names(), Handle::current());
         let trace = move |query: Query| match &names {
             Some(names) => office.block_on(names.trace(query)),
@@ -33,6 +35,17 @@ impl Tester for CallPath {
             tracing::error!(%fault, "no thread for a test");
         }
         steps
+    }
+}
+
+impl CallPath {
+    /// How TLS is spoken with the first of its peers.
+    fn tls(&self, row: &Connection) -> Option<Tls> {
+        let first = row.peers.iter().min_by_key(|peer| peer.priority)?;
+        let demand = Demand { verify: row.tls.verify, ca: row.tls.ca.clone() };
+        let config = self.trust().client(&demand).ok()?;
+        let host = first.host.trim_matches(['[', ']']).to_owned();
+        Some(Tls { config, host, verified: row.tls.verify })
     }
 }
 
@@ -59,6 +72,7 @@ fn plan(row: &Connection, call_to: Option<String>) -> Plan {
         places,
         domain,
         authority,
+        tls: None,
         route: proxy
             .map(|proxy| if proxy.contains(";lr") { format!("<{proxy}>") } else { format!("<{proxy};lr>") }),
         user: user.or_else(|| row.default_caller_id.clone()),

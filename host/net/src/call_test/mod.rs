@@ -12,6 +12,8 @@ mod tests;
 use serde::Serialize;
 use sip_stack::transport::Target as Peer;
 
+use crate::probe::Tls;
+
 pub use place::place;
 
 /// The call to place.
@@ -21,6 +23,8 @@ pub struct Plan {
     pub target: String,
     /// Where the requests go; absent means where the target's host leads.
     pub peer: Option<Peer>,
+    /// How TLS is spoken, where the peer is reached over it.
+    pub tls: Option<Tls>,
     /// Who calls; made from the target's host and the user if absent.
     pub from: Option<String>,
     /// User name for a digest challenge.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rtp::g711::Law;
 use sip_msg::Uri;
-use sip_stack::transport::Target as Peer;
+use sip_stack::transport::{Protocol, Target as Peer};
 
 use super::agent::{Agent, Heard, Identity};
 use super::audio::{Ear, FRAME, Mouth};
@@ -79,7 +79,13 @@ enum Wait {
 
 impl Call {
     fn open(plan: &Plan, peer: Peer) -> Result<Self, ProbeFault> {
-        let flow = Flow::open(peer.protocol, peer.address, Instant::now() + TIMER_B)?;
+        let until = Instant::now() + TIMER_B;
+        let mut flow = Flow::open(peer.protocol, peer.address, until)?;
+        match &plan.tls {
+            _ if peer.protocol != Protocol::Tls => {}
+            Some(tls) => drop(flow.secure(tls, until)?),
+            None => return Err(ProbeFault::Transport { transport: peer.protocol.name().to_owned() }),
+        }
         let rtp = UdpSocket::bind((flow.local.ip(), 0)).map_err(io("opening a media socket"))?;
         let media = rtp.local_addr().map_err(io("reading our media address"))?;
         let seed = getrandom::u64().map_err(|fault| ProbeFault::Io {

@@ -182,6 +182,7 @@ fn a_whole_call_on_loopback() {
     let plan = Plan {
         target: format!("sip:echo@127.0.0.1:{port}"),
         peer: None,
+        tls: None,
         from: None,
         user: None,
         password: None,

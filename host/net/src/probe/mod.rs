@@ -12,6 +12,7 @@ mod target;
 mod tests;
 mod transcript;
 
+pub use flow::Tls;
 pub(crate) use flow::{Flow, io};
 pub use ping::{Ping, PingReport, Pong, ping};
 pub(crate) use question::{Question, Reply, Silence, ask};

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use sip_stack::transport::Protocol;
 
 use super::{Flow, ProbeFault, Question, Target, ask, masked};
 
@@ -64,6 +65,9 @@ pub struct PingReport {
 /// Asks; `each` hears of every answer when it comes, with the peer's address.
 pub fn ping(plan: &Ping, mut each: impl FnMut(&str, &Pong)) -> Result<PingReport, ProbeFault> {
     let target = Target::parse(&plan.target)?;
+    if !matches!(target.protocol, Protocol::Udp | Protocol::Tcp) {
+        return Err(ProbeFault::Transport { transport: target.protocol.name().to_owned() });
+    }
     let peer = *target.resolve()?.first().ok_or_else(|| ProbeFault::Uri { uri: plan.target.clone() })?;
     let place = format!("{}:{peer}", target.protocol.name());
     let mut answers: Vec<Pong> = Vec::new();

@@ -18,6 +18,7 @@ pub(super) fn place(plan: &Plan, number: &str, target: Target, left: Duration) -
     let call = call_test::Plan {
         target: format!("sip:{}@{}", escaped(number), plan.authority),
         peer: Some(target),
+        tls: plan.tls.clone(),
         from: Some(identity(plan)),
         user: plan.login.as_ref().map(|login| login.user.clone()),
         password: plan.login.as_ref().map(|login| login.password.clone()),

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use sip_stack::transport::Protocol;
 
+use crate::probe::Tls;
+
 pub use run::run;
 
 /// What to test.
@@ -29,6 +31,8 @@ pub struct Plan {
     pub authority: String,
     /// The proxy that requests go through, as the value of Route.
     pub route: Option<String>,
+    /// How TLS is spoken with it.
+    pub tls: Option<Tls>,
     /// Our user name there, for From and To.
     pub user: Option<String>,
     /// What challenges are answered with.

@@ -19,7 +19,9 @@ pub fn run(plan: &Plan, trace: impl Fn(Query) -> Trace, told: impl FnMut(Step)) 
     let Some(mut reached) = test.reach(&targets) else {
         return test.skip(&["tls", "options", "register", "call", "audio"], "the peer is not reached");
     };
-    test.step("tls", |_| way::tls(reached.target.protocol));
+    if !test.tls(&mut reached) {
+        return test.skip(&["options", "register", "call", "audio"], "nothing is said without encryption");
+    }
     if !test.options(&mut reached) {
         return test.skip(&["register", "call", "audio"], "the peer does not answer");
     }
@@ -52,6 +54,17 @@ impl<F: FnMut(Step)> Test<'_, F> {
             finding
         });
         found
+    }
+
+    /// TLS, where the transport has it; whether going on makes sense.
+    fn tls(&mut self, reached: &mut Reached) -> bool {
+        let mut goes_on = true;
+        self.step("tls", |test| {
+            let finding = way::tls(test.plan, reached, test.until(PATIENCE));
+            goes_on = finding.state != State::Failed;
+            finding
+        });
+        goes_on
     }
 
     /// OPTIONS, unless it has been asked already; whether going on makes sense.

@@ -39,6 +39,7 @@ fn plan(port: u16, registers: bool) -> Plan {
         domain: "pbx.example.com".to_owned(),
         authority: format!("pbx.example.com:{port}"),
         route: None,
+        tls: None,
         user: Some("1001".to_owned()),
         login: Some(Login { user: "1001".to_owned(), password: "secret".to_owned() }),
         registers,

@@ -80,9 +80,43 @@ fn found(what: String, refusals: &[String]) -> Finding {
     Finding::new(State::Warning, format!("{first}; {what}"), fix)
 }
 
-/// What the transport says of encryption.
-pub(super) fn tls(protocol: Protocol) -> Finding {
-    Finding::skipped(format!("the transport is {}, without TLS", protocol.name()))
+/// Keys and certificate, where the transport has them (RFC 5922).
+pub(super) fn tls(plan: &Plan, reached: &mut Reached, until: Instant) -> Finding {
+    let protocol = reached.target.protocol;
+    if protocol != Protocol::Tls {
+        return Finding::skipped(format!("the transport is {}, without TLS", protocol.name()));
+    }
+    let Some(tls) = &plan.tls else {
+        return Finding::new(
+            State::Failed,
+            "this server speaks no TLS",
+            "Look at the certificates of this server.",
+        );
+    };
+    match reached.flow.secure(tls, until) {
+        Ok(agreed) if tls.verified => {
+            Finding::passed(format!("{agreed}; the certificate is good for {}", tls.host))
+        }
+        Ok(agreed) => Finding::new(
+            State::Warning,
+            format!("{agreed}; the certificate was not looked at"),
+            "Set tls.verify, so that nobody else can answer in the peer's place.",
+        ),
+        Err(fault) => {
+            let detail = fault.to_string();
+            let fix = match () {
+                () if detail.contains("NotValidForName") => {
+                    "Use a name in peers that stands in the peer's certificate."
+                }
+                () if detail.contains("Expired") => "The peer has to renew its certificate.",
+                () if detail.contains("invalid peer certificate") => {
+                    "Put the authority of the peer's certificate into tls.ca of the connection."
+                }
+                () => "Check that the peer speaks TLS on this port; 5061 is usual.",
+            };
+            Finding::new(State::Failed, detail, fix)
+        }
+    }
 }
 
 /// OPTIONS to the peer itself (RFC 3261 §11).

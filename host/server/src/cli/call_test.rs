@@ -34,6 +34,7 @@ pub(super) fn run(globals: &Globals, arguments: Arguments) -> Result<(), Failure
     let plan = Plan {
         target: arguments.target,
         peer: None,
+        tls: None,
         from: arguments.from,
         user: arguments.user,
         password: arguments.password,

@@ -122,8 +122,8 @@ fn follow(client: Client, wake: Sender<Wake>) {
 /// Everything the screen shows.
 fn ask(client: &Client) -> Result<Value, Failure> {
     let ready = client.ask(Method::GET, "/readyz", None)?;
-    let get = |path: &str, limit: Option<&str>| {
-        let path = route::path(path, &[("limit", limit.map(str::to_owned))]);
+    let get = |path: &str, limit: &str| {
+        let path = route::path(path, &[("limit", Some(limit.to_owned()))]);
         client.call(Method::GET, &path, None).map(|body| body.get("data").cloned().unwrap_or(body))
     };
     // A key may be allowed to see some of it only.
@@ -134,7 +134,7 @@ fn ask(client: &Client) -> Result<Value, Failure> {
     let calls = Rows::default().fetch(client, "/calls", &[])?;
     let calls = calls.get("data").and_then(Value::as_array).map_or(0, Vec::len);
     let connections = Rows::default().fetch(client, "/connections", &[])?;
-    let mut history = or_none(get("/history", Some("50")))?;
+    let mut history = or_none(get("/history", "50"))?;
     if let Value::Array(rows) = &mut history {
         rows.retain(|row| matches!(write::at(row, "outcome").as_str(), "failed" | "refused"));
         rows.truncate(LATEST);
@@ -143,11 +143,11 @@ fn ask(client: &Client) -> Result<Value, Failure> {
     Ok(json!({
         "ready": ready.status.is_success(),
         "not_ready": not_ready,
-        "info": get("/system/info", None)?,
+        "info": client.call(Method::GET, &route::path("/system/info", &[]), None)?,
         "calls": calls,
         "connections": connections.get("data"),
         "failures": history,
-        "refused": or_none(get("/refused", Some("5")))?,
+        "refused": or_none(get("/refused", "5"))?,
     }))
 }
 
