@@ -190,6 +190,8 @@ impl Streams {
                 }
             },
             Some(secure) => match secure.take(&mut stream.socket, &mut stream.waiting) {
+                // A reset of a stream that was up is an end like any other.
+                Err(fault) if secure.is_ready() && !fault.kind.is_tls() => Err(None),
                 Err(fault) => Err(Some(fault)),
                 Ok(more) => {
                     if secure.became_ready() {
