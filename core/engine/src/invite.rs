@@ -49,12 +49,6 @@ impl Shard {
         now: Timestamp,
         out: &mut Outbox,
     ) {
-        if let Caller::Connection(connection, _) = &caller
-            && let Err(reason) = self.certified(connection, &flow)
-        {
-            self.refuse(request, &flow, reason, Some(connection), now, out);
-            return;
-        }
         // Asked of those only who may call: a stranger's INVITE in the form of RFC 2543 is challenged like any other.
         if request.field(Name::Contact).is_none() {
             self.reply(request, &flow, 400, b"An INVITE needs a Contact", &[], out);

@@ -54,6 +54,7 @@ ladders! {
     cancel_of_nothing
     cancel_too_late
     cancel_while_ringing
+    certificate_demanded
     challenged_within_a_call
     disabled_later
     downstream_fork
