@@ -43,6 +43,8 @@ struct Watch {
     call_id: [u8; 32],
     ways: Vec<Way>,
     gathering: Option<Box<Gathering>>,
+    /// When its names are looked for again.
+    names_at: Option<Timestamp>,
     last_number: u8,
 }
 
@@ -136,7 +138,8 @@ impl Shard {
             None => {
                 let call_id = self.random.hex();
                 let (connection, ways) = (id.clone(), Vec::new());
-                let watch = Watch { connection, cadence, call_id, ways, gathering: None, last_number: 0 };
+                let (gathering, names_at) = (None, None);
+                let watch = Watch { connection, cadence, call_id, ways, gathering, names_at, last_number: 0 };
                 let slot = self.watching.watches.insert(watch);
                 self.watching.of.insert(id.as_str().into(), slot);
                 slot
@@ -169,7 +172,10 @@ impl Shard {
             self.remember_dead(slot, number, now, out);
             return;
         }
-        let id = self.watching.watches.get(slot).map(|watch| watch.connection.clone());
+        let watch = self.watching.watches.get_mut(slot);
+        // What was looked for meanwhile has a timer of its own.
+        let due = watch.and_then(|watch| watch.names_at.take_if(|at| *at <= now).map(|_| &*watch));
+        let id = due.map(|watch| watch.connection.clone());
         if let Some(row) = id.and_then(|id| self.tables.connection(&id)).cloned() {
             self.look_for_peers(slot, &row, out);
             self.on_watch_gathered(slot, now, out);
@@ -307,6 +313,7 @@ impl Shard {
         let Some(gathering) = watch.gathering.take_if(|gathering| gathering.is_complete()) else { return };
         let Some(row) = self.tables.connection(&watch.connection).cloned() else { return };
         let named = hops(&row).iter().any(Result::is_err);
+        watch.names_at = named.then(|| now + NAMES_HOLD);
         let mut places = Vec::new();
         for (index, target) in gathering.each() {
             if let Some(flow) = flow_to(&self.listeners, target) {

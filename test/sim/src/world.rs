@@ -78,6 +78,8 @@ pub struct World {
     pub media: MediaPlane,
     /// Names that resolve.
     pub zone: Zone,
+    /// How often a name was asked for.
+    pub located: usize,
 }
 
 /// Our address.
@@ -113,6 +115,7 @@ impl World {
             disconnected: Vec::new(),
             media: MediaPlane::default(),
             zone: Zone::default(),
+            located: 0,
         }
     }
 
@@ -306,6 +309,7 @@ impl World {
             // Nobody here checks certificates.
             Output::Reserve { .. } => {}
             Output::Locate { id, query } => {
+                self.located += 1;
                 let targets = self.zone.locate(query, &listeners(), &mut self.random);
                 self.put(soon, Arrival::Located { shard, located: Located { id, targets } });
             }
