@@ -1,7 +1,6 @@
 //! A terminal that is drawn over in place, as it was before once that ends; and colours where they are wanted.
 
-use std::io::IsTerminal;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
@@ -41,19 +40,15 @@ impl Screen {
     /// Calls `quit` when q or Ctrl-C is typed.
     pub(super) fn on_key(quit: impl FnOnce() + Send + 'static) {
         std::thread::spawn(move || {
-            let keys = std::io::stdin().bytes();
+            let keys = std::io::stdin().lock().bytes();
             if keys.map_while(Result::ok).any(|key| matches!(key, b'q' | b'Q' | 3)) {
                 quit();
             }
         });
     }
 
-    pub(super) fn colour(&self) -> Colour {
-        Colour::of_stdout()
-    }
-
     /// Draws over what was there, cut at the edges of the terminal.
-    pub(super) fn draw(&mut self, lines: &[String]) {
+    pub(super) fn draw(lines: &[String]) {
         let size = tcgetwinsize(std::io::stdout()).ok();
         let (columns, rows) =
             size.map_or((80, 24), |size| (usize::from(size.ws_col), usize::from(size.ws_row)));

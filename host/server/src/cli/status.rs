@@ -1,7 +1,7 @@
 //! `trunkline status`: one screen of what is up and what is not, once or redrawn as things happen.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -46,7 +46,7 @@ fn watch(globals: &Globals, client: &Client) -> Result<(), Failure> {
     let (wake, wakes) = channel();
     follow(client.clone(), wake.clone());
     let in_place = globals.output == Format::Table && out::is_terminal();
-    let mut screen = in_place.then(Screen::open).transpose()?;
+    let screen = in_place.then(Screen::open).transpose()?;
     if screen.is_some() {
         Screen::on_key(move || drop(wake.send(Wake::Quit)));
     }
@@ -61,13 +61,13 @@ fn watch(globals: &Globals, client: &Client) -> Result<(), Failure> {
             Err(fault) if last.is_none() => return Err(fault),
             Err(fault) => Some(fault),
         };
-        match (&mut screen, &last) {
-            (Some(screen), Some((found, at))) => {
-                let mut lines = in_lines(found, screen.colour());
+        match (&screen, &last) {
+            (Some(_), Some((found, at))) => {
+                let mut lines = in_lines(found, Colour::of_stdout());
                 if let Some(fault) = &fault {
                     lines.insert(0, format!("as of {} s ago: {fault}", at.elapsed().as_secs()));
                 }
-                screen.draw(&lines);
+                Screen::draw(&lines);
             }
             (None, Some((found, _))) if fault.is_none() => show_again(globals, found),
             _ => {}
@@ -80,21 +80,17 @@ fn watch(globals: &Globals, client: &Client) -> Result<(), Failure> {
 
 /// Waits for a reason to look again; whether to end.
 fn pause(wakes: &Receiver<Wake>) -> bool {
-    let until = Instant::now() + POLL;
-    loop {
-        match wakes.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Wake::Quit) => return true,
-            Ok(Wake::Event) => {
-                // Calls come in bursts, and a person reads slowly.
-                std::thread::sleep(SETTLE);
-                let quits = wakes.try_iter().any(|wake| matches!(wake, Wake::Quit));
-                return quits;
-            }
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => return false,
-            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
-                std::thread::sleep(until.saturating_duration_since(Instant::now()));
-                return false;
-            }
+    match wakes.recv_timeout(POLL) {
+        Ok(Wake::Quit) => true,
+        Ok(Wake::Event) => {
+            // Calls come in bursts, and a person reads slowly.
+            std::thread::sleep(SETTLE);
+            wakes.try_iter().any(|wake| matches!(wake, Wake::Quit))
+        }
+        Err(RecvTimeoutError::Timeout) => false,
+        Err(RecvTimeoutError::Disconnected) => {
+            std::thread::sleep(POLL);
+            false
         }
     }
 }
