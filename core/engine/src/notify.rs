@@ -16,6 +16,7 @@ use sip_stack::{Slot, User};
 use timestamp::Timestamp;
 
 use crate::outbox::Outbox;
+use crate::places::Place;
 use crate::shard::{Shard, Sink};
 use crate::standing::State;
 use crate::subscribe::Watch;
@@ -126,15 +127,7 @@ impl Shard {
         let places = self.places.calls(&watch.watched);
         let body = match watch.package {
             Package::Dialog => {
-                let dialogs: Vec<_> = places
-                    .iter()
-                    .map(|place| dialog_info::Dialog {
-                        id: id_of(place.holder, place.from),
-                        initiator: place.from,
-                        progress: place.progress,
-                        remote: place.remote.as_deref(),
-                    })
-                    .collect();
+                let dialogs = dialogs(places);
                 calls = dialogs.iter().map(|dialog| dialog.id.clone()).collect();
                 let gone: Vec<&str> =
                     watch.calls.iter().filter(|id| !calls.contains(*id)).map(String::as_str).collect();
@@ -181,6 +174,17 @@ impl Shard {
     }
 }
 
+/// The calls of a connection that a document shows: the oldest, as many as a datagram may hold. A trunk has thousands.
+fn dialogs<'a>(places: &'a [Place]) -> Vec<dialog_info::Dialog<'a>> {
+    let dialog = |place: &'a Place| dialog_info::Dialog {
+        id: id_of(place.holder, place.from),
+        initiator: place.from,
+        progress: place.progress,
+        remote: place.remote.as_deref(),
+    };
+    places.iter().take(MOST_SHOWN).map(dialog).collect()
+}
+
 /// Tells a call from the others of the same connection.
 fn id_of((shard, slot): (u8, Slot), from: bool) -> String {
     let side = if from { 'i' } else { 'r' };
@@ -198,4 +202,28 @@ fn retry_after(response: &Message<'_>) -> Option<Duration> {
     let value = core::str::from_utf8(response.field(Name::RetryAfter)?).ok()?;
     let digits = value.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok().map(|seconds: u64| Duration::from_secs(seconds.clamp(1, 86_400)))
+}
+
+/// Calls in one document.
+const MOST_SHOWN: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_of_a_busy_trunk_stays_small() {
+        let place = |index| Place {
+            holder: (1, Slot { index, generation: 7 }),
+            from: true,
+            progress: Progress::Confirmed,
+            remote: None,
+        };
+        for (calls, shown) in [(0, 0), (1, 1), (32, 32), (5000, 32)] {
+            let places: Vec<_> = (0..calls).map(place).collect();
+            let dialogs = dialogs(&places);
+            assert_eq!(dialogs.len(), shown);
+            assert!(dialogs.first().is_none_or(|first| first.id == "1-0-7i"), "the oldest");
+        }
+    }
 }
