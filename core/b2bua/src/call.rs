@@ -164,7 +164,8 @@ pub(crate) struct Ending {
 /// A request within the dialog that waits for the other side's answer.
 #[derive(Debug)]
 pub(crate) struct Forward {
-    pub(crate) client: Slot,
+    /// Its transaction on the other leg; none while it waits there for an ACK.
+    pub(crate) client: Option<Slot>,
     pub(crate) server: Slot,
     pub(crate) leg: u8,
     pub(crate) flow: Flow,

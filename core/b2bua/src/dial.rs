@@ -249,8 +249,7 @@ impl Call {
                 self.given = crate::cause::both(&crate::cause::given(cancel));
                 self.refuse(Reason::CallerGaveUp, EndedBy::Caller, means);
             }
-            Phase::Talking { .. } => self.cancel_reinvite(0, means),
-            Phase::Over => {}
+            Phase::Talking { .. } | Phase::Over => {}
         }
     }
 

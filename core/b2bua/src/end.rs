@@ -170,7 +170,9 @@ impl Call {
         self.settle_asking(means);
         for forward in core::mem::take(&mut self.forwards) {
             // RFC 3261 §15.1.2: what is pending when the BYE comes is answered 487.
-            means.transactions.cancel(forward.client, None, means.now, means.out);
+            if let Some(client) = forward.client {
+                means.transactions.cancel(client, None, means.now, means.out);
+            }
             self.answer_forward(&forward, 487, None, means);
         }
         if except != Some(self.caller.number) {
@@ -191,7 +193,8 @@ impl Call {
     /// of no use any more.
     fn settle_asking(&mut self, means: &mut Means<'_>) {
         for number in self.talking_legs() {
-            let forwarded: SmallVec<[sip_stack::Slot; 1]> = self.forwards.iter().map(|f| f.client).collect();
+            let forwarded: SmallVec<[sip_stack::Slot; 1]> =
+                self.forwards.iter().filter_map(|f| f.client).collect();
             let Some(leg) = self.leg_mut(number) else { continue };
             let InviteUsage::Asking { client, cseq } = leg.usage else { continue };
             if leg.refresh == Some(client) {

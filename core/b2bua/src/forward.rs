@@ -34,7 +34,7 @@ impl Call {
                 _ => writer.end(),
             }
         });
-        self.forwards.push(Forward::of(&event, client));
+        self.forwards.push(Forward::of(&event, Some(client)));
     }
 
     pub(crate) fn on_forwarded_response(
@@ -59,7 +59,7 @@ impl Call {
     }
 
     pub(crate) fn take_forward(&mut self, client: Slot) -> Option<Forward> {
-        let index = self.forwards.iter().position(|f| f.client == client)?;
+        let index = self.forwards.iter().position(|f| f.client == Some(client))?;
         Some(self.forwards.remove(index))
     }
 
@@ -109,7 +109,7 @@ impl Call {
 }
 
 impl Forward {
-    pub(crate) fn of(event: &InDialog<'_, '_>, client: Slot) -> Self {
+    pub(crate) fn of(event: &InDialog<'_, '_>, client: Option<Slot>) -> Self {
         Self {
             client,
             server: event.server,

@@ -24,7 +24,6 @@ use crate::usage::{InviteUsage, UpdateUsage};
 impl Call {
     pub(crate) fn on_reinvite(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
         let request = event.request;
-        let slot = self.slot;
         let Some(leg) = self.leg_mut(event.leg) else { return };
         // RFC 3261 §14.2: the INVITE before has no final answer yet; theirs, or ours.
         match (leg.is_confirmed(), leg.invited) {
@@ -60,12 +59,39 @@ impl Call {
             self.reinvite_service(event, means);
             return;
         };
-        if !other.is_free() {
+        if other.is_free() {
+            respond(&event, 100, &[], means);
+            self.reinvite_across(event, means);
+        } else if matches!(other.usage, InviteUsage::Answering { .. }) && other.update == UpdateUsage::Idle {
+            // RFC 3261 §14.1: none goes out before the ACK of the INVITE that came there.
+            respond(&event, 100, &[], means);
+            self.forwards.push(Forward::of(&event, None));
+        } else {
             asking.usage = InviteUsage::Idle;
             respond(&event, 491, &[], means);
-            return;
         }
-        respond(&event, 100, &[], means);
+    }
+
+    /// The ACK of a leg came: a re-INVITE of the other leg's peer may have waited for it.
+    pub(crate) fn reinvite_at_last(&mut self, acknowledged: u8, means: &mut Means<'_>) {
+        let waits = |f: &Forward| f.client.is_none() && f.leg != acknowledged;
+        let Some(index) = self.forwards.iter().position(waits) else { return };
+        let Forward { server, leg, flow, request, .. } = self.forwards.remove(index);
+        let Ok(request) = Message::parse(&request) else { return };
+        let event = InDialog { leg, request: &request, server, flow };
+        match self.pair(leg) {
+            Some((_, other)) if other.is_free() => self.reinvite_across(event, means),
+            Some((asking, _)) => {
+                asking.usage = InviteUsage::Idle;
+                respond(&event, 491, &[], means);
+            }
+            None => respond(&event, 487, &[], means),
+        }
+    }
+
+    fn reinvite_across(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
+        let (request, slot) = (event.request, self.slot);
+        let Some((asking, other)) = self.pair(event.leg) else { return };
         // Without an offer the other peer is asked for one: what it would have, at full width. Our last description to
         // the asking peer may be the answer to its hold, and as an offer would keep it held for ever.
         let passed = match request.body() {
@@ -77,7 +103,7 @@ impl Call {
                 let client = send_reinvite(slot, other, &body, means);
                 let cseq = other.dialog.local_cseq;
                 other.usage = InviteUsage::Asking { client, cseq };
-                self.forwards.push(Forward::of(&event, client));
+                self.forwards.push(Forward::of(&event, Some(client)));
             }
             Err(reason) => {
                 asking.usage = InviteUsage::Idle;
@@ -135,7 +161,7 @@ impl Call {
             leg.usage = InviteUsage::Idle;
             if code < 300 {
                 leg.acknowledge(cseq, None, means);
-                self.on_delayed_answer(number, response.body(), means);
+                self.described_again(number, response.body(), means);
             }
             self.on_refresh_answer(number, response, means);
             return;
@@ -144,7 +170,7 @@ impl Call {
             self.on_renewed(number, cseq, response, means);
             return;
         }
-        if self.forwards.iter().all(|f| f.client != client) {
+        if self.forwards.iter().all(|f| f.client != Some(client)) {
             // The 2xx of a call set up without an offer, repeated: its ACK waits for the caller's.
             return;
         }
@@ -190,7 +216,7 @@ impl Call {
         let client = send_reinvite(slot, leg, &body, means);
         leg.usage = InviteUsage::Asking { client, cseq: leg.dialog.local_cseq };
         if let Some(forward) = self.forwards.iter_mut().find(|f| f.leg != number) {
-            forward.client = client;
+            forward.client = Some(client);
         }
     }
 
@@ -227,20 +253,21 @@ impl Call {
         self.answer_forward(&forward, code, None, means);
     }
 
-    /// The peer of a leg took back its re-INVITE.
-    pub(crate) fn cancel_reinvite(&mut self, number: u8, means: &mut Means<'_>) {
-        let Some(leg) = self.leg_mut(number) else { return };
-        if !matches!(leg.usage, InviteUsage::Asked) {
-            return;
+    /// A peer took back its re-INVITE, at this place among the forwarded ones.
+    fn cancel_reinvite(&mut self, index: usize, means: &mut Means<'_>) {
+        match self.forwards.get(index).and_then(|f| f.client) {
+            Some(client) => means.transactions.cancel(client, None, means.now, means.out),
+            None => {
+                let forward = self.forwards.remove(index);
+                self.answer_forward(&forward, 487, None, means);
+            }
         }
-        let Some(client) = self.forwards.iter().find(|f| f.leg == number).map(|f| f.client) else { return };
-        means.transactions.cancel(client, None, means.now, means.out);
     }
 
     /// A CANCEL came for the re-INVITE of a leg, or for the INVITE of the call.
     pub fn on_cancel_of(&mut self, server: Slot, cancel: &Message<'_>, means: &mut Means<'_>) {
-        match self.forwards.iter().find(|f| f.server == server).map(|f| f.leg) {
-            Some(leg) => self.cancel_reinvite(leg, means),
+        match self.forwards.iter().position(|f| f.server == server) {
+            Some(index) => self.cancel_reinvite(index, means),
             None if self.cancel_replacement(server, means) => {}
             None => self.on_cancel(cancel, means),
         }
@@ -250,13 +277,17 @@ impl Call {
     pub(crate) fn owes_answer(&mut self, number: u8) -> bool {
         let Some((_, other)) = self.pair(number) else { return false };
         let InviteUsage::Asking { client, .. } = other.usage else { return false };
-        other.refresh != Some(client) && self.forwards.iter().all(|forward| forward.client != client)
+        let of_ours = other.refresh == Some(client) || self.renews(client);
+        !of_ours && self.forwards.iter().all(|forward| forward.client != Some(client))
     }
 
+    /// A description in the ACK of a leg's peer: the answer to an offer of the other leg's, or to ours.
     pub(crate) fn on_delayed_answer(&mut self, number: u8, body: &[u8], means: &mut Means<'_>) {
-        let slot = self.slot;
+        let (slot, owed) = (self.slot, self.owes_answer(number));
         let Some((answered, other)) = self.pair(number) else { return };
-        if let InviteUsage::Asking { cseq, .. } = other.usage {
+        if let InviteUsage::Asking { cseq, .. } = other.usage
+            && owed
+        {
             other.usage = InviteUsage::Idle;
             let passed = anchor::pass(body, answered, other, slot, means);
             let ok = passed.is_ok();
@@ -265,13 +296,22 @@ impl Call {
             if !ok {
                 self.hang_up(Reason::BadDescription, EndedBy::System, means);
             }
-        } else if !anchor::unchanged(body, answered) {
-            // The answer to our repeated offer: only this leg's side may have moved.
-            let mut silent = Leg::new(number, None, other.dialog.clone(), anchor::LegMedia::default());
-            silent.media.bypass = true;
-            if anchor::pass(body, answered, &mut silent, slot, means).is_ok() {
-                anchor::connect(answered, other, true, means);
-            }
+        } else {
+            self.described_again(number, body, means);
+        }
+    }
+
+    /// The answer to a description of ours that the peer had before: only this leg's side may have moved.
+    pub(crate) fn described_again(&mut self, number: u8, body: &[u8], means: &mut Means<'_>) {
+        let slot = self.slot;
+        let Some((answered, other)) = self.pair(number) else { return };
+        if anchor::unchanged(body, answered) {
+            return;
+        }
+        let mut silent = Leg::new(number, None, other.dialog.clone(), anchor::LegMedia::default());
+        silent.media.bypass = true;
+        if anchor::pass(body, answered, &mut silent, slot, means).is_ok() {
+            anchor::connect(answered, other, true, means);
         }
     }
 }

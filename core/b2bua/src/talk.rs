@@ -105,6 +105,7 @@ impl Call {
             self.hang_up(Reason::BadDescription, EndedBy::System, means);
         }
         self.offer_anew(leg, means);
+        self.reinvite_at_last(leg, means);
         self.proceed(means);
     }
 

@@ -99,7 +99,7 @@ impl Call {
                     other.usage = InviteUsage::Asking { client, cseq: other.dialog.local_cseq };
                     client
                 };
-                self.forwards.push(Forward::of(&event, client));
+                self.forwards.push(Forward::of(&event, Some(client)));
             }
             Err(reason) => refuse_in_dialog(&event, reason, means),
         }
@@ -172,7 +172,7 @@ impl Call {
                     other.usage = InviteUsage::Asking { client, cseq: other.dialog.local_cseq };
                     client
                 };
-                self.forwards.push(Forward { client, ..forward });
+                self.forwards.push(Forward { client: Some(client), ..forward });
             }
             408 | 481 => {
                 self.answer_forward(&forward, code, None, means);

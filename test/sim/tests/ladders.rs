@@ -126,6 +126,7 @@ ladders! {
     registration_refused
     registration_watched
     reinvite_after_the_end
+    reinvite_before_ack
     reinvite_cancelled
     reinvite_unanswered
     reinvite_unknown
@@ -136,6 +137,7 @@ ladders! {
     ring_time_is_over
     session_id
     session_interval_too_small
+    session_timer_both_at_once
     session_timer_expires
     session_timer_gone
     session_timer_refreshed_by_us
