@@ -9,6 +9,8 @@ use sip_msg::{Message, Name};
 pub(crate) struct Abilities {
     /// UPDATE (RFC 3311).
     pub update: bool,
+    /// It refused an UPDATE without a description.
+    pub wants_description: bool,
     /// `100rel` (RFC 3262).
     pub reliable: bool,
     /// `100rel` is required of us.

@@ -1,7 +1,7 @@
 //! Session timers of the legs of an established call (RFC 4028): refreshes, and the end of a call nobody refreshes.
 //!
-//! Each leg has its own: a refresh never crosses. UPDATE without a description if the peer allows it, else a
-//! re-INVITE with the description it has already.
+//! Each leg has its own: a refresh never crosses. UPDATE without a description if the peer allows it; if it refuses
+//! that, with the description it has already; else a re-INVITE with that.
 
 use core::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::leg::{Leg, SUPPORTED_WITHIN, write_ourselves};
 use crate::means::Means;
 use crate::record::EndedBy;
 use crate::reinvite::send_reinvite;
-use crate::usage::InviteUsage;
+use crate::usage::{InviteUsage, UpdateUsage};
 
 impl Call {
     /// An INVITE or UPDATE on this leg was accepted: its interval begins anew.
@@ -83,9 +83,14 @@ impl Call {
         let (slot, now) = (self.slot, means.now);
         let Some(leg) = self.leg_mut(number) else { return };
         leg.refresh = None;
-        leg.abilities.hear(response);
+        let by_update = response.cseq().is_some_and(|(_, method)| method == b"UPDATE");
+        let described = by_update && leg.abilities.wants_description;
+        if described {
+            leg.update = UpdateUsage::Idle;
+        }
         match response.code() {
             200..=299 => {
+                leg.abilities.hear(response);
                 leg.dialog.refresh_target(response);
                 leg.proved = false;
                 leg.timer.start(leg.timer.settled_by(response), now);
@@ -96,15 +101,24 @@ impl Call {
             }
             422 if leg.timer.on_too_small(response) => send_refresh(leg, slot, means),
             401 | 407 if leg.prove(response, refresh_method(leg), means) => send_refresh(leg, slot, means),
-            405 | 501 if leg.abilities.update => {
+            405 | 501 if by_update => {
                 leg.abilities.update = false;
-                send_refresh(leg, slot, means);
+                self.refresh(number, means);
             }
             491 | 500 => {
                 let wait = 2100 + means.random.below(1900);
                 leg.timer.later(now + Duration::from_millis(wait));
             }
+            // Allow in a refusal may be the word of a proxy: the next attempt says more, the last one is an INVITE.
+            _ if by_update => {
+                leg.abilities.update = !described;
+                leg.abilities.wants_description = true;
+                self.refresh(number, means);
+            }
             _ => leg.timer.refused(now),
+        }
+        if described && response.code() < 300 && !response.body().is_empty() {
+            self.described_again(number, response.body(), means);
         }
         self.arm_session(number, means);
     }
@@ -127,7 +141,11 @@ fn refresh_method(leg: &Leg) -> &'static [u8] {
 fn send_refresh(leg: &mut Leg, slot: Slot, means: &mut Means<'_>) {
     leg.timer.asking();
     if leg.abilities.update {
-        leg.refresh = Some(send_update(slot, leg, &[], REFRESH, means));
+        let body = if leg.abilities.wants_description { leg.media.sent.clone() } else { Vec::new() };
+        if !body.is_empty() {
+            leg.update = UpdateUsage::Asking;
+        }
+        leg.refresh = Some(send_update(slot, leg, &body, REFRESH, means));
         return;
     }
     send_reinvite_alone(leg, slot, means);

@@ -142,6 +142,7 @@ ladders! {
     session_timer_gone
     session_timer_refreshed_by_us
     session_timer_update
+    session_timer_update_refused
     srv_all_dead
     srv_first_dead
     srv_overloaded
