@@ -117,7 +117,7 @@ impl Call {
         let mut fault = None;
         if let Ok(message) = Message::parse(&invite.bytes) {
             let presentation = present(&invite.presentation, &destination);
-            for place in places.iter().take(usize::from(MOST_LEGS)) {
+            for place in places.iter().take(usize::from(MOST_LEGS / 2)) {
                 match self.start(place, &destination.connection, &presentation, &invite, &message, means) {
                     Ok(branch) => branches.push(branch),
                     Err(reason) => fault = Some(reason),

@@ -32,6 +32,12 @@ impl Call {
         self.callee = Some((branch.leg.number, crate::end::leg_record("callee", &branch.leg)));
         self.close_leg(&mut branch.leg, means);
         means.out.arm(means.now + T1_64, Timer::User(User::Call(self.slot), timers::LINGER));
+        // Numbers of legs are few: whoever has answered and might do so again goes first.
+        if self.losers.len() >= MOST_LOSERS {
+            let index = self.losers.iter().position(|loser| loser.done).unwrap_or(0);
+            let oldest = self.losers.remove(index);
+            self.forget(oldest, means);
+        }
         self.losers.push(branch);
     }
 
@@ -91,6 +97,8 @@ impl Call {
     }
 }
 
+/// Losers of one call; with those being rung they leave numbers for the legs that talk.
+const MOST_LOSERS: usize = 30;
 /// RFC 3326: why a branch that lost is cancelled.
 pub(crate) const ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";
 pub(crate) const DECLINED: &[u8] = b"SIP;cause=600;text=\"Declined\"";
