@@ -1,7 +1,7 @@
 #!/bin/bash
 # Asterisk (PJSIP) as a PBX or carrier on a loopback address.
 #   asterisk.sh start NAME addr=127.0.0.11 [port=5060 tls_port=5061 http=8088 https=8089 ami=5038
-#               rtp=20000 identify=ip,username] [ROLE key=value...]...
+#               rtp=20000 identify=ip,username cert_for=ADDR cert_until=YYYYMMDDHHMMSSZ] [ROLE key=value...]...
 #     ROLE: phone    user= password= [contacts=1 min_expires=10 realm=]   others register here
 #           register name=reg server=HOST:PORT user= password= [expires=60]
 #           trunk    name=trunk server=HOST:PORT [match=ADDRESS,...]      known by address
@@ -49,7 +49,7 @@ start_it() {
     [ -x "$ROOT/usr/sbin/asterisk" ] || die "run setup.sh first"
     rm -rf "$dir"; mkdir -p "$dir"/{etc,lib/keys,spool/outgoing,run,log/cdr-csv,sounds,rec}
     [ -e "$ROOT/usr/share/asterisk/documentation/core-en_US.xml" ] && ln -sfn /usr/share/asterisk/documentation "$dir/lib/documentation"
-    addr= port=5060 tls_port=5061 http=8088 https=8089 ami=5038 rtp=20000 identify=ip,username
+    addr= port=5060 tls_port=5061 http=8088 https=8089 ami=5038 rtp=20000 identify=ip,username cert_for= cert_until=
     roles=$(mktemp); forget
     for kv in "$@"; do
         case $kv in
@@ -72,7 +72,7 @@ start_it() {
         echo '[general]' > "$dir/etc/$f.conf"
     done
     for f in acl pjproject indications websocket_client; do : > "$dir/etc/$f.conf"; done
-    make_cert "$dir/etc" "$addr"
+    make_cert "$dir/etc" "${cert_for:-$addr}" "$cert_until"
     wav tone "$dir/sounds/tone440.wav" 440 3; wav tone "$dir/sounds/tone880.wav" 880 1
     wav tone "$dir/sounds/tone1000.wav" 1000 3
     t0=$(now_ms)

@@ -90,15 +90,17 @@ wav() {                              # wav ARGS... : tools/wav.py
     else die "python3 is missing"; fi
 }
 
-# make_cert FOLDER ADDRESS : cert.pem and key.pem for the address, by the lab's CA (ca.pem).
+# make_cert FOLDER ADDRESS [UNTIL] : cert.pem and key.pem for the address (or host name), by the lab's CA (ca.pem).
+# UNTIL: the end of its time, YYYYMMDDHHMMSSZ.
 make_cert() {
-    local ca=/lab/ca d=${1#"$ROOT"} addr=$2
+    local ca=/lab/ca d=${1#"$ROOT"} addr=$2 time=(-days 3650)
+    [ -z "${3:-}" ] || time=(-not_before 20200101000000Z -not_after "$3")
     mkdir -p "$ROOT$ca" "$ROOT$d"
     [ -s "$ROOT$ca/ca.pem" ] || in_root openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj "/CN=lab ca" \
         -keyout $ca/ca.key -out $ca/ca.pem 2>/dev/null || die "openssl failed"
-    echo "subjectAltName=IP:$addr" > "$ROOT$d/ext"
+    case $addr in *[!0-9.]*) echo "subjectAltName=DNS:$addr" ;; *) echo "subjectAltName=IP:$addr" ;; esac > "$ROOT$d/ext"
     in_root openssl req -newkey rsa:2048 -nodes -subj "/CN=$addr" -keyout "$d/key.pem" -out "$d/req.pem" 2>/dev/null &&
-    in_root openssl x509 -req -in "$d/req.pem" -CA $ca/ca.pem -CAkey $ca/ca.key -CAcreateserial -days 3650 \
+    in_root openssl x509 -req -in "$d/req.pem" -CA $ca/ca.pem -CAkey $ca/ca.key -CAcreateserial "${time[@]}" \
         -extfile "$d/ext" -out "$d/cert.pem" 2>/dev/null || die "openssl failed"
     cp "$ROOT$ca/ca.pem" "$ROOT$d/ca.pem"; rm -f "$ROOT$d/req.pem" "$ROOT$d/ext"
 }
