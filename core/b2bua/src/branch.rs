@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sip_msg::uri::{Uri, parse_ip};
 use sip_msg::{Message, Name};
-use sip_stack::dialog::{Dialog, RequestLine};
+use sip_stack::dialog::{Dialog, RequestLine, is_sips};
 use sip_stack::transaction::Outgoing;
 use sip_stack::transport::{Flow, Listeners, Protocol, Query, Target, Terms};
 use sip_stack::{Slot, User};
@@ -132,6 +132,7 @@ impl Branch {
                 &mut writer,
                 &flow,
                 &shown,
+                dialog.wants_sips(),
                 if offer.reliable { SUPPORTED } else { SUPPORTED_WITHIN },
             );
             timer.write_request(&mut writer);
@@ -188,6 +189,7 @@ pub fn begun(place: &Place, presentation: &Presentation, tag: &[u8], means: &mut
         local_cseq: 0,
         remote_cseq: None,
         flow: place.flow,
+        secure: is_sips(place.uri.as_bytes()),
     }
 }
 

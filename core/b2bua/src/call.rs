@@ -71,6 +71,8 @@ pub struct Call {
 pub(crate) struct Began {
     pub(crate) from: Box<str>,
     pub(crate) connection: Option<Arc<Connection>>,
+    /// A `sips:` address was dialled: nobody is reached without TLS (RFC 3261 §26.2).
+    pub(crate) secure: bool,
 }
 
 /// The caller's INVITE, kept until it has its final answer; or what a transfer invites others with.
@@ -226,8 +228,11 @@ impl Call {
             .map(|via| stamp(&via, flow.remote))
             .unwrap_or(ViaStamp { received: None, rport: None });
         let random = means.random.wide();
-        let began =
-            Began { from: uri_of(&caller.dialog.remote).into(), connection: caller.connection.clone() };
+        let began = Began {
+            from: uri_of(&caller.dialog.remote).into(),
+            connection: caller.connection.clone(),
+            secure: caller.dialog.secure,
+        };
         let mut call = Self {
             slot,
             id: format!("call_{:011x}{:016x}", means.now.as_millis(), random as u64).into(),
@@ -366,6 +371,11 @@ impl Call {
         self.leg(number).is_some_and(|leg| leg.dialog.matches(call_id, remote_tag))
     }
 
+    /// Whether our Contact on this leg has to be `sips:`.
+    pub(crate) fn wants_sips(&self, number: u8) -> bool {
+        self.leg(number).is_some_and(|leg| leg.dialog.wants_sips())
+    }
+
     pub(crate) fn leg(&self, number: u8) -> Option<&Leg> {
         if number == self.caller.number {
             return Some(&self.caller);
@@ -440,7 +450,7 @@ impl Call {
         let Ok(message) = Message::parse(&invite.bytes) else { return };
         let tag = means.tag(self.slot, 0);
         let flow = self.caller.dialog.flow;
-        let shown = means.shown(&flow);
+        let (shown, sips) = (means.shown(&flow), self.caller.dialog.wants_sips());
         let agreement =
             if (200..300).contains(&code) { self.caller.timer.propose(&message).ok() } else { None };
         let (stamp, cseq) = (invite.stamp, invite.cseq);
@@ -450,7 +460,7 @@ impl Call {
             let mut writer = answer(buffer, &message, code, phrase, tag.as_ref(), stamp);
             if code > 100 && code < 300 {
                 writer.copy(&message, Name::RecordRoute);
-                crate::leg::write_ourselves(&mut writer, &flow, &shown, crate::leg::SUPPORTED);
+                crate::leg::write_ourselves(&mut writer, &flow, &shown, sips, crate::leg::SUPPORTED);
             }
             if code > 100 {
                 ids.write(&mut writer);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use sip_msg::Message;
 use sip_stack::User;
 use sip_stack::timer::Timer;
+use sip_stack::transport::Protocol;
 
 use registrar::BindingRow;
 use routing::config::{Connection, ConnectionId, Kind};
@@ -89,24 +90,36 @@ impl Call {
                 let (connection, number) = (&destination.connection, &destination.number);
                 let places = bindings.iter().filter_map(|b| place_at_pbx(b, connection, number, means));
                 // Its ways in the order of its home: the next one when the first does not work.
-                self.contacts = places.rev().collect();
+                self.contacts = places.rev().filter(|place| self.may_ring(place.flow.protocol)).collect();
                 if !self.ring_next_contact(target, means) {
-                    self.after_failure(target, Final::ours(480, Reason::NotRegistered), true, means);
+                    self.after_failure(target, self.nowhere(bindings), true, means);
                 }
             }
             Kind::Device | Kind::Virtual => {
                 let places: Vec<Place> = bindings
                     .iter()
                     .filter_map(|b| place_of_binding(b, &destination.connection, means))
+                    .filter(|place| self.may_ring(place.flow.protocol))
                     .collect();
                 if places.is_empty() {
-                    self.after_failure(target, Final::ours(480, Reason::NotRegistered), true, means);
+                    self.after_failure(target, self.nowhere(bindings), true, means);
                 } else {
                     self.ring(target, 0, &places, means);
                 }
             }
             Kind::RegisterOut | Kind::Trunk => self.hunt_peers(target, means),
         }
+    }
+
+    /// Whether callees may be reached over this protocol: who dialled `sips:` wants TLS (RFC 3261 §26.2.2).
+    pub(crate) fn may_ring(&self, protocol: Protocol) -> bool {
+        !self.began.secure || protocol.is_secure()
+    }
+
+    /// There is no contact that may be rung.
+    fn nowhere(&self, bindings: &[BindingRow]) -> Final {
+        let insecure = self.began.secure && !bindings.is_empty();
+        Final::ours(480, if insecure { Reason::NotReachableSecurely } else { Reason::NotRegistered })
     }
 
     /// Sends an INVITE to every place of a target.

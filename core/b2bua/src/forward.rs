@@ -76,13 +76,14 @@ impl Call {
         let refreshes = invite || request.method() == Method::Update;
         let shown = means.shown(&forward.flow);
         let flow = forward.flow;
+        let sips = self.wants_sips(forward.leg);
         let agreement = if code < 300 { self.agreement(forward.leg, &request) } else { None };
         let start = means.out.buffer().len();
         let sent = means.transactions.respond(forward.server, code, means.now, means.out, &mut |buffer| {
             let mut writer = answer(buffer, &request, code, b"", b"", forward.stamp);
             crate::session_id::write_answer(&request, &mut writer);
             if refreshes && code < 300 {
-                write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
+                write_ourselves(&mut writer, &flow, &shown, sips, SUPPORTED_WITHIN);
             }
             if let Some(agreement) = &agreement {
                 SessionTimer::write_answer(agreement, &mut writer);

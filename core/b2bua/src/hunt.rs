@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use sip_msg::Message;
-use sip_stack::transport::{Target, by_weight};
+use sip_stack::transport::{Query, Target, by_weight};
 
 use routing::config::{Connection, Peer};
 use routing::reason::Reason;
@@ -91,6 +91,7 @@ impl Call {
         match next_hop(&connection, &row) {
             Ok(found) => self.ring_peer(target, peer, &[found], means),
             Err(query) => {
+                let query = Query { secure: query.secure || self.began.secure, ..query };
                 self.phase = Phase::Locating { target, peer };
                 means.effects.push(Effect::Locate(query));
             }
@@ -100,11 +101,16 @@ impl Call {
     /// Rings the first of the targets of a peer that we have a socket for; the rest is kept in case it fails.
     fn ring_peer(&mut self, target: usize, peer: usize, found: &[Target], means: &mut Means<'_>) {
         let number = self.target(target).map(|t| t.number.clone()).unwrap_or_default();
+        let mut found: Vec<Target> = found.iter().copied().filter(|to| self.may_ring(to.protocol)).collect();
+        if found.is_empty() {
+            let failed = Final::ours(480, Reason::NotReachableSecurely);
+            self.after_peer(target, peer, failed, true, means);
+            return;
+        }
         if found.iter().all(|to| means.reach.is_dead(to, means.now)) && self.hunt.put_off(peer) {
             self.try_peer(target, peer, means);
             return;
         }
-        let mut found = found.to_vec();
         means.reach.order(&mut found, means.now);
         let Some(connection) = self.target(target).map(|t| Arc::clone(&t.connection)) else { return };
         let Some(row) = self.peer(target, peer) else { return };

@@ -223,15 +223,19 @@ pub(crate) fn write_ourselves(
     writer: &mut Writer<'_>,
     flow: &Flow,
     shown: &std::net::SocketAddr,
+    sips: bool,
     supported: &[u8],
 ) {
-    writer.field(Name::Contact, contact(flow, shown).as_bytes());
+    writer.field(Name::Contact, contact(flow, shown, sips).as_bytes());
     writer.field(Name::Allow, ALLOW).field(Name::Supported, supported);
 }
 
-/// Contact value of ours on a flow.
-pub fn contact(flow: &Flow, shown: &std::net::SocketAddr) -> String {
+/// Contact value of ours on a flow; `sips:` where the peer's side is and the flow allows it.
+pub fn contact(flow: &Flow, shown: &std::net::SocketAddr, sips: bool) -> String {
     match flow.protocol {
+        // RFC 3261 §26.2.2: the scheme says TLS; the transport is that below it.
+        Protocol::Tls if sips => format!("<sips:{shown}>"),
+        Protocol::Wss if sips => format!("<sips:{shown};transport=ws>"),
         Protocol::Udp => format!("<sip:{shown}>"),
         Protocol::Tcp | Protocol::Tls | Protocol::Ws | Protocol::Wss => {
             format!("<sip:{shown};transport={}>", flow.protocol.name())

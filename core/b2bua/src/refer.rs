@@ -113,7 +113,7 @@ impl Call {
             .named(b"Refer-Sub")
             .is_some_and(|value| value.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"false")));
         let shown = means.shown(&event.flow);
-        let our_contact = contact(&event.flow, &shown);
+        let our_contact = contact(&event.flow, &shown, self.wants_sips(event.leg));
         let stamp = stamp_of(&event);
         means.transactions.respond(event.server, 202, means.now, means.out, &mut |buffer| {
             let mut writer = answer(buffer, request, 202, b"", b"", stamp);
@@ -180,7 +180,7 @@ fn notify(leg: &mut Leg, slot: Slot, notice: Notice, means: &mut Means<'_>) {
     let Some(event) = leg.referral.as_ref().map(|referral| referral.subscription.event()) else { return };
     let flow = leg.dialog.flow;
     let shown = means.shown(&flow);
-    let our_contact = contact(&flow, &shown);
+    let our_contact = contact(&flow, &shown, leg.dialog.wants_sips());
     let fragment = format!("SIP/2.0 {} {}\r\n", notice.code, sip_msg::reason_phrase(notice.code));
     let state: &[u8] = if notice.last { b"terminated;reason=noresource" } else { b"active;expires=180" };
     let client = leg.request(b"NOTIFY", slot, NOTIFY, means, &mut |mut writer| {

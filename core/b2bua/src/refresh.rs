@@ -168,10 +168,10 @@ pub(crate) fn send_update(
     means: &mut Means<'_>,
 ) -> Slot {
     let flow = leg.dialog.flow;
-    let shown = means.shown(&flow);
+    let (shown, sips) = (means.shown(&flow), leg.dialog.wants_sips());
     let (timer, credentials) = (leg.timer.clone(), leg.credentials.take());
     leg.request(b"UPDATE", slot, purpose, means, &mut |mut writer| {
-        write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
+        write_ourselves(&mut writer, &flow, &shown, sips, SUPPORTED_WITHIN);
         if timer.agreement().is_some() {
             timer.write_request(&mut writer);
         }

@@ -115,7 +115,7 @@ impl Call {
     /// 200 to a re-INVITE or UPDATE that is settled here; no body for an UPDATE without one.
     pub(crate) fn accept(&mut self, event: &InDialog<'_, '_>, body: &[u8], means: &mut Means<'_>) {
         let (flow, request) = (event.flow, event.request);
-        let shown = means.shown(&flow);
+        let (shown, sips) = (means.shown(&flow), self.wants_sips(event.leg));
         let cseq = request.cseq().map_or(0, |(number, _)| number);
         let stamp = stamp_of(event);
         let agreement = self.agreement(event.leg, request);
@@ -123,7 +123,7 @@ impl Call {
         let sent = means.transactions.respond(event.server, 200, means.now, means.out, &mut |buffer| {
             let mut writer = answer(buffer, request, 200, b"", b"", stamp);
             crate::session_id::write_answer(request, &mut writer);
-            write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
+            write_ourselves(&mut writer, &flow, &shown, sips, SUPPORTED_WITHIN);
             if let Some(agreement) = &agreement {
                 SessionTimer::write_answer(agreement, &mut writer);
             }
@@ -323,10 +323,10 @@ pub(crate) fn refuse_in_dialog(event: &InDialog<'_, '_>, reason: Reason, means: 
 
 pub(crate) fn send_reinvite(slot: Slot, leg: &mut Leg, body: &[u8], means: &mut Means<'_>) -> Slot {
     let flow = leg.dialog.flow;
-    let shown = means.shown(&flow);
+    let (shown, sips) = (means.shown(&flow), leg.dialog.wants_sips());
     let (number, timer, credentials) = (leg.number, leg.timer.clone(), leg.credentials.take());
     leg.request(b"INVITE", slot, number, means, &mut |mut writer| {
-        write_ourselves(&mut writer, &flow, &shown, SUPPORTED_WITHIN);
+        write_ourselves(&mut writer, &flow, &shown, sips, SUPPORTED_WITHIN);
         timer.write_request(&mut writer);
         if let Some((name, value)) = &credentials {
             writer.field(*name, value);

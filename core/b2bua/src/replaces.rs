@@ -309,6 +309,7 @@ impl Replacing {
     ) -> Option<Vec<u8>> {
         let message = Message::parse(&self.invite).ok()?;
         let shown = means.shown(&self.flow);
+        let sips = self.leg.dialog.wants_sips();
         let agreement = if code == 200 { self.leg.timer.propose(&message).ok() } else { None };
         let tag = means.tag(call, self.leg.number);
         let start = means.out.buffer().len();
@@ -316,7 +317,7 @@ impl Replacing {
             let mut writer = answer(buffer, &message, code, b"", tag.as_ref(), self.stamp);
             if (101..300).contains(&code) {
                 writer.copy(&message, Name::RecordRoute);
-                write_ourselves(&mut writer, &self.flow, &shown, SUPPORTED);
+                write_ourselves(&mut writer, &self.flow, &shown, sips, SUPPORTED);
             }
             if let Some(agreement) = &agreement {
                 SessionTimer::write_answer(agreement, &mut writer);

@@ -15,10 +15,10 @@ use routing::decision::{Destination, Outcome};
 use routing::reason::Reason;
 use sip_msg::token::Key;
 use sip_msg::{Message, Name, ViaStamp, answer};
-use sip_stack::dialog::{Dialog, RequestLine};
+use sip_stack::dialog::{Dialog, RequestLine, is_sips};
 use sip_stack::timer::Timer;
 use sip_stack::transaction::Outgoing;
-use sip_stack::transport::{Flow, Query, Target, response_flow, stamp};
+use sip_stack::transport::{Flow, Protocol, Query, Target, response_flow, stamp};
 use sip_stack::{Slot, User};
 use smallvec::SmallVec;
 use timestamp::Timestamp;
@@ -39,6 +39,8 @@ pub(crate) struct Carried {
     presentation: Presentation,
     /// Whom it is for, in the sender's words after rewriting.
     called: String,
+    /// A `sips:` address was written to: nobody is reached without TLS (RFC 3261 §26.2).
+    secure: bool,
     /// The target being tried, and those after it.
     targets: VecDeque<Destination>,
     /// Which of its peers.
@@ -126,6 +128,7 @@ impl Shard {
             sender: sender.connection().cloned(),
             presentation: self.presentation(parties, &sender.caller),
             called: decision.called,
+            secure: is_sips(request.uri()),
             targets: targets.into_iter().collect(),
             peer: 0,
             rest: Vec::new(),
@@ -221,10 +224,13 @@ impl Carried {
         let Some(connection) = self.targets.front().map(|t| Arc::clone(&t.connection)) else {
             return Next::Over;
         };
-        let places: Vec<Place> =
+        let mut places: Vec<Place> =
             bindings.iter().filter_map(|row| b2bua::place_of_binding(row, &connection, means)).collect();
+        places.retain(|place| self.may_take(place.flow.protocol));
         if places.is_empty() {
-            return self.failed(slot, 480, Some(Reason::NotRegistered), Failure::Unreachable, means);
+            let insecure = self.secure && !bindings.is_empty();
+            let reason = if insecure { Reason::NotReachableSecurely } else { Reason::NotRegistered };
+            return self.failed(slot, 480, Some(reason), Failure::Unreachable, means);
         }
         self.send(slot, &places, means)
     }
@@ -235,7 +241,7 @@ impl Carried {
         };
         match b2bua::targets_of(peer) {
             Ok(found) => self.on_targets(slot, &[found], means),
-            Err(query) => Next::Address(query),
+            Err(query) => Next::Address(Query { secure: query.secure || self.secure, ..query }),
         }
     }
 
@@ -243,7 +249,8 @@ impl Carried {
     fn on_targets(&mut self, slot: Slot, found: &[Target], means: &mut Means<'_>) -> Next {
         let Some(target) = self.targets.front() else { return Next::Over };
         let Some(peer) = self.peer() else { return self.failed_peer(slot, Reason::NameNotFound, means) };
-        let place = found.iter().enumerate().find_map(|(index, to)| {
+        let places = found.iter().enumerate().filter(|(_, to)| self.may_take(to.protocol));
+        let place = places.clone().find_map(|(index, to)| {
             b2bua::place_of_peer(&target.connection, peer, *to, &target.number, means)
                 .map(|place| (place, index + 1))
         });
@@ -252,9 +259,16 @@ impl Carried {
                 self.rest = found.get(next..).unwrap_or_default().to_vec();
                 self.send(slot, &[place], means)
             }
+            None if self.secure && !found.is_empty() && places.count() == 0 => {
+                self.failed(slot, 480, Some(Reason::NotReachableSecurely), Failure::Unreachable, means)
+            }
             None if found.is_empty() => self.failed_peer(slot, Reason::NameNotFound, means),
             None => self.failed_peer(slot, Reason::ConnectionRefused, means),
         }
+    }
+
+    fn may_take(&self, protocol: Protocol) -> bool {
+        !self.secure || protocol.is_secure()
     }
 
     fn failed_peer(&mut self, slot: Slot, reason: Reason, means: &mut Means<'_>) -> Next {

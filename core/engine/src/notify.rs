@@ -85,7 +85,7 @@ impl Shard {
         let cseq = watch.dialog.next_cseq();
         let watch = &*watch;
         let shown = self.listeners.shown(&flow, self.book.as_mut());
-        let contact = b2bua::contact(&flow, &shown);
+        let contact = b2bua::contact(&flow, &shown, watch.dialog.wants_sips());
         let purpose = if end.is_some() { NOBODY } else { 0 };
         let outgoing = Outgoing { flow, invite: false, user: User::Subscription(slot), purpose };
         let mut sink = Sink { outbox: out, wheel: &mut self.wheel };

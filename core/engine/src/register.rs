@@ -15,6 +15,7 @@ use crate::control::{Event, Happening, RegistrationLogRow};
 use crate::outbox::{Outbox, Output, Persist};
 use crate::owner::ShardMessage;
 use crate::prove::Proven;
+use crate::sender::as_secure_as_asked;
 use crate::shard::Shard;
 
 impl Shard {
@@ -88,6 +89,7 @@ impl Shard {
                 let registers = matches!(connection.kind, Kind::Device | Kind::RegisterIn);
                 if registers { self.certified(connection, flow) } else { Err(Reason::NothingAttached) }
             });
+        let allowed = allowed.and_then(|()| as_secure_as_asked(request, flow));
         if let Err(reason) = allowed {
             self.refuse(request, flow, reason, Some(connection), now, out);
             return;

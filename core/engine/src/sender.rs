@@ -7,6 +7,7 @@ use routing::decision::Proof;
 use routing::identify::{Facts, Identity, after_digest, identify};
 use routing::reason::Reason;
 use sip_msg::{Message, NameAddr, Uri};
+use sip_stack::dialog::is_sips;
 use sip_stack::transport::Flow;
 use timestamp::Timestamp;
 
@@ -39,6 +40,25 @@ pub(crate) struct Parties {
 impl Shard {
     /// Who sends this request; `None` if it was answered because nobody may.
     pub(crate) fn sender(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) -> Option<Sender> {
+        let sender = self.identified(request, flow, now, out)?;
+        let connection = sender.connection().cloned();
+        let certified = connection.as_ref().map_or(Ok(()), |connection| self.certified(connection, flow));
+        match certified.and_then(|()| as_secure_as_asked(request, flow)) {
+            Ok(()) => Some(sender),
+            Err(reason) => {
+                self.refuse(request, flow, reason, connection.as_deref(), now, out);
+                None
+            }
+        }
+    }
+
+    fn identified(
         &mut self,
         request: &Message<'_>,
         flow: &Flow,
@@ -107,6 +127,11 @@ impl Shard {
         }
         None
     }
+}
+
+/// Whether a request for a `sips:` address came over TLS (RFC 3261 §26.2.1).
+pub(crate) fn as_secure_as_asked(request: &Message<'_>, flow: &Flow) -> Result<(), Reason> {
+    if is_sips(request.uri()) && !flow.protocol.is_secure() { Err(Reason::NotSecure) } else { Ok(()) }
 }
 
 /// The parties of a request, if From and Request-URI can be read.

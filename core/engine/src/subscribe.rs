@@ -268,12 +268,11 @@ impl Shard {
         out: &mut Outbox,
     ) {
         let Some(via) = request.via() else { return };
-        let Some(left) = self.subscriptions.get(slot).map(|watch| watch.subscription.left(now)) else {
-            return;
-        };
+        let Some(watch) = self.subscriptions.get(slot) else { return };
+        let (left, sips) = (watch.subscription.left(now), watch.dialog.wants_sips());
         let tag = self.subscription_tag(slot);
         let shown = self.listeners.shown(&flow, self.book.as_mut());
-        let contact = b2bua::contact(&flow, &shown);
+        let contact = b2bua::contact(&flow, &shown, sips);
         let server = self.transactions.open(request, response_flow(&via, &flow));
         let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
         self.transactions.respond(server, 200, now, &mut sink, &mut |buffer| {

@@ -96,6 +96,8 @@ reasons! {
     NothingAttached "R-14" 480 20 "nothing answers for this connection" "Attach a flow, or let a device register.";
     CalleeDisabled "R-15" 480 20 "the called connection is disabled" "Enable the connection.";
     CertificateMissing "R-16" 403 21 "the client certificate is missing or does not match" "Let the peer connect by TLS with a certificate that names one of the peers and is issued by tls.ca.";
+    NotSecure "R-17" 403 21 "a sips: address was dialled without TLS" "Let the device use TLS, or dial sip: addresses.";
+    NotReachableSecurely "R-18" 480 20 "a sips: address was dialled and the callee has no TLS" "Let the callee use TLS, or dial its sip: address.";
     ShuttingDown "S-01" 503 41 "the server is shutting down" "Try again in a moment.";
     Restarted "S-02" 0 41 "the server was restarted" "Nothing to do.";
     Fault "S-03" 500 41 "a fault of ours ended the call" "Please report it with the trace.";

@@ -113,7 +113,11 @@ impl Agent {
 
     /// The flow its messages take.
     pub fn flow(&self) -> Flow {
-        let (listener, stream) = if self.protocol == Protocol::Udp { (0, 0) } else { (1, self.stream) };
+        let (listener, stream) = match self.protocol {
+            Protocol::Udp => (0, 0),
+            Protocol::Tls => (2, self.stream),
+            _ => (1, self.stream),
+        };
         Flow { protocol: self.protocol, listener, stream, remote: self.addr }
     }
 
@@ -312,8 +316,10 @@ impl Agent {
 
     /// Its Contact.
     pub fn contact(&self) -> String {
-        let parameter = if self.protocol == Protocol::Udp { "" } else { ";transport=tcp" };
-        format!("<sip:{}@{}{parameter}>", self.user, self.addr)
+        match self.protocol {
+            Protocol::Udp => format!("<sip:{}@{}>", self.user, self.addr),
+            protocol => format!("<sip:{}@{};transport={}>", self.user, self.addr, protocol.name()),
+        }
     }
 
     fn begin(&mut self, label: &str, method: &str, wish: &Wish, unique: &str) {

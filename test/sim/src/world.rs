@@ -400,6 +400,7 @@ fn listeners() -> Listeners {
     Listeners(vec![
         Listener { protocol: Protocol::Udp, bound: US },
         Listener { protocol: Protocol::Tcp, bound: US },
+        Listener { protocol: Protocol::Tls, bound: US },
     ])
 }
 

@@ -143,6 +143,7 @@ ladders! {
     session_timer_refreshed_by_us
     session_timer_update
     session_timer_update_refused
+    sips
     srv_all_dead
     srv_first_dead
     srv_overloaded

@@ -41,6 +41,10 @@ const CAUSES: &[(Reason, &[&str])] = &[
     ),
     (Reason::NoCommonCodec, &["media.codecs was narrowed", "the peer has only codecs that we do not relay"]),
     (
+        Reason::NotReachableSecurely,
+        &["the callee registered over UDP or TCP", "the trunk's transport is not tls"],
+    ),
+    (
         Reason::NoMedia,
         &[
             "a firewall drops UDP to our media ports",

@@ -8,4 +8,4 @@ mod state;
 pub use refer::{Notice, ReferSubscription};
 pub use reliable::{Heard, ReliableAnswers, ReliableDue, ReliableOrder};
 pub use session_timer::{Agreement, RefreshDue, Refresher, SessionTimer};
-pub use state::{Dialog, Order, RequestLine};
+pub use state::{Dialog, Order, RequestLine, is_sips};

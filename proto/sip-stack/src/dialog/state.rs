@@ -33,6 +33,9 @@ pub struct Dialog {
     pub remote_cseq: Option<u32>,
     /// The way to the peer.
     pub flow: Flow,
+    /// The secure flag: it began with a `sips:` Request-URI (§12.1.1, §12.1.2).
+    #[serde(default)]
+    pub secure: bool,
 }
 
 /// Whether a request came in order (RFC 3261 §12.2.2).
@@ -62,7 +65,14 @@ impl Dialog {
             local_cseq: 0,
             remote_cseq: request.cseq().map(|(number, _)| number),
             flow,
+            secure: is_sips(request.uri()),
         }
+    }
+
+    /// Whether our Contact has to be `sips:`, as the peer's side is (§8.1.1.8, §12.1.1).
+    pub fn wants_sips(&self) -> bool {
+        let route = self.routes.strip_prefix(b"<").unwrap_or(&self.routes);
+        self.secure || is_sips(if route.is_empty() { &self.target } else { route })
     }
 
     /// Takes over what the first 2xx to our INVITE says of the peer (§12.1.2): tag, target, route set.
@@ -146,6 +156,11 @@ pub struct RequestLine<'a> {
     pub cseq: u32,
     /// Max-Forwards.
     pub max_forwards: u8,
+}
+
+/// Whether a URI demands TLS on every hop (§26.2).
+pub fn is_sips(uri: &[u8]) -> bool {
+    uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"sips:"))
 }
 
 fn address(party: Option<(&[u8], &[u8])>) -> Box<[u8]> {

@@ -111,7 +111,7 @@ impl Scene {
     fn registrar(&mut self, line: &Line) -> Result<(), String> {
         let index = self.agent(line, true)?;
         let agent = self.agents.get(index).ok_or("no agent")?;
-        let transport = if agent.protocol == Protocol::Udp { "udp" } else { "tcp" };
+        let transport = agent.protocol.name();
         let ip = agent.addr.ip().to_string();
         let at = (line.after("named").unwrap_or(&ip), agent.addr.port());
         let secret = line.after("as").and_then(|secret| secret.split_once(':')).ok_or("as USER:PASSWORD")?;
@@ -123,7 +123,7 @@ impl Scene {
     fn trunk(&mut self, line: &Line) -> Result<(), String> {
         let index = self.agent(line, true)?;
         let agent = self.agents.get(index).ok_or("no agent")?;
-        let transport = if agent.protocol == Protocol::Udp { "udp" } else { "tcp" };
+        let transport = agent.protocol.name();
         let host = agent.addr.ip().to_string();
         let (host, port) = (line.after("named").unwrap_or(&host), agent.addr.port());
         let settings = line.settings(2);
@@ -137,7 +137,10 @@ impl Scene {
             Ok(addr) => addr,
             Err(_) => SocketAddr::new(at.parse().map_err(|_| format!("{at} is no address"))?, 5060),
         };
-        let protocol = if line.after("over") == Some("tcp") { Protocol::Tcp } else { Protocol::Udp };
+        let protocol = match line.after("over") {
+            None => Protocol::Udp,
+            Some(over) => Protocol::from_bytes(over.as_bytes()).ok_or_else(|| format!("over {over}?"))?,
+        };
         let index = self.agents.len();
         let stream = u32::try_from(index + 1).unwrap_or(1);
         let mut agent = Agent::new(line.word(1), addr, protocol, stream);
