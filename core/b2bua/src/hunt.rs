@@ -48,7 +48,9 @@ impl Hunt {
     fn new(connection: &Connection, means: &mut Means<'_>) -> Self {
         let peers = connection.peers.iter().enumerate();
         let ranked = peers.map(|(index, peer)| (peer.priority, peer.weight, index)).collect();
-        Self { order: by_weight(ranked, &mut |bound| means.random.below(bound)), put_off: 0 }
+        let mut order = by_weight(ranked, &mut |bound| means.random.below(bound));
+        order.truncate(MOST_PEERS);
+        Self { order, put_off: 0 }
     }
 
     /// Puts the peer at this place behind those not looked at yet, if there are any.
@@ -160,3 +162,6 @@ impl Call {
         }
     }
 }
+
+/// Peers of one connection that a call tries: those that fail at once follow each other on the stack.
+const MOST_PEERS: usize = 32;

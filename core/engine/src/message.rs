@@ -47,6 +47,8 @@ pub(crate) struct Carried {
     peer: usize,
     /// Addresses of the same peer that were not tried yet (RFC 3263 §4.3).
     rest: Vec<Target>,
+    /// Ways that have failed.
+    tries: u8,
     branches: SmallVec<[Branch; 1]>,
     /// The best failure so far, with our reason if it is of our making.
     best: Option<(u16, Option<Reason>)>,
@@ -132,6 +134,7 @@ impl Shard {
             targets: targets.into_iter().collect(),
             peer: 0,
             rest: Vec::new(),
+            tries: 0,
             branches: SmallVec::new(),
             best: None,
             until,
@@ -412,7 +415,8 @@ impl Carried {
         let Some(connection) = self.targets.front().map(|t| Arc::clone(&t.connection)) else {
             return self.fail(means);
         };
-        if !b2bua::hunts(failure, &connection) {
+        self.tries += 1;
+        if !b2bua::hunts(failure, &connection) || self.tries >= MOST_TRIES {
             return self.fail(means);
         }
         if !self.rest.is_empty() {
@@ -499,6 +503,8 @@ impl Branch {
 const GIVE_UP: Duration = Duration::from_secs(20);
 /// RFC 3428 §8.
 const LONGEST_DATAGRAM: usize = 1300;
+/// Ways tried for one message: those that fail at once follow each other on the stack.
+const MOST_TRIES: u8 = 32;
 /// Contacts of one user that get a copy.
 const MOST_COPIES: u8 = 20;
 /// On their way at once, for each shard.
