@@ -225,7 +225,7 @@ impl Call {
             }
             // Outside, it is the transferor who calls: the caller id of whoever waits is not its to use.
             for target in targets.iter_mut().filter(|target| target.outbound) {
-                target.caller_id.get_or_insert_with(|| presented.clone());
+                target.caller_id.get_or_insert_with(|| escape_user(&presented));
             }
         } else if foreign {
             return refused(Reason::DomainNotOurs);

@@ -157,6 +157,7 @@ ladders! {
     transfer_blind_by_callee
     transfer_blind_by_caller
     transfer_by_operator
+    transfer_odd_caller
     transfer_to_busy
     transfer_twice
     transferor_leaves_early
