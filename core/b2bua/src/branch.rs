@@ -332,7 +332,8 @@ pub fn escape_user(user: &str) -> String {
     escaped
 }
 
-pub(crate) fn protocol_of(transport: Transport) -> Option<Protocol> {
+/// The protocol of a configured transport, if it is settled.
+pub fn protocol_of(transport: Transport) -> Option<Protocol> {
     match transport {
         Transport::Auto => None,
         Transport::Udp => Some(Protocol::Udp),

@@ -23,7 +23,7 @@ use crate::control::{Answer, Event, Happening, RegistrationLogRow};
 use crate::outbox::{Outbox, Output, Persist};
 use crate::owner::ShardMessage;
 use crate::shard::{Shard, Sink};
-use crate::ways::{Gathering, flow_to, hops, host_in_uri, terms_towards, uri_of_peer, via};
+use crate::ways::{Gathering, flow_to, hops, host_in_uri, terms_towards, uri_of_peer};
 
 /// Registrations at home here, and what every shard must know of all of them.
 #[derive(Debug)]
@@ -389,7 +389,7 @@ impl Shard {
                 uri,
                 aor: &aor,
                 route: &route,
-                via: &via(&flow, &shown, branch),
+                via: &b2bua::via(&flow, &shown, branch),
                 call_id: &id,
                 tag: &tag,
                 cseq: asked.cseq,

@@ -17,7 +17,7 @@ use timestamp::Timestamp;
 use crate::outbox::{Outbox, Output};
 use crate::owner::ShardMessage;
 use crate::shard::{Shard, Sink};
-use crate::ways::{Gathering, flow_to, hops, terms_towards, uri_of_peer, via};
+use crate::ways::{Gathering, flow_to, hops, terms_towards, uri_of_peer};
 
 /// Connections watched from here, and the addresses that tell of them.
 #[derive(Debug, Default)]
@@ -452,7 +452,7 @@ impl Shard {
         let transaction = self.transactions.request(outgoing, now, &mut sink, &mut |buffer, branch| {
             let line = OptionsLine {
                 uri,
-                via: &via(flow, &shown, branch),
+                via: &b2bua::via(flow, &shown, branch),
                 host: &shown.to_string(),
                 call_id,
                 cseq,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use routing::config::{Connection, Peer, Transport};
+use routing::config::{Connection, Peer};
 use sip_stack::transport::{Flow, Listeners, Protocol, Query, Target, Terms};
 
 /// Targets of several hosts, in the order of the hosts, while some are still being looked up.
@@ -96,7 +96,7 @@ pub(crate) fn terms_towards(row: &Connection, place: Option<usize>, target: Targ
 /// A peer as Request-URI of a request that is for itself.
 pub(crate) fn uri_of_peer(peer: &Peer) -> String {
     let port = peer.port.map(|port| format!(":{port}")).unwrap_or_default();
-    let transport = match protocol_of(peer.transport) {
+    let transport = match b2bua::protocol_of(peer.transport) {
         None | Some(Protocol::Udp) => String::new(),
         Some(other) => format!(";transport={}", other.name()),
     };
@@ -108,23 +108,6 @@ pub(crate) fn host_in_uri(host: &str) -> String {
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V6(v6)) => format!("[{v6}]"),
         Ok(IpAddr::V4(_)) | Err(_) => host.to_owned(),
-    }
-}
-
-/// Via value of a request of ours (RFC 3261 §18.1.1, RFC 3581).
-pub(crate) fn via(flow: &Flow, shown: &SocketAddr, branch: &[u8]) -> String {
-    format!("SIP/2.0/{} {shown};branch={};rport", flow.protocol.via(), String::from_utf8_lossy(branch))
-}
-
-/// The protocol of a configured transport, if it is settled.
-pub(crate) fn protocol_of(transport: Transport) -> Option<Protocol> {
-    match transport {
-        Transport::Auto => None,
-        Transport::Udp => Some(Protocol::Udp),
-        Transport::Tcp => Some(Protocol::Tcp),
-        Transport::Tls => Some(Protocol::Tls),
-        Transport::Ws => Some(Protocol::Ws),
-        Transport::Wss => Some(Protocol::Wss),
     }
 }
 
