@@ -1,6 +1,6 @@
 //! The ways to a peer: its rows as targets or as questions for the name servers, and the answers put together.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use routing::config::{Connection, Peer};
 use sip_stack::transport::{Flow, Listeners, Protocol, Query, Target, Terms};
