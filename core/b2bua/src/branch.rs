@@ -69,7 +69,12 @@ pub struct Presentation {
     pub host: String,
     /// User or number of P-Asserted-Identity, where one is written.
     pub asserted: Option<String>,
+    /// The caller wants to be unknown to whoever is not trusted: `Privacy: id` or `user` (RFC 3323 §4.2, RFC 3325 §9.3).
+    pub hidden: bool,
 }
+
+/// The host of a From that names nobody (RFC 3323 §4.1.1.3).
+pub const ANONYMOUS: &str = "anonymous.invalid";
 
 impl Branch {
     /// A branch about to be sent: its dialog as far as we make it. Without a connection it goes to ourselves.

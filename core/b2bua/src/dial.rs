@@ -17,7 +17,9 @@ use routing::decision::Destination;
 use routing::reason::Reason;
 
 use crate::anchor;
-use crate::branch::{Branch, Offer, Place, Presentation, escape_user, place_at_pbx, place_of_binding};
+use crate::branch::{
+    ANONYMOUS, Branch, Offer, Place, Presentation, escape_user, place_at_pbx, place_of_binding,
+};
 use crate::call::{Call, Dialling, Final, Invite, Phase, timers};
 use crate::losers::TIMED_OUT;
 use crate::means::{Effect, MOST_LEGS, Means, Told};
@@ -296,15 +298,24 @@ impl Call {
 /// What this destination is to see of the caller.
 pub fn present(presentation: &Presentation, destination: &Destination) -> Presentation {
     let mut shown = presentation.clone();
-    if let Some(caller_id) = &destination.caller_id {
-        shown.user.clone_from(caller_id);
+    let anonymous = shown.host == ANONYMOUS;
+    let caller_id = destination.caller_id.clone();
+    let asserted = caller_id.or_else(|| (!anonymous).then(|| shown.user.clone()));
+    if let Some(user) = asserted.as_ref().filter(|_| !anonymous) {
+        shown.user.clone_from(user);
     }
     let connection = &destination.connection;
     if crate::branch::is_registered_kind(connection.kind) {
         return shown;
     }
-    shown.host = String::new();
-    let asserted = shown.user.clone();
+    if shown.hidden {
+        shown.display = "Anonymous".into();
+    }
+    if shown.hidden || anonymous {
+        (shown.user, shown.host) = ("anonymous".into(), ANONYMOUS.into());
+    } else {
+        shown.host = String::new();
+    }
     // Who registers is known to the registrar by its account: the caller is asserted beside it.
     if let (Kind::RegisterOut, Some(account), Some(peer)) =
         (connection.kind, &connection.outward, connection.peers.first())
@@ -312,6 +323,6 @@ pub fn present(presentation: &Presentation, destination: &Destination) -> Presen
         shown.user = escape_user(&account.user);
         shown.host.clone_from(&peer.host);
     }
-    shown.asserted = Some(asserted);
+    shown.asserted = asserted.filter(|_| !shown.hidden || connection.trust_identity);
     shown
 }

@@ -40,8 +40,8 @@ mod usage;
 
 pub use anchor::{EndOwner, end_owner};
 pub use branch::{
-    Place, Presentation, begun, escape_user, flow_of_binding, is_registered_kind, place_of_binding,
-    place_of_peer, protocol_of, targets_of, terms,
+    ANONYMOUS, Place, Presentation, begun, escape_user, flow_of_binding, is_registered_kind,
+    place_of_binding, place_of_peer, protocol_of, targets_of, terms,
 };
 pub use call::{Begin, Call};
 pub use dial::present;

@@ -269,6 +269,7 @@ impl Call {
                 user: escape_user(&name_of(&self.caller)),
                 host: domain.map(|d| d.host.clone()).unwrap_or_default(),
                 asserted: None,
+                hidden: false,
             },
         }
     }

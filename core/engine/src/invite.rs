@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use b2bua::{Begin, Call, CallOutcome, CallRecord, EndedBy, Presentation, candidates, proof_text};
+use b2bua::{ANONYMOUS, Begin, Call, CallOutcome, CallRecord, EndedBy, Presentation, candidates, proof_text};
 use registrar::NonceUse;
 use routing::config::{AccountId, Connection};
 use routing::decide::{Caller, Question, decide};
@@ -75,14 +75,19 @@ impl Shard {
         }
         let answers = request.via().map_or(flow, |via| response_flow(&via, &flow));
         let server = self.transactions.open(request, answers);
-        let presentation = self.presentation(parties, &caller);
+        let presentation = self.presentation(parties, &caller, request);
         self.insert_call(now, out, |slot, means| {
             Call::begin(Begin { slot, invite: request, flow, server, decision, presentation, nonce }, means)
         });
     }
 
-    /// What callees see of the caller: a user of ours at our domain, anybody else at our address.
-    pub(crate) fn presentation(&self, parties: &Parties, caller: &Caller) -> Presentation {
+    /// What callees see of the caller: a user of ours at our domain, anybody else at our address, nobody as nobody.
+    pub(crate) fn presentation(
+        &self,
+        parties: &Parties,
+        caller: &Caller,
+        request: &Message<'_>,
+    ) -> Presentation {
         let user = b2bua::escape_user(&parties.from_user);
         let domain = match caller {
             Caller::Connection(connection, _) => {
@@ -90,8 +95,15 @@ impl Shard {
             }
             Caller::Account(_) => None,
         };
-        let host = domain.map(|d| d.host.clone()).unwrap_or_default();
-        Presentation { display: parties.display.clone(), user, host, asserted: None }
+        let host = match domain {
+            _ if parties.from_host.eq_ignore_ascii_case(ANONYMOUS) => ANONYMOUS.into(),
+            domain => domain.map(|d| d.host.clone()).unwrap_or_default(),
+        };
+        let privacy = request.field(Name::Privacy).unwrap_or_default();
+        let mut wishes = privacy.split(|byte| matches!(byte, b';' | b',')).map(<[u8]>::trim_ascii);
+        let hidden =
+            wishes.any(|wish| wish.eq_ignore_ascii_case(b"id") || wish.eq_ignore_ascii_case(b"user"));
+        Presentation { display: parties.display.clone(), user, host, asserted: None, hidden }
     }
 
     /// A request with a From tag of ours is our own call come back; with the same number dialled it is a loop.

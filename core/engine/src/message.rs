@@ -128,7 +128,7 @@ impl Shard {
             server,
             stamp: stamp(&via, flow.remote),
             sender: sender.connection().cloned(),
-            presentation: self.presentation(parties, &sender.caller),
+            presentation: self.presentation(parties, &sender.caller, request),
             called: decision.called,
             secure: is_sips(request.uri()),
             targets: targets.into_iter().collect(),

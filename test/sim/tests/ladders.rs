@@ -106,6 +106,7 @@ ladders! {
     prack_only_caller
     prack_with_offer
     presence
+    privacy
     probe
     reasons_in_both_forms
     redirect
