@@ -58,6 +58,7 @@ impl Shard {
         }
     }
 
+    /// Who it is by address, mark or password.
     fn identified(
         &mut self,
         request: &Message<'_>,
@@ -80,28 +81,22 @@ impl Shard {
             contact_of: contact_of.as_ref(),
         };
         match self.speaking_for(request, identify(&self.tables, &facts)) {
-            Identity::Connection { connection, proof } => match self.certified(&connection, flow) {
-                Ok(()) => {
-                    let caller = Caller::Connection(connection, proof);
-                    return Some(Sender { parties, caller, nonce: None });
-                }
-                Err(reason) => self.refuse(request, flow, reason, Some(&connection), now, out),
-            },
+            Identity::Connection { connection, proof } => {
+                let caller = Caller::Connection(connection, proof);
+                return Some(Sender { parties, caller, nonce: None });
+            }
             Identity::Account(account) => {
                 return Some(Sender { parties, caller: Caller::Account(account), nonce: None });
             }
             Identity::Digest { connection, domain } => {
                 match self.prove(request, &domain.realm, Some(&connection), now) {
-                    Proven::Yes(used, _) => {
-                        let admitted = after_digest(&connection, facts.source, facts.transport);
-                        match admitted.and_then(|()| self.certified(&connection, flow)) {
-                            Ok(()) => {
-                                let caller = Caller::Connection(connection, Proof::Digest);
-                                return Some(Sender { parties, caller, nonce: Some(used) });
-                            }
-                            Err(reason) => self.refuse(request, flow, reason, Some(&connection), now, out),
+                    Proven::Yes(used, _) => match after_digest(&connection, facts.source, facts.transport) {
+                        Ok(()) => {
+                            let caller = Caller::Connection(connection, Proof::Digest);
+                            return Some(Sender { parties, caller, nonce: Some(used) });
                         }
-                    }
+                        Err(reason) => self.refuse(request, flow, reason, Some(&connection), now, out),
+                    },
                     Proven::Missing => self.challenge(request, flow, Some(&domain), false, now, out),
                     Proven::Stale => self.challenge(request, flow, Some(&domain), true, now, out),
                     Proven::Wrong => {
