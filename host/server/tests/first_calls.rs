@@ -78,6 +78,32 @@ fn a_key_is_one_line_with_the_server_running_or_not() {
 }
 
 #[test]
+fn a_certificate_is_added_listed_and_removed_from_the_command_line() {
+    let here = Installation::new();
+    let _running = here.start();
+    let names = || -> Vec<String> {
+        let list = here.json(&["certificate", "list"]);
+        let rows = list["data"].as_array().expect("a list").clone();
+        rows.iter().map(|row| row["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(names(), ["self-signed"]);
+    let file = |name: &str| here.data.join("certificates").join(name).display().to_string();
+    let (chain, key) = (file("self-signed.pem"), file("self-signed.key"));
+    here.output(&["certificate", "add", "--cert", &chain, "--private-key", &key, "--name", "mine"]);
+    assert_eq!(names(), ["mine", "self-signed"]);
+    let wrong = here.run(&["certificate", "add", "--cert", &key, "--private-key", &chain]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("certificate"), "{wrong:?}");
+    std::fs::write(file("mine.pem"), "nonsense").expect("a file");
+    assert!(here.output(&["certificate", "reload"]).contains("the new file is not used"));
+    let check = here.json(&["api", "GET", "/system/check"]);
+    assert_eq!(check["state"], "warning", "{check:#}");
+    here.output(&["certificate", "remove", "mine"]);
+    assert_eq!(names(), ["self-signed"]);
+    assert_eq!(here.run(&["certificate", "remove", "mine"]).status.code(), Some(3));
+}
+
+#[test]
 fn it_stops_at_once_without_calls_and_keeps_what_it_knew() {
     let here = Installation::new();
     let running = here.start();

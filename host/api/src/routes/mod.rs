@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod calls;
 mod certificates;
+mod check;
 mod collections;
 mod connections;
 mod domains;
@@ -59,6 +60,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(audit::router())
         .merge(calls::router())
         .merge(certificates::router())
+        .merge(check::router())
         .merge(connections::router())
         .merge(domains::router())
         .merge(events::router())

@@ -4,6 +4,7 @@
 
 mod access;
 mod bad_inputs;
+mod certificates;
 mod change;
 mod document;
 mod many;

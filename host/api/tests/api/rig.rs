@@ -178,6 +178,11 @@ impl Rig {
         rig
     }
 
+    /// The data folder.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
     /// A key with these scopes, of this account.
     pub(crate) async fn key_with(&self, account: Option<&str>, scopes: &[&str]) -> String {
         let new = NewKey {
