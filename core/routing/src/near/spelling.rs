@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Search;
-use crate::config::Domain;
+use crate::config::{Connection, Domain};
 
 impl Search<'_> {
     /// The user that wanted to prove who it is.
@@ -25,14 +25,17 @@ impl Search<'_> {
 
     fn user(&mut self, domain: &Domain, user: &str) {
         let tables = self.tables;
+        // What an account reads of its refusals is no directory of the others.
+        let account = self.connection.map(|own| &own.account);
+        let tells = |connection: &Connection| account.is_none_or(|own| connection.account == *own);
         for other in tables.domains().filter(|other| other.id != domain.id).take(MOST_DOMAINS) {
-            if let Some(connection) = tables.user(&other.id, user) {
+            if let Some(connection) = tables.user(&other.id, user).filter(|c| tells(c)) {
                 let resource = ("connection", connection.id.as_str());
                 self.add(resource, "domain", domain.host.as_str(), other.host.as_str());
             }
         }
         similar(user, |spelling| {
-            if let Some(connection) = tables.user(&domain.id, spelling) {
+            if let Some(connection) = tables.user(&domain.id, spelling).filter(|c| tells(c)) {
                 self.add(("connection", connection.id.as_str()), "user", user, spelling);
             }
         });

@@ -48,6 +48,12 @@ fn tables() -> Tables {
             json!({"id": "dom_2", "host": "other.test", "realm": "other.test", "account": "acc_1",
                 "role": "registrar", "digest": ["md5"]}),
         ),
+        change(
+            "domain",
+            json!({"id": "dom_3", "host": "tenant.test", "realm": "tenant.test", "account": "acc_2",
+                "role": "registrar", "digest": ["md5"]}),
+        ),
+        connection("yan", "device", json!({"domain": "dom_3", "user": "yan", "account": "acc_2"})),
         connection(
             "alice",
             "device",
@@ -132,6 +138,13 @@ fn each_reason_has_its_neighbour() {
         (Reason::UserNotKnown, alice, called("Dora"), &["connection con_dora user Dora dora"]),
         (Reason::UserNotKnown, alice, called("odra"), &["connection con_dora user odra dora"]),
         (Reason::UserNotKnown, alice, called("zoe"), &["connection con_zoe domain sip.test other.test"]),
+        (Reason::UserNotKnown, alice, called("yan"), &[]),
+        (
+            Reason::UserNotKnown,
+            alice,
+            Box::new(|f| (f.called_user, f.called_host) = ("yann", "tenant.test")),
+            &[],
+        ),
         (Reason::UnknownUser, None, from("alic"), &["connection con_alice user alic alice"]),
         (Reason::UnknownUser, None, from("admin"), &[]),
         (Reason::CalleeDisabled, alice, called("dora"), &["connection con_dora enabled false true"]),
