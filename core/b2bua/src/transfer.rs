@@ -4,6 +4,7 @@
 //! somebody answers, the old call can be taken up again. Nobody gets a way out by being transferred or by
 //! transferring: the decision is the one that the transferor would get by calling.
 
+use core::net::IpAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use sip_stack::dialog::Agreement;
 use sip_stack::timer::Timer;
 use timestamp::Timestamp;
 
-use routing::config::AccountId;
-use routing::decide::{Addressed, Caller, Question, decide};
+use routing::config::{AccountId, Connection};
+use routing::decide::{Addressed, Caller, Question, decide, decide_at};
 use routing::decision::{Decision, Outcome, Proof};
 use routing::reason::Reason;
 
@@ -218,7 +219,11 @@ impl Call {
         let addressed = if unnamed { Addressed::ToContact } else { Addressed::Directly };
         let (called_user, called_host, presented_as) = (&*goal.user, &*goal.host, &*presented);
         let question = Question { called_user, called_host, presented: presented_as, addressed };
-        let mut decision = decide(tables, &caller, &question);
+        let at = self.at_home(transferor, &goal.host).filter(|_| foreign);
+        let mut decision = match at {
+            Some(at) => decide_at(tables, &caller, &question, &at.id),
+            None => decide(tables, &caller, &question),
+        };
         if let Outcome::Ring(targets) = &mut decision.outcome {
             if foreign && !targets.iter().all(|target| target.outbound) {
                 return refused(Reason::DomainNotOurs);
@@ -227,10 +232,23 @@ impl Call {
             for target in targets.iter_mut().filter(|target| target.outbound) {
                 target.caller_id.get_or_insert_with(|| escape_user(&presented));
             }
-        } else if foreign {
+        } else if foreign && at.is_none() {
             return refused(Reason::DomainNotOurs);
         }
         decision
+    }
+
+    /// The party of this call that a host belongs to: a PBX that hands over within itself, or is asked to by the other side.
+    fn at_home<'l>(&'l self, transferor: &'l Leg, host: &str) -> Option<&'l Connection> {
+        let literal = host.trim_start_matches('[').trim_end_matches(']');
+        let address = literal.parse::<IpAddr>().ok();
+        let lives_there = |leg: &&Leg| {
+            let mut peers = leg.connection.iter().flat_map(|connection| &connection.peers);
+            address == Some(leg.dialog.flow.remote.ip())
+                || peers.any(|peer| peer.host.trim_end_matches('.').eq_ignore_ascii_case(host))
+        };
+        let home = [transferor, &self.caller].into_iter().find(lives_there)?;
+        home.connection.as_deref()
     }
 
     /// A dialog of ours is to be replaced: we call ourselves, on behalf of the transferor's account.

@@ -12,7 +12,7 @@ use crate::decision::{Candidate, Decision, Destination, Outcome, Proof, TestLine
 use crate::near::known_number;
 use crate::number::{for_peer, rewrite, to_e164};
 use crate::reason::Reason;
-use crate::tables::{Host, Tables};
+use crate::tables::{Host, Tables, WayOut};
 
 /// Who calls, once that is settled.
 #[derive(Clone, Debug)]
@@ -49,8 +49,34 @@ pub enum Addressed {
 
 /// Decides. Never refuses for what a caller could not have known: unknown targets are 404 with the reason.
 pub fn decide(tables: &Tables, caller: &Caller, question: &Question<'_>) -> Decision {
+    decide_by(tables, caller, |deciding| deciding.outcome(question))
+}
+
+/// Decides a call to a host that belongs to a connection: it leaves by that one or not at all, even if it came from there,
+/// and only if the caller may call out and the dial pattern lets the number pass.
+pub fn decide_at(tables: &Tables, caller: &Caller, question: &Question<'_>, at: &ConnectionId) -> Decision {
+    decide_by(tables, caller, |deciding| {
+        let dialled = deciding.rewritten(question.called_user);
+        let number = deciding.e164(&dialled).unwrap_or_else(|| dialled.clone());
+        let outcome = match deciding.connection().is_some_and(|c| c.may_call_out) {
+            true => match deciding.ways(&number, &dialled, question.presented, Some(at)) {
+                Ok(ways) if ways.is_empty() => Outcome::Refuse(Reason::NoRoute),
+                Ok(ways) => Outcome::Ring(ways),
+                Err(reason) => Outcome::Refuse(reason),
+            },
+            false => Outcome::Refuse(Reason::MayNotCallOut),
+        };
+        (number, outcome)
+    })
+}
+
+fn decide_by(
+    tables: &Tables,
+    caller: &Caller,
+    outcome: impl FnOnce(&mut Deciding<'_>) -> (String, Outcome),
+) -> Decision {
     let mut deciding = Deciding { tables, caller, candidates: SmallVec::new() };
-    let (called, outcome) = deciding.outcome(question);
+    let (called, outcome) = outcome(&mut deciding);
     let (connection, proof) = match caller {
         Caller::Connection(connection, proof) => (Some(Arc::clone(connection)), *proof),
         Caller::Account(_) => (None, Proof::AccountSource),
@@ -208,7 +234,7 @@ impl Deciding<'_> {
         let dialled_one = question.addressed != Addressed::ToBareContact;
         let may = dialled_one && caller.as_ref().is_some_and(|c| c.may_call_out);
         if may {
-            let ways = self.ways(number, dialled, question.presented);
+            let ways = self.ways(number, dialled, question.presented, None);
             match ways {
                 Ok(ways) if !ways.is_empty() => return Outcome::Ring(ways),
                 Ok(_) => {}
@@ -236,16 +262,18 @@ impl Deciding<'_> {
         number: &str,
         dialled: &str,
         presented: &str,
+        only: Option<&ConnectionId>,
     ) -> Result<SmallVec<[Destination; 2]>, Reason> {
         let tables = self.tables;
         let Some(caller) = self.connection().cloned() else { return Ok(SmallVec::new()) };
         let mut found = SmallVec::new();
         let mut bad_caller_id = None;
-        for way in tables.ways_out(&caller.account) {
+        let named = |way: &&WayOut| only.is_none_or(|only| *only == way.connection.id);
+        for way in tables.ways_out(&caller.account).filter(named) {
             let connection = &way.connection;
             let verdict = if !connection.enabled {
                 Verdict::Disabled
-            } else if connection.id == caller.id {
+            } else if connection.id == caller.id && only.is_none() {
                 Verdict::CameFromIt
             } else if !connection.used_by.is_empty() && !connection.used_by.contains(&caller.id) {
                 Verdict::NotOffered
@@ -258,7 +286,12 @@ impl Deciding<'_> {
                 self.note(&connection.id, false, verdict);
                 continue;
             }
-            match caller_id(tables, &caller, presented) {
+            let presents = match connection.id == caller.id {
+                // To itself it is whoever it says.
+                true => Ok(None),
+                false => caller_id(tables, &caller, presented),
+            };
+            match presents {
                 Ok(caller_id) => {
                     self.note(&connection.id, true, verdict);
                     found.push(Destination {

@@ -161,6 +161,7 @@ ladders! {
     transfer_odd_caller
     transfer_to_busy
     transfer_twice
+    transfer_within_pbx
     transferor_leaves_early
     trunk_by_name
     trunk_by_source

@@ -4,9 +4,12 @@
   ua.py --server HOST:PORT [--at ADDR[:PORT]] [--tcp] [--user U --password P] [--algorithm MD5|SHA-256] COMMAND
     register [--expires N]        codes, challenges, contacts
     call TARGET [--seconds S] [--cancel-after S] [--hold-after S] [--dtmf DIGITS] [--header 'Name: value']...
+                [--refer TARGET] [--refer-after S] [--leave-at-once] [--resume]
     answer [--code N] [--ring S] [--early S] [--bye-after S] [--header 'Name: value']... [--bye-header ...]...
                                   registers, says "registered" on stderr, serves one call
     options
+  --refer, of call and answer: hands the other side over, on hold if --hold-after came first. After a NOTIFY of 200 it says
+  BYE, with --leave-at-once already after the 202; after a failure it goes on, with --resume by taking it off hold.
   ua.py holds EXPRESSION          evaluates it with the report on stdin as r; prints the report
 
 It plays a tone (--tone HZ, default 1000) as PCMA and can record what it hears (--record FILE.wav).
@@ -247,14 +250,19 @@ class Phone:
 
     def final(self, leg, method, until):
         """The final response to the newest request of the leg; provisional ones are noted."""
+        aside = []
         while message := self.receive(until):
             if message.code and message.get("call-id") == leg["id"] and message.get("cseq") == f"{leg['cseq']} {method}":
                 self.report["codes"].append(message.code)
                 if message.code >= 200:
+                    self.inbox[:0] = aside
                     return message
                 self.on_provisional(message)
             elif message.method == "OPTIONS":
                 self.respond(message, 200, "OK")
+            elif message.method == "NOTIFY" and not message.code:
+                aside.append(message)
+        self.inbox[:0] = aside
         self.report["timeout"] = method
         return None
 
@@ -353,10 +361,17 @@ class Phone:
         end, hold_at, on_hold = started + seconds, self.o.hold_after, False
         if self.o.dtmf:
             self.audio.digits(self.o.dtmf)
+        refer_at = self.o.refer_after if self.o.refer else None
         while True:
-            until = min(end, started + hold_at) if hold_at is not None else end
+            until = min(end, *(started + at for at in (hold_at, refer_at) if at is not None), end)
             message = self.receive(until)
             if not message:
+                if refer_at is not None and until == started + refer_at:
+                    refer_at, hold_at = None, None
+                    self.refer(leg, uri)
+                    if self.o.leave_at_once:
+                        break
+                    continue
                 if hold_at is not None and until < end:
                     hold_at, on_hold = (hold_at + 2 if not on_hold else None), not on_hold
                     self.reinvite(leg, uri, "sendonly" if on_hold else "sendrecv")
@@ -367,6 +382,13 @@ class Phone:
             elif self.serve(message, leg):
                 self.finish_audio(started)
                 return
+            elif message.method == "NOTIFY" and not message.code and (told := re.match(r"SIP/2.0 (\d+)", message.body)):
+                code = int(told[1])
+                self.report.setdefault("notified", []).append(code)
+                if 200 <= code < 300:
+                    break
+                if code >= 300 and self.o.resume:
+                    self.reinvite(leg, uri, "sendrecv")
         self.finish_audio(started)
         self.request("BYE", uri, leg, "".join(h + "\r\n" for h in self.o.bye_header))
         response = self.final(leg, "BYE", time.monotonic() + 5)
@@ -381,6 +403,12 @@ class Phone:
         self.request("ACK", uri, leg, branch=None if code == 200 else branch)
         if code == 200:
             self.hear(response)
+
+    def refer(self, leg, uri):
+        target = self.o.refer if self.o.refer.startswith("sip:") else f"sip:{self.o.refer}@{self.o.domain}"
+        self.request("REFER", uri, leg, f"Refer-To: <{target}>\r\n")
+        response = self.final(leg, "REFER", time.monotonic() + 5)
+        self.report["refer"] = response.code if response else None
 
     def serve(self, message, leg):
         """A request within the call; true when it was its end."""
@@ -478,6 +506,8 @@ def options():
     add("--expires", type=int, default=120)
     add("--wait", type=float, default=15, help="seconds for whatever is waited for")
     add("--seconds", type=float, default=2), add("--cancel-after", type=float), add("--hold-after", type=float)
+    add("--refer"), add("--refer-after", type=float, default=2)
+    add("--leave-at-once", action="store_true"), add("--resume", action="store_true")
     add("--dtmf", default=""), add("--header", action="append", default=[]), add("--bye-header", action="append", default=[])
     add("--code", type=int, default=200), add("--text", default="As Asked"), add("--ring", type=float, default=0)
     add("--early", type=float), add("--bye-after", type=float)
