@@ -141,5 +141,5 @@ impl Means<'_> {
 pub const LEG_KIND: u8 = 16;
 /// Added to the kind of a leg that leads to ourselves.
 pub const OWN: u8 = 112;
-/// Legs a call may have; more contacts than this are not rung.
+/// Numbers of the legs of a call: half of them for contacts rung at once, the others for those that lost, leave and talk.
 pub const MOST_LEGS: u8 = 100;

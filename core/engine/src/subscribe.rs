@@ -377,7 +377,8 @@ fn event_with_id(event: &[u8]) -> Box<[u8]> {
     kept.into()
 }
 
-/// Of one watcher, for each shard: a phone with three extension modules has some 120 lamps.
-const MOST_OF_ONE: usize = 200;
+/// Of one watcher, for each shard: a phone with three extension modules has some 120 lamps, a user has several phones,
+/// and one that was restarted at another port is remembered at both for a while.
+const MOST_OF_ONE: usize = 1000;
 /// In all, for each shard.
 const MOST: usize = 100_000;

@@ -97,3 +97,26 @@ fn with_every_fifth_datagram_lost_the_last_state_is_heard() {
         assert_eq!(subscriptions, 1, "it outlives losses");
     }
 }
+
+/// The 120 lamps of a phone that was cut off and subscribes from another port: what it has forgotten is not in the way,
+/// and neither are those of a second phone of the same user.
+#[test]
+fn lamps_come_back_after_a_restart_at_another_port() {
+    let mut scene = Scene::new(1, 1);
+    for (phone, port) in [("a", 5060), ("b", 5062), ("c", 5064)] {
+        for lamp in 0..120 {
+            let label = format!("{phone}{lamp}");
+            let contact = ("Contact".to_owned(), format!("<sip:alice@10.0.0.1:{port}>"));
+            let fields = vec![("Event".to_owned(), "dialog".to_owned()), contact];
+            let wish = Wish { target: Some("bob".to_owned()), fields, ..Wish::default() };
+            for auth in [None, Some("first".to_owned())] {
+                let wish = Wish { auth, ..wish.clone() };
+                let bytes = scene.alice.request(&label, "SUBSCRIBE", &wish).expect("a request");
+                scene.world.send(scene.alice.flow(), bytes);
+                scene.run(Duration::from_millis(20));
+            }
+        }
+    }
+    let subscriptions: u64 = scene.world.figures().iter().map(|f| f.subscriptions).sum();
+    assert_eq!(subscriptions, 360);
+}
