@@ -97,6 +97,11 @@ check "it is removed: no longer presented" eval '"$TRUNKLINE" certificate remove
 wait "$call"
 survived() { holds 'r["ok"] and r["reg"] == 200' < "$WORK/pj.json" && share "$WORK/pj.wav" 440 0.8; }
 check "the call went on through all of it" survived
+sips() { pj --call "sips:echo@$TLS" --seconds 4; holds 'r["ok"]' < "$WORK/pj.json" && share "$WORK/pj.wav" 440 0.8; }
+check "PJSUA calls sips:echo" sips
+nowhere() { ua --user carol --password pw-carol --at 127.0.0.33:6003 register --expires 60 > /dev/null; pj --call "sips:carol@$TLS" --seconds 4; holds 'r["end"][0] == 480' < "$WORK/pj.json"; }
+device carol > /dev/null
+check "PJSUA calls sips:carol, who has UDP: 480" nowhere
 digits() { pj --call "sip:602@$TLS;transport=tls" --dtmf 4711 --seconds 7; lab_has sec-pbx 'digits=4711'; }
 check "PJSUA over TLS -> Asterisk over TLS: DTMF 4711" digits
 check "the server runs" still_alive
