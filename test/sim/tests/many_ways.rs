@@ -20,8 +20,8 @@ fn neither_thousands_of_trunks_nor_thousands_of_peers_are_too_many() {
             let alice = rows::device("alice", "alice", &[]).expect("a device");
             changes.push(Change::Connection(Arc::new(alice)));
             for n in 0..trunks {
-                // There is no listener for TLS here.
-                let row = rows::trunk(&format!("carrier{n}"), "198.51.100.2", 5061, "tls", &[]);
+                // There is no listener for WebSocket here.
+                let row = rows::trunk(&format!("carrier{n}"), "198.51.100.2", 80, "ws", &[]);
                 let mut row = row.expect("a row");
                 row.peers = vec![row.peers[0].clone(); peers];
                 changes.push(Change::Connection(Arc::new(row)));
