@@ -30,6 +30,8 @@ for transport in udp tcp tls; do
             share "$WORK/in.wav" 1000 0.5 && share "$("$LAB/asterisk.sh" dir ng-itsp)/rec/in-$transport-rx.wav" 880 0.5
     }
     check "$T: Asterisk with Require: 100rel -> alice: both tones" inbound
+    digits() { ua "${A[@]}" call 602 --dtmf 4711 --seconds 7 >/dev/null; lab_has ng-itsp 'digits=4711'; }
+    check "$T: DTMF 4711 is collected" digits
     hold() { sees 'r["offers"] == ["sendonly", "sendrecv"]' "${A[@]}" --seconds 12 call 608; }
     check "$T: hold and resume" hold
     reason() { sees 'r["bye"]["by"] == "peer" and "cause=34" in r["bye"]["reason"]' "${A[@]}" --seconds 6 call 6071; }
