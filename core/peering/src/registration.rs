@@ -94,7 +94,7 @@ pub struct Moment {
 pub enum Order {
     /// Find out where the registrar is, or where it has sent us; answered by [`Registration::on_located`].
     Locate(Option<Box<str>>),
-    /// Send what [`Registration::asked`] says.
+    /// Send what [`Registration::ask`] says.
     Send,
     /// Call [`Registration::on_timer`] then.
     Wake(Timestamp),
