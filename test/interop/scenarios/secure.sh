@@ -73,8 +73,8 @@ finish_asks() { stop sec-asks; finish; }
 trap finish_asks EXIT
 asks() {                             # openssl, as a peer that hears nobody without a certificate that it trusts
     cp "$DATA/certificates/self-signed.pem" "$RUN/sec-asks/clients.pem"
-    # It ends with its input.
-    start_in_root sec-asks "$WORK/asks.log" /bin/sh -c 'sleep 20 | openssl s_server -accept 127.0.0.12:5061 -cert /lab/sec-asks/cert.pem \
+    # It ends with its input, so that lasts; both end by themselves.
+    start_in_root sec-asks "$WORK/asks.log" /bin/sh -c 'sleep 25 | timeout 20 openssl s_server -accept 127.0.0.12:5061 -cert /lab/sec-asks/cert.pem \
         -key /lab/sec-asks/key.pem -CAfile /lab/sec-asks/clients.pem -Verify 2 -verify_return_error'
     api POST /connections "{\"kind\":\"trunk\",\"name\":\"asks\",\"peers\":[{\"host\":\"127.0.0.12\",\"port\":5061,\"transport\":\"tls\"}],
         \"allowed_sources\":[\"127.0.0.12/32\"],\"dial_pattern\":\"^8\",\"tls\":{\"ca\":$CA},\"probe\":{\"options_s\":5}}" > /dev/null
