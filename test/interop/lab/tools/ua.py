@@ -260,7 +260,7 @@ class Phone:
                 self.on_provisional(message)
             elif message.method == "OPTIONS":
                 self.respond(message, 200, "OK")
-            elif message.method == "NOTIFY" and not message.code:
+            elif message.method == "NOTIFY" and message.get("call-id") == leg["id"] and not message.code:
                 aside.append(message)
         self.inbox[:0] = aside
         self.report["timeout"] = method
@@ -382,7 +382,7 @@ class Phone:
             elif self.serve(message, leg):
                 self.finish_audio(started)
                 return
-            elif message.method == "NOTIFY" and not message.code and (told := re.match(r"SIP/2.0 (\d+)", message.body)):
+            elif message.method == "NOTIFY" and message.get("call-id") == leg["id"] and not message.code and (told := re.match(r"SIP/2.0 (\d+)", message.body)):
                 code = int(told[1])
                 self.report.setdefault("notified", []).append(code)
                 if 200 <= code < 300:
