@@ -6,7 +6,7 @@ use sip_msg::build::Writer;
 use sip_msg::{Message, Name};
 use sip_stack::dialog::{Dialog, ReliableAnswers, RequestLine, SessionTimer};
 use sip_stack::transaction::{NOBODY, Outgoing};
-use sip_stack::transport::{Flow, Protocol};
+use sip_stack::transport::{Flow, Protocol, RESERVED};
 use sip_stack::{Slot, User};
 
 use routing::config::Connection;
@@ -215,7 +215,10 @@ impl Leg {
 
 /// Via value of a request of ours (RFC 3261 §18.1.1, RFC 3581).
 pub fn via(flow: &Flow, shown: &std::net::SocketAddr, branch: &[u8]) -> String {
-    format!("SIP/2.0/{} {shown};branch={};rport", flow.protocol.via(), String::from_utf8_lossy(branch))
+    // RFC 5923 §5: over a stream that we opened the peer may call us, too.
+    let alias = if flow.protocol == Protocol::Tls && flow.stream >= RESERVED { ";alias" } else { "" };
+    let (transport, branch) = (flow.protocol.via(), String::from_utf8_lossy(branch));
+    format!("SIP/2.0/{transport} {shown};branch={branch};rport{alias}")
 }
 
 /// Contact, Allow and Supported: what a request or answer says of us that makes or refreshes a dialog.

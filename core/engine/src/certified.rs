@@ -1,8 +1,13 @@
-//! Connections that demand a certificate of their peer (RFC 5922 §7.4): whether the client of a stream showed one.
+//! Connections that demand a certificate of their peer (RFC 5922 §7.4): whether the client of a stream showed one, and
+//! may hear from us over that stream (RFC 5923).
+
+use std::net::SocketAddr;
 
 use routing::config::Connection;
 use routing::reason::Reason;
-use sip_stack::transport::Flow;
+use sip_msg::Message;
+use sip_msg::header::Via;
+use sip_stack::transport::{Flow, Protocol, RESERVED};
 
 use crate::input::Client;
 use crate::shard::Shard;
@@ -16,21 +21,43 @@ impl Shard {
         let client = self.streams.client(flow).ok_or(Reason::CertificateMissing)?;
         if fits(connection, client) { Ok(()) } else { Err(Reason::CertificateMissing) }
     }
+
+    /// A peer that opened this stream, offers it for our own requests and proved by certificate to be who we would
+    /// call there, gets them over it (RFC 5923 §5, §8).
+    pub(crate) fn learn_alias(&mut self, connection: &Connection, request: &Message<'_>, flow: &Flow) {
+        if flow.protocol != Protocol::Tls || flow.stream >= RESERVED || connection.peers.is_empty() {
+            return;
+        }
+        let Some(via) = request.via().filter(Via::alias) else { return };
+        let Some(client) = self.streams.client(flow) else { return };
+        let port = via.port.unwrap_or_else(|| flow.protocol.default_port());
+        let address = SocketAddr::new(flow.remote.ip(), port);
+        let Some(names) = names(connection, client) else { return };
+        for peer in &connection.peers {
+            if names.iter().any(|name| covers(name, &peer.host)) {
+                self.reserved.alias(address, b2bua::terms(connection, &peer.host), *flow);
+            }
+        }
+    }
 }
 
 /// The name of one of its peers, by an authority of its own if it has one; with neither names nor peers there is
 /// nothing to go by but that authority.
 fn fits(connection: &Connection, client: &Client) -> bool {
-    let own = client.for_connections.iter().find(|(id, _)| **id == *connection.id.as_str());
-    let names = match (&connection.tls.ca, own) {
-        (Some(_), None) => return false,
-        (Some(_), Some((_, names))) => names,
-        (None, _) => &client.names,
-    };
+    let Some(names) = names(connection, client) else { return false };
     if connection.peers.is_empty() {
         return connection.tls.ca.is_some();
     }
     connection.peers.iter().any(|peer| names.iter().any(|name| covers(name, &peer.host)))
+}
+
+/// What the client is called by the authorities that count for this connection.
+fn names<'c>(connection: &Connection, client: &'c Client) -> Option<&'c [Box<str>]> {
+    let own = client.for_connections.iter().find(|(id, _)| **id == *connection.id.as_str());
+    match (&connection.tls.ca, own) {
+        (Some(_), own) => own.map(|(_, names)| names.as_slice()),
+        (None, _) => Some(&client.names),
+    }
 }
 
 fn covers(name: &str, host: &str) -> bool {

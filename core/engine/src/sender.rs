@@ -50,7 +50,12 @@ impl Shard {
         let connection = sender.connection().cloned();
         let certified = connection.as_ref().map_or(Ok(()), |connection| self.certified(connection, flow));
         match certified.and_then(|()| as_secure_as_asked(request, flow)) {
-            Ok(()) => Some(sender),
+            Ok(()) => {
+                if let Some(connection) = &connection {
+                    self.learn_alias(connection, request, flow);
+                }
+                Some(sender)
+            }
             Err(reason) => {
                 self.refuse(request, flow, reason, connection.as_deref(), now, out);
                 None

@@ -118,6 +118,7 @@ impl Shard {
     ) {
         self.streams.partial.remove(&(flow.listener, flow.stream));
         self.streams.clients.remove(&(flow.listener, flow.stream));
+        self.reserved.forget(flow);
         // Every shard hears of it, the first one counts.
         if let Some(fault) = fault.as_ref().filter(|_| flow.protocol.is_secure() && self.index == 0) {
             self.counts.handshake(fault.kind.name());

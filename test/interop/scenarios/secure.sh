@@ -57,6 +57,16 @@ check "MESSAGE with a good one: 480, as nobody is there" shown MESSAGE /lab/sec-
 over_udp() { sees 'r["final"] == 403' --user +15550199 --at $ITSP:6013 call +15550100; }
 check "mutual TLS, a call over UDP: 403" over_udp
 check "and history of refusals knows R-16" eval 'api GET "/refused?limit=100" | grep -oE "R-16" | sort | uniq -c | grep .'
+# called_back ALIAS CERTIFICATE-FOLDER : whether alice's call to the trunk comes over the stream that the trunk opened.
+called_back() {
+    local request="MESSAGE sip:+15550100@127.0.0.1 SIP/2.0|Via: SIP/2.0/TLS $ITSP:5061;rport$1;branch=z9hG4bK$RANDOM$RANDOM|From: <sip:+15550199@$ITSP>;tag=$RANDOM|To: <sip:+15550100@127.0.0.1>|Call-ID: $RANDOM$RANDOM|CSeq: 1 MESSAGE|Max-Forwards: 70|Content-Length: 0||"
+    { printf '%s' "$request" | sed 's/|/\r\n/g'; sleep 6; } | in_root timeout 8 openssl s_client -quiet -connect $TLS -bind $ITSP:0 -cert "$2/cert.pem" -key "$2/key.pem" 2> /dev/null > "$WORK/back" & local p=$!
+    sleep 1.5; ua "${A[@]}" --at 127.0.0.31:6001 --cancel-after 2 call 9555 > /dev/null; wait $p
+    grep -aE '^(SIP/2.0|INVITE|Via)' "$WORK/back"; grep -aq '^INVITE sip:9555@' "$WORK/back"
+}
+check "a certified peer that offers its stream (;alias) is called over it" called_back ';alias' /lab/sec-good
+check "not without the offer" eval '! called_back "" /lab/sec-good'
+check "not with a certificate for another name" eval '! called_back ";alias" /lab/sec-bad'
 carrier_up() { asterisk sec-itsp addr=$ITSP trunk server=$TLS match=127.0.0.1 codecs=alaw transport=tls; }
 check "Asterisk starts as a carrier with a certificate" carrier_up
 comes_in() {

@@ -195,7 +195,7 @@ impl Streams {
                 Err(fault) => Err(Some(fault)),
                 Ok(more) => {
                     if secure.became_ready() {
-                        let client = self.tls.as_ref().and_then(|tls| tls.client(secure));
+                        let client = self.tls.as_ref().and_then(|tls| tls.other_end(secure));
                         self.secured.push((stream.flow, client));
                         self.half_open.leave(stream);
                     }

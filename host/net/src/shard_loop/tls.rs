@@ -96,7 +96,7 @@ impl Tls {
     pub(super) fn accept(&self) -> Result<Secure, StreamFault> {
         let config = if self.demanding.is_empty() { &self.listener } else { &self.asking };
         let connection = ServerConnection::new(Arc::clone(config)).map_err(|e| fault(&e, ""))?;
-        Ok(Secure::new(Connection::Server(connection), Box::default()))
+        Ok(Secure::new(Connection::Server(connection), None))
     }
 
     /// Our side of a stream that we open.
@@ -106,18 +106,19 @@ impl Tls {
         let by_address = || Terms { host: flow.remote.ip().to_string().into(), verify: true, ca: None };
         let terms = reserved.map_or_else(by_address, |(_, terms)| terms.clone());
         let protocol = |text: String| StreamFault { kind: FaultKind::TlsProtocol, text: text.into() };
-        let demand = Demand { verify: terms.verify, ca: terms.ca };
+        let demand = Demand { verify: terms.verify, ca: terms.ca.clone() };
         let config = self.trust.client(&demand).map_err(|problem| protocol(format!("tls.ca: {problem}")))?;
         let name = ServerName::try_from(terms.host.to_string())
             .map_err(|_| protocol(format!("{} is no name that a certificate could carry", terms.host)))?;
         let connection = ClientConnection::new(config, name).map_err(|e| fault(&e, &terms.host))?;
-        Ok(Secure::new(Connection::Client(connection), terms.host))
+        Ok(Secure::new(Connection::Client(connection), Some(terms)))
     }
 
-    /// Who the client of a stream is by the certificate it showed.
-    pub(super) fn client(&self, secure: &Secure) -> Option<Client> {
-        if let Connection::Client(_) = secure.connection {
-            return None;
+    /// Who the other end of a stream is by the certificate it showed; where we opened it, by the name that it had to
+    /// show to get here.
+    pub(super) fn other_end(&self, secure: &Secure) -> Option<Client> {
+        if let Some(terms) = &secure.terms {
+            return terms.verify.then(|| self.called(terms));
         }
         let chain = secure.connection.peer_certificates()?;
         let names = |found: Vec<String>| found.into_iter().map(String::into_boxed_str).collect::<Vec<_>>();
@@ -131,6 +132,13 @@ impl Tls {
                 })
                 .collect(),
         })
+    }
+
+    fn called(&self, terms: &Terms) -> Client {
+        let name = || vec![terms.host.clone()];
+        let Some(ca) = &terms.ca else { return Client { names: name(), for_connections: Vec::new() } };
+        let alike = self.anchors.iter().filter(|(_, (known, _))| known == ca);
+        Client { names: Vec::new(), for_connections: alike.map(|(id, _)| (id.clone(), name())).collect() }
     }
 
     /// A handshake that somebody began with us failed: said once for a source, then summed up.
@@ -154,15 +162,20 @@ impl Tls {
 /// One side of a TLS connection.
 pub(super) struct Secure {
     connection: Connection,
-    /// The peer as it was configured; empty when it came to us.
-    host: Box<str>,
+    /// What the other end had to prove; nothing when it came to us.
+    terms: Option<Terms>,
     ready: bool,
 }
 
 impl Secure {
-    fn new(mut connection: Connection, host: Box<str>) -> Self {
+    fn new(mut connection: Connection, terms: Option<Terms>) -> Self {
         connection.set_buffer_limit(Some(super::streams::MOST_WAITING));
-        Self { connection, host, ready: false }
+        Self { connection, terms, ready: false }
+    }
+
+    /// The peer as it was configured; empty when it came to us.
+    fn host(&self) -> &str {
+        self.terms.as_ref().map_or("", |terms| &terms.host)
     }
 
     /// Whether keys are agreed on.
@@ -197,11 +210,11 @@ impl Secure {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
                 return Ok(true);
             }
-            Err(error) => return Err(io_fault(&error, &self.host)),
+            Err(error) => return Err(io_fault(&error, self.host())),
         };
         let judged = self.connection.process_new_packets();
         self.drain(out);
-        judged.map_err(|error| fault(&error, &self.host))?;
+        judged.map_err(|error| fault(&error, self.host()))?;
         if read == 0 && self.connection.is_handshaking() {
             let text = "closed before TLS was agreed on".into();
             return Err(StreamFault { kind: FaultKind::TlsProtocol, text });

@@ -1,7 +1,8 @@
 //! Streams that are not open yet, with what must hold of their other end (RFC 5922 §7), and why a stream failed.
 //!
 //! A stream to a peer gets its number before it is opened. The number stands for the address and the terms together:
-//! requests under it share one stream, and after that is gone the next request opens another on the same terms.
+//! requests under it share one stream, and after that is gone the next request opens another on the same terms. A
+//! stream that the peer opened takes its place where the peer offered that and proved the same (RFC 5923 §5).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct Terms {
 #[derive(Debug)]
 pub struct Reserved {
     known: HashMap<(SocketAddr, Terms), u32>,
+    /// Streams that peers opened, by the address they can be called at.
+    aliases: HashMap<(SocketAddr, Terms), Flow>,
     shard: u8,
     next: u16,
 }
@@ -63,7 +66,7 @@ pub enum FaultKind {
 impl Reserved {
     /// Of this shard.
     pub fn new(shard: u8) -> Self {
-        Self { known: HashMap::new(), shard, next: 0 }
+        Self { known: HashMap::new(), aliases: HashMap::new(), shard, next: 0 }
     }
 
     /// The flow to use where a stream is opened on terms: under TLS one with a number of its own, else as it is.
@@ -79,9 +82,27 @@ impl Reserved {
         flow
     }
 
+    /// What would be sent to this address on these terms goes over this stream of the peer, as long as it is open. The
+    /// peer asked for it in its Via, and it is for the caller to know that its certificate meets the terms.
+    pub fn alias(&mut self, address: SocketAddr, terms: Terms, flow: Flow) {
+        if self.aliases.len() < MOST_RESERVED || self.aliases.contains_key(&(address, terms.clone())) {
+            self.aliases.insert((address, terms), flow);
+        }
+    }
+
+    /// A stream is gone.
+    pub fn forget(&mut self, gone: &Flow) {
+        if !self.aliases.is_empty() && gone.protocol == Protocol::Tls {
+            self.aliases.retain(|_, flow| flow.stream != gone.stream);
+        }
+    }
+
     /// The stream to the address of this flow on these terms; `true` if its number was given out just now.
     fn stream(&mut self, flow: Flow, terms: &Terms) -> (Flow, bool) {
         let key = (flow.remote, terms.clone());
+        if let Some(&alias) = self.aliases.get(&key) {
+            return (alias, false);
+        }
         if let Some(&stream) = self.known.get(&key) {
             return (Flow { stream, ..flow }, false);
         }
@@ -140,6 +161,12 @@ mod tests {
             let (other, new) = reserved.stream(flow, &terms);
             assert!(new && other.stream != first.stream);
         }
+        let theirs = Flow { stream: 7, remote: SocketAddr::from(([192, 0, 2, 1], 40_000)), ..flow(1) };
+        reserved.alias(flow(1).remote, terms("a.example"), theirs);
+        assert_eq!(reserved.stream(flow(1), &terms("a.example")), (theirs, false));
+        assert_ne!(reserved.stream(flow(1), &terms("b.example")).0, theirs, "its certificate names another");
+        reserved.forget(&theirs);
+        assert_eq!(reserved.stream(flow(1), &terms("a.example")), (first, false));
         let (of_another_shard, _) = Reserved::new(4).stream(flow(1), &terms("a.example"));
         assert_ne!(of_another_shard.stream, first.stream);
     }

@@ -48,6 +48,11 @@ impl<'a> Via<'a> {
         self.params.value(b"received")
     }
 
+    /// Whether the sender can be reached at its sent-by over the stream that this came over (RFC 5923 §5).
+    pub fn alias(&self) -> bool {
+        self.params.get(b"alias").is_some()
+    }
+
     /// `Some(None)`: the sender asks for its port; `Some(Some(_))`: some server noted it.
     pub fn rport(&self) -> Option<Option<u16>> {
         let value = self.params.get(b"rport")?;
