@@ -5,7 +5,7 @@ ARGS ?=
 
 help:
 	@echo 'make run      build the server and start it on ./trunkline-data (make run ARGS="--http 127.0.0.1:8081")'
-	@echo 'make test     what every change must pass: fmt, clippy, tests, tidy, documentation, fuzzing; minutes'
+	@echo 'make test     what every change must pass: fmt, clippy, tests, tidy, instructions, documentation, fuzzing; minutes'
 	@echo 'make interop  calls with Asterisk, baresip and SIPp through the server; root and Debian, about 1 GB once'
 	@echo 'make bench    the server beside Kamailio and rtpengine under the same load; root and Debian'
 
@@ -13,7 +13,7 @@ run: build-needs
 	cargo build --release --bin trunkline
 	exec "$${CARGO_TARGET_DIR:-target}/release/trunkline" --data ./trunkline-data $(ARGS)
 
-test: fmt clippy unit tidy doc fuzz
+test: fmt clippy unit tidy instructions doc fuzz
 
 # The parts of `make test`, for use one by one.
 fmt: build-needs
@@ -26,6 +26,10 @@ unit: build-needs
 	cargo test --workspace
 tidy: build-needs
 	cargo xtask tidy
+# UPDATE_BASELINE='why' moves the baseline.
+instructions: build-needs
+	@xtask/need valgrind=valgrind
+	cargo xtask instructions
 doc: build-needs
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 # FUZZ_SECONDS=600 for longer, FUZZ_SEED=n for the same again.
@@ -41,4 +45,4 @@ bench: build-needs
 build-needs:
 	@xtask/need $(BUILD_NEEDS)
 
-.PHONY: help run test fmt clippy unit tidy doc fuzz interop bench build-needs
+.PHONY: help run test fmt clippy unit tidy instructions doc fuzz interop bench build-needs

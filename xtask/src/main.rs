@@ -1,13 +1,15 @@
-//! `cargo xtask tidy`: what the compiler cannot check about this tree.
+//! What the compiler cannot check about this tree.
 //!
-//! Checks the floors between crates, the size and names of things, what is kept out of the code
-//! below `host/`, and that ARCHITECTURE.md speaks of what exists. It never changes a file.
+//! `cargo xtask tidy` checks the floors between crates, the size and names of things, what is kept out of the code
+//! below `host/`, and that ARCHITECTURE.md speaks of what exists. `cargo xtask instructions` counts what the hot
+//! paths cost. Neither changes a file, except the baseline when it is to move.
 
 use std::env;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+mod instructions;
 mod tidy;
 
 fn main() -> ExitCode {
@@ -15,7 +17,8 @@ fn main() -> ExitCode {
     let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
     let outcome = match asked.as_slice() {
         ["tidy"] => run_tidy(),
-        _ => Err("usage: cargo xtask tidy".to_owned()),
+        ["instructions"] => run_instructions(),
+        _ => Err("usage: cargo xtask tidy|instructions".to_owned()),
     };
     outcome.unwrap_or_else(|complaint| {
         say(&format!("xtask: {complaint}"));
@@ -24,13 +27,23 @@ fn main() -> ExitCode {
 }
 
 fn run_tidy() -> Result<ExitCode, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask stands outside the workspace")?;
-    let report = tidy::tidy(root)?;
+    let report = tidy::tidy(root()?)?;
     for finding in &report.findings {
         say(&finding.to_string());
     }
     say(&format!("tidy: {} files, {} findings", report.files, report.findings.len()));
     Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_instructions() -> Result<ExitCode, String> {
+    let reason = env::var("UPDATE_BASELINE").ok();
+    let report = instructions::check(root()?, reason.as_deref())?;
+    say(&report.text);
+    Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn root() -> Result<&'static Path, &'static str> {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask stands outside the workspace")
 }
 
 fn say(line: &str) {

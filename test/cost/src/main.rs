@@ -1,48 +1,53 @@
-//! `cost register|call|options COUNT`: does that much work in one shard and prints what a piece took.
+//! `cost WORK COUNT`: does that much work in one shard, or in one media plane, and prints what a piece took.
 //!
-//! No socket and no thread, so that instructions counted under valgrind are the same on every run;
-//! `test/bench/instructions` takes the difference of two counts. Media is bypassed as in the bench beside peers.
-
-mod peer;
+//! `cargo xtask instructions` runs it under valgrind with two counts and takes the difference. Media of calls is
+//! bypassed, as in the bench beside peers.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use peer::Peer;
+use cost::{Peer, Relay};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let count = words.get(1).and_then(|word| word.parse::<u32>().ok());
     let (Some(work), Some(count)) = (words.first(), count) else { return usage() };
-    let mut peer = match Peer::new() {
-        Ok(peer) => peer,
-        Err(error) => return failed(&error),
-    };
     let act: fn(&mut Peer) -> Result<(), String> = match work.as_str() {
         "register" => Peer::register,
         "call" => Peer::call,
         "options" => Peer::options,
+        "retransmission" => Peer::retransmission,
+        "packet" => return done(work, count, repeat(Relay::new(), Relay::packet, count)),
         _ => return usage(),
     };
+    done(work, count, Peer::new().and_then(|peer| repeat(peer, act, count)))
+}
+
+/// Microseconds of each.
+fn repeat<T>(mut on: T, act: fn(&mut T) -> Result<(), String>, count: u32) -> Result<f64, String> {
     let started = Instant::now();
     for _ in 0..count {
-        if let Err(error) = act(&mut peer) {
-            return failed(&error);
+        act(&mut on)?;
+    }
+    Ok(started.elapsed().as_secs_f64() * 1e6 / f64::from(count.max(1)))
+}
+
+fn done(work: &str, count: u32, outcome: Result<f64, String>) -> ExitCode {
+    match outcome {
+        Ok(each) => {
+            say(&format!("{work} {count} {each:.2} us each"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            say(&format!("cost: {error}"));
+            ExitCode::FAILURE
         }
     }
-    let each = started.elapsed().as_secs_f64() * 1e6 / f64::from(count.max(1));
-    say(&format!("{work} {count} {each:.2} us each"));
-    ExitCode::SUCCESS
 }
 
 fn usage() -> ExitCode {
-    say("usage: cost register|call|options COUNT");
+    say("usage: cost register|call|options|retransmission|packet COUNT");
     ExitCode::from(2)
-}
-
-fn failed(error: &str) -> ExitCode {
-    say(&format!("cost: {error}"));
-    ExitCode::FAILURE
 }
 
 #[expect(clippy::print_stdout, reason = "a program for people and scripts")]

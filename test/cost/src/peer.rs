@@ -13,13 +13,28 @@ use sip_stack::transport::{AddressBook, Flow, Listener, Listeners, Protocol};
 use timestamp::Timestamp;
 
 /// A shard with two users, and whoever plays them.
-pub(crate) struct Peer {
+#[expect(missing_debug_implementations, reason = "holds a shard, which holds secrets")]
+pub struct Peer {
     shard: Shard,
     outbox: Outbox,
     now: Timestamp,
     number: u64,
     /// Messages that the shard sent and nobody has looked at.
     mail: Vec<Vec<u8>>,
+    /// A call that rings, for as long as wanted.
+    ringing: Option<Ringing>,
+    meter: fn() -> u64,
+    /// What the shard took for each event so far, by the meter: the first line of the message, or nothing for a timer.
+    pub readings: Vec<(String, u64)>,
+}
+
+/// A call whose callee has answered 180.
+struct Ringing {
+    number: u64,
+    /// The INVITE of the caller, as it was sent.
+    asked: String,
+    /// The INVITE that the callee got.
+    invite: Vec<u8>,
 }
 
 struct Book;
@@ -35,7 +50,8 @@ impl AddressBook for Book {
 }
 
 impl Peer {
-    pub(crate) fn new() -> Result<Self, String> {
+    /// Two registered users at a shard that knows nobody else.
+    pub fn new() -> Result<Self, String> {
         let now = Timestamp::from_secs(1_800_000_000);
         let setup = Setup {
             index: 0,
@@ -56,6 +72,9 @@ impl Peer {
             now,
             number: 0,
             mail: Vec::new(),
+            ringing: None,
+            meter: || 0,
+            readings: Vec::new(),
         };
         let bypass = [("media", r#"{"mode":"bypass"}"#)];
         let caller = rows::device("caller", "secret", &bypass)?;
@@ -75,14 +94,14 @@ impl Peer {
     }
 
     /// REGISTER, 401, REGISTER with digest, 200.
-    pub(crate) fn register(&mut self) -> Result<(), String> {
+    pub fn register(&mut self) -> Result<(), String> {
         self.registration("caller", "192.0.2.20:5061")?;
         self.pass(Duration::from_millis(1));
         Ok(())
     }
 
     /// OPTIONS, 200.
-    pub(crate) fn options(&mut self) -> Result<(), String> {
+    pub fn options(&mut self) -> Result<(), String> {
         let n = self.next();
         self.give(format!(
             "OPTIONS sip:192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.20:5061;branch=z9hG4bK{n}\r\nMax-Forwards: 70\r\n\
@@ -90,38 +109,15 @@ impl Peer {
              Accept: application/sdp\r\nUser-Agent: cost\r\nContent-Length: 0\r\n\r\n"
         ));
         self.expect("SIP/2.0 200")?;
-        self.pass(Duration::from_millis(1));
+        // No more than what is answered to one stranger in a second.
+        self.pass(Duration::from_millis(20));
         Ok(())
     }
 
     /// INVITE, 407, ACK, INVITE with digest, 180, 200, ACK, BYE, 200; on both legs.
-    pub(crate) fn call(&mut self) -> Result<(), String> {
-        let n = self.next();
-        let head = |method: &str, step: u32, uri: &str, to: &str, more: &str| {
-            let cseq = if method == "ACK" && step == 5 { 2 } else { step.min(3) };
-            format!(
-                "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.20:5061;branch=z9hG4bK{n}.{step}\r\n\
-                 Max-Forwards: 70\r\nFrom: <sip:caller@example.test>;tag={n}\r\nTo: <sip:callee@example.test>{to}\r\n\
-                 Call-ID: {n}@192.0.2.20\r\nCSeq: {cseq} {method}\r\nContact: <sip:caller@192.0.2.20:5061>\r\n\
-                 User-Agent: cost\r\n{more}"
-            )
-        };
-        let target = "sip:callee@example.test";
-        let sdp = body("192.0.2.20", 46000);
-        let with = |more: &str| {
-            format!("{more}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len())
-        };
-        self.give(head("INVITE", 1, target, "", &with("")));
-        let challenge = self.expect("SIP/2.0 407")?;
-        let tag = tag_of(&challenge)?;
-        self.give(head("ACK", 1, target, &format!(";tag={tag}"), "Content-Length: 0\r\n\r\n"));
-        let proof = credentials(&challenge, "INVITE", target, "caller")?;
-        self.give(head("INVITE", 2, target, "", &with(&format!("Proxy-Authorization: {proof}\r\n"))));
-        self.expect("SIP/2.0 100")?;
-        let invite = self.expect("INVITE ")?;
-        self.answer(&invite, 180, "Ringing", None)?;
-        self.expect("SIP/2.0 180")?;
-        self.answer(&invite, 200, "OK", Some(&body("192.0.2.30", 47000)))?;
+    pub fn call(&mut self) -> Result<(), String> {
+        let call = self.ring()?;
+        self.answer(&call.invite, 200, "OK", Some(&body("192.0.2.30", 47000)))?;
         let mut ok = None;
         for _ in 0..2 {
             let message = self.mail_in()?;
@@ -130,14 +126,54 @@ impl Peer {
             }
         }
         let ok = ok.ok_or("no 200 for the caller")?;
-        let (tag, contact) = (tag_of(&ok)?, contact_of(&ok)?);
-        self.give(head("ACK", 5, &contact, &format!(";tag={tag}"), "Content-Length: 0\r\n\r\n"));
-        self.give(head("BYE", 6, &contact, &format!(";tag={tag}"), "Content-Length: 0\r\n\r\n"));
+        let (tag, contact) = (format!(";tag={}", tag_of(&ok)?), contact_of(&ok)?);
+        self.give(request(call.number, "ACK", (5, 2), &contact, &tag, NOTHING));
+        self.give(request(call.number, "BYE", (6, 3), &contact, &tag, NOTHING));
         self.expect("SIP/2.0 200")?;
         let bye = self.expect("BYE ")?;
         self.answer(&bye, 200, "OK", None)?;
         self.pass(Duration::from_millis(1));
         Ok(())
+    }
+
+    /// An INVITE that comes again while the callee rings, and is answered by the 180 again.
+    pub fn retransmission(&mut self) -> Result<(), String> {
+        let call = match self.ringing.take() {
+            Some(call) => call,
+            None => self.ring()?,
+        };
+        self.give(call.asked.clone());
+        self.expect("SIP/2.0 180")?;
+        self.ringing = Some(call);
+        Ok(())
+    }
+
+    /// From now on `meter` is read before and after the work for each event, and the differences are kept.
+    pub fn measure(&mut self, meter: fn() -> u64) {
+        self.meter = meter;
+        self.readings.clear();
+    }
+
+    /// INVITE, 407, ACK, INVITE with digest, 180; on both legs.
+    fn ring(&mut self) -> Result<Ringing, String> {
+        let (number, target) = (self.next(), "sip:callee@example.test");
+        let sdp = body("192.0.2.20", 46000);
+        let with = |more: &str| {
+            format!("{more}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len())
+        };
+        self.give(request(number, "INVITE", (1, 1), target, "", &with("")));
+        let challenge = self.expect("SIP/2.0 407")?;
+        let tag = format!(";tag={}", tag_of(&challenge)?);
+        self.give(request(number, "ACK", (1, 1), target, &tag, NOTHING));
+        let proof = credentials(&challenge, "INVITE", target, "caller")?;
+        let proof = format!("Proxy-Authorization: {proof}\r\n");
+        let asked = request(number, "INVITE", (2, 2), target, "", &with(&proof));
+        self.give(asked.clone());
+        self.expect("SIP/2.0 100")?;
+        let invite = self.expect("INVITE ")?;
+        self.answer(&invite, 180, "Ringing", None)?;
+        self.expect("SIP/2.0 180")?;
+        Ok(Ringing { number, asked, invite })
     }
 
     fn registration(&mut self, user: &str, contact: &str) -> Result<(), String> {
@@ -180,14 +216,24 @@ impl Peer {
     fn give(&mut self, message: String) {
         let remote = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 20)), 5061);
         let flow = Flow { protocol: Protocol::Udp, listener: 0, stream: 0, remote };
-        self.shard.handle(Input::Datagram { flow, bytes: message.as_bytes() }, self.now, &mut self.outbox);
+        let before = (self.meter)();
+        let input = Input::Datagram { flow, bytes: message.as_bytes() };
+        counted_work(&mut self.shard, Some(input), self.now, &mut self.outbox);
+        self.read(before, &message);
         self.collect();
     }
 
     fn pass(&mut self, time: Duration) {
         self.now = self.now + time;
-        self.shard.handle_timeout(self.now, &mut self.outbox);
+        let before = (self.meter)();
+        counted_work(&mut self.shard, None, self.now, &mut self.outbox);
+        self.read(before, "");
         self.collect();
+    }
+
+    fn read(&mut self, before: u64, message: &str) {
+        let taken = (self.meter)() - before;
+        self.readings.push((message.lines().next().unwrap_or_default().to_owned(), taken));
     }
 
     fn collect(&mut self) {
@@ -215,6 +261,24 @@ impl Peer {
         self.number += 1;
         self.number
     }
+}
+
+/// One event in the shard, or its timers. Not inlined, so that valgrind knows where to count.
+#[inline(never)]
+fn counted_work(shard: &mut Shard, input: Option<Input<'_>>, now: Timestamp, out: &mut Outbox) {
+    match input {
+        Some(input) => shard.handle(input, now, out),
+        None => shard.handle_timeout(now, out),
+    }
+}
+
+/// A request of the caller in its call; `rest` is what follows its common fields.
+fn request(n: u64, method: &str, (step, cseq): (u32, u32), uri: &str, tag: &str, rest: &str) -> String {
+    format!(
+        "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.20:5061;branch=z9hG4bK{n}.{step}\r\nMax-Forwards: 70\r\n\
+         From: <sip:caller@example.test>;tag={n}\r\nTo: <sip:callee@example.test>{tag}\r\nCall-ID: {n}@192.0.2.20\r\n\
+         CSeq: {cseq} {method}\r\nContact: <sip:caller@192.0.2.20:5061>\r\nUser-Agent: cost\r\n{rest}"
+    )
 }
 
 fn credentials(challenge: &[u8], method: &str, uri: &str, user: &str) -> Result<String, String> {
@@ -258,3 +322,5 @@ fn body(address: &str, port: u16) -> String {
 
 /// Our address.
 const US: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
+
+const NOTHING: &str = "Content-Length: 0\r\n\r\n";
