@@ -2,14 +2,14 @@
 """RTP load on a media relay: PCMA both ways, and what the *relay* spent on it. See README.md. Loopback only, bounded.
 The calls are set up by the ng protocol (rtpengine's), or by INVITE through a SIP server; `direct` is the generator alone,
 the floor of the latency."""
-import argparse, json, os, statistics, subprocess, sys, time
+import argparse, json, os, subprocess, sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/lib")
-import ng, proc, sipcalls
+import meter, ng, proc, results, sipcalls
 
 PCMA = (8, "PCMA/8000", None)
-WARM_S = 3.5          # first seconds of each call (a relay learns the endpoints) are outside the measured repeats
+WARM_S = 3.5          # first seconds of each call (a relay learns the endpoints) are outside all runs
 
 
 def arguments():
@@ -23,10 +23,10 @@ def arguments():
     add("--pid", type=int, action="append", default=[])
     add("--run", required=True)
     add("--domain", default="bench.test")
-    add("--user", default="r{:06}", help="users, from 1 on; the first is the callee of all")
+    add("--group", type=int, default=0, help="which 100 of the users r000000… and which ports: groups run at once")
     add("--calls", type=int, default=250)
     add("--secs", type=float, default=10)
-    add("--repeats", type=int, default=3)
+    add("--repeats", type=int, default=3, help="runs that count; one more goes before them")
     add("--sockets", type=int, default=20, help="per side")
     add("--note", default="")
     return parser.parse_args()
@@ -35,15 +35,10 @@ def arguments():
 class Media:
     def __init__(self, options):
         self.o = options
-        self.port_a = [40000 + 2 * i for i in range(options.sockets)]
-        self.port_b = [41000 + 2 * i for i in range(options.sockets)]
-
-    def emit(self, **values):
-        line = json.dumps(dict(test="media", server=self.o.name, note=self.o.note, time=time.strftime("%H:%M:%S"),
-                               load=round(os.getloadavg()[0], 1), **values))
-        print(line, flush=True)
-        with open(self.o.run + "/results.jsonl", "a") as out:
-            out.write(line + "\n")
+        self.emit = results.Results(options.run, test="media", server=options.name, note=options.note, streams=2 * options.calls)
+        first = 40000 + 100 * options.group
+        self.port_a = [first + 2 * i for i in range(options.sockets)]
+        self.port_b = [first + 1000 + 2 * i for i in range(options.sockets)]
 
     # Each way of setting up yields (where A sends, where B sends) and returns how to end the calls.
 
@@ -62,8 +57,8 @@ class Media:
 
     def by_sip(self, calls, call):
         a, b = (ports[call % self.o.sockets] for ports in (self.port_a, self.port_b))
-        offer, answer = calls.call(self.o.user.format(2 + call), f"pw{2 + call:06}", self.o.user.format(1), ng.sdp(a, [PCMA]),
-                                   ng.sdp(b, [PCMA]))
+        caller, callee = (f"{100 * self.o.group + number:06}" for number in (1 + call, 0))
+        offer, answer = calls.call("r" + caller, "pw" + caller, "r" + callee, ng.sdp(a, [PCMA]), ng.sdp(b, [PCMA]))
         return tuple((side["ip"], side["port"]) for side in (ng.parse(answer.encode()), ng.parse(offer.encode())))
 
     def set_up(self):
@@ -76,14 +71,13 @@ class Media:
             one = lambda call: self.by_ng(control, call)
             end = lambda: [control("delete", call_id=f"bench-{os.getpid()}-{call}") for call in range(self.o.calls)]
         else:
-            calls = sipcalls.Calls(self.o.sip, self.o.domain)
-            calls.register(self.o.user.format(1), "pw000001")
+            calls = sipcalls.Calls(self.o.sip, self.o.domain, *(5081 + 2 * self.o.group + side for side in (0, 1)))
+            callee = f"{100 * self.o.group:06}"
+            calls.register("r" + callee, "pw" + callee)
             one, end = lambda call: self.by_sip(calls, call), calls.hangup
         pss = proc.pss(self.o.pid)
-        with proc.Meter(self.o.pid) as meter:
-            pairs = [one(call) for call in range(self.o.calls)]
-        self.emit(phase="setup", calls=self.o.calls, us_per_setup=round(meter.cpu / self.o.calls * 1e6, 1),
-                  pss_per_call=round((proc.pss(self.o.pid) - pss) / self.o.calls))
+        pairs = [one(call) for call in range(self.o.calls)]
+        self.emit(phase="setup", calls=self.o.calls, pss_per_call=round((proc.pss(self.o.pid) - pss) / self.o.calls))
         return pairs, end
 
     def table(self, pairs):
@@ -92,32 +86,27 @@ class Media:
             for call, pair in enumerate(pairs):
                 ip, port = pair[side]
                 lines.append(f"flow {call % self.o.sockets + side * self.o.sockets} {ip} {port} 8 {1000000 * (side + 1) + call}")
-        path = f"{self.o.run}/media.table"
+        path = f"{self.o.run}/media.{self.o.group}.table"
         with open(path, "w") as out:
             out.write("\n".join(lines) + "\n")
         return path
 
     def play(self, table, seconds, sequence):
-        with proc.Meter(self.o.pid) as meter:
+        with meter.Meter(self.o.pid) as spent:
             out = subprocess.run([f"{self.o.run}/rtpgen", "-t", table, "-d", str(seconds), "-q", str(sequence)],
                                  stdout=subprocess.PIPE, check=True, text=True, timeout=seconds + 60).stdout
         got = json.loads(out)
-        return dict(calls=self.o.calls, streams=2 * self.o.calls, cpu=round(meter.cpu, 2),
-                    us_per_packet=round(meter.cpu / max(1, got["received"]) * 1e6, 2),
-                    loss_pct=round(100 * (1 - got["received"] / max(1, got["sent"])), 4), **got)
+        return dict(cpu=round(spent.cpu, 2), us_per_op=round(spent.cpu / max(1, got["received"]) * 1e6, 2),
+                    lost=got["sent"] - got["received"], **spent.lost(), **got)
 
     def run(self):
         pairs, end = self.set_up()
         try:
-            table, sequence, results = self.table(pairs), 1000, []
-            self.emit(phase="warm", loss_pct=self.play(table, WARM_S, sequence)["loss_pct"])
-            sequence += round(WARM_S * 50)
-            for repeat in range(self.o.repeats):
-                results.append(self.play(table, self.o.secs, sequence))
-                self.emit(repeat=repeat, **results[-1])
-                sequence += round(self.o.secs * 50)
-            self.emit(summary=True, **{key: statistics.median(r[key] for r in results)
-                                       for key in ("us_per_packet", "loss_pct", "p50", "p99", "p999")})
+            table, sequence = self.table(pairs), 1000
+            for repeat, seconds in enumerate([WARM_S, self.o.secs] + [self.o.secs] * self.o.repeats, -2):
+                result = self.play(table, seconds, sequence)
+                self.emit(**({"repeat": repeat} if repeat >= 0 else {"discarded": True}), **result)
+                sequence += round(seconds * 50)
         finally:
             end()
 

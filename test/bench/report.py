@@ -1,53 +1,82 @@
 #!/usr/bin/env python3
-"""report.py RESULTS.jsonl : the servers beside each other, medians of the repeats, as a Markdown table."""
-import json, statistics, sys
+"""report.py RESULTS.jsonl : the table of docs/performance.md, medians of the repeats, each figure beside what is due."""
+import json, os, sys
 
-PEER = dict(media="rtpengine")
-TARGET = {("register", "refresh"): 0.5, ("call", "500/s"): 0.8, ("call", "1500/s"): 0.8, ("options", ""): 0.7, ("media", ""): 0.6}
-COST = ("us_per_op", "us_per_packet")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/lib")
+import table
 
-
-def median(rows, *keys):
-    values = [row[key] for row in rows for key in keys if row.get(key) is not None]
-    return statistics.median(values) if values else None
-
-
-def shown(value, digits=1):
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def latency(rows):
-    ms = [median(rows, key) for key in ("p50_ms", "p99_ms")]
-    us = [median(rows, key) for key in ("p50", "p99")]
-    return " / ".join(shown(v, 2) for v in (ms if ms[0] is not None else [v and v / 1000 for v in us]))
-
-
-def memory(rows):
-    of_call, inside = median(rows, "pss_per_call", "pss_per_op"), median(rows, "inner_per_call", "inner_per_op")
-    return shown(of_call, 0) + (f" ({shown(inside, 0)} inside)" if inside is not None else "")
+# test, note, what it is called, its peer, the ratio due, unit
+COSTS = [
+    ("register", "", "REGISTER refresh, 4,000/s", "kamailio", 0.6, "µs"),
+    ("call", "500/s", "call, 500/s", "kamailio", 0.9, "µs"),
+    ("call", "1500/s", "call, 1,500/s", "kamailio", 0.9, "µs"),
+    ("options", "", "OPTIONS, 4,000/s", "kamailio", 0.7, "µs"),
+    ("setup", "", "relaying, added to a call's set-up, 500/s", "rtpengine", 1.0, "µs"),
+    ("media", "100", "relayed packet, 100 streams", "rtpengine", 0.6, "µs"),
+    ("media", "500", "relayed packet, 500 streams", "rtpengine", 0.6, "µs"),
+    ("media", "1000", "relayed packet, 1,000 streams", "rtpengine", 0.6, "µs"),
+]
 
 
 def main(path):
-    rows = [json.loads(line) for line in open(path)]
-    runs = {}
-    for row in rows:
-        if "repeat" in row or row["test"] == "ready":
-            runs.setdefault((row["test"], row["note"]), {}).setdefault(row["server"], []).append(row)
-    print("| work | server | µs CPU per operation | of the peer's | target | p50 / p99 ms | failed or lost | bytes per binding or call |")
-    print("|---|---|---|---|---|---|---|---|")
-    for (test, note), servers in runs.items():
-        peer = median(servers.get(PEER.get(test, "kamailio"), []), *COST)
-        for server, of_server in servers.items():
-            if test == "ready":
-                continue
-            cost = median(of_server, *COST)
-            ratio = shown(cost / peer, 2) if server == "trunkline" and cost and peer else ""
-            target = TARGET.get((test, note), "") if server == "trunkline" else ""
-            lost = f"{median(of_server, 'loss_pct'):.2f} %" if test == "media" else sum(row["failed"] for row in of_server)
-            per = memory(of_server) if test == "held" or note == "first" else ""
-            print(f"| {test} {note} | {server} | {shown(cost)} | {ratio} | {target} | {latency(of_server)} | {lost} | {per} |")
-    for row in runs.get(("ready", ""), {}).get("trunkline", []):
-        print(f"\nready {row['ms']} ms after its start")
+    rows = table.Rows(json.loads(line) for line in open(path))
+    print("| work | Trunkline | peer | ratio, due | | p50 / p99 ms, Trunkline | p50 / p99 ms, peer | failed or lost | kernel drops |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for test, note, name, peer, due, unit in COSTS:
+        line(rows, name, (test, note), "trunkline", peer, due, unit)
+        if test == "media":
+            line(rows, name + ", tick of 2 ms", (test, note), "trunkline, 2 ms", peer, 0.45, unit)
+    print()
+    limits(rows)
+    print()
+    shards(rows)
 
 
-main(sys.argv[1])
+def line(rows, name, row, server, peer, due, unit):
+    ours, theirs = rows.cost(row, server), rows.cost(row, peer)
+    if ours is None:
+        return
+    ratio = ours / theirs if theirs else None
+    cells = [name, f"{ours:.1f} {unit}", f"{peer} {table.shown(theirs, 1)} {unit}", f"{table.shown(ratio, 2)}, {due}",
+             table.met(ratio, due), rows.latency(row, server), rows.latency(row, peer),
+             f"{rows.lost(row, server)}; {rows.lost(row, peer)}", f"{rows.drops(row, server)}; {rows.drops(row, peer)}"]
+    print("| " + " | ".join(cells) + " |")
+
+
+def limits(rows):
+    """What is due as a figure of its own."""
+    print("| what | measured | due | | peer |\n|---|---|---|---|---|")
+
+    def put(name, value, due, digits=1, scale=1, unit="", peer=None, least=False):
+        if value is not None:
+            value /= scale
+            beside = "" if peer is None else f"{peer / scale:.{digits}f} {unit}"
+            print(f"| {name} | {value:.{digits}f} {unit} | {'≥' if least else '≤'} {due} | {table.met(value, due, least)} | {beside} |")
+
+    us = "trunkline"
+    put("calls/s without a failure, ramp up to 2,500", rows.median(("ramp", ""), us, "highest_kept"), 2500, 0, least=True,
+        peer=rows.median(("ramp", ""), "kamailio", "highest_kept"))
+    for row, name, due in ((("binding", ""), "binding, of 100,000", 1.2), (("held", ""), "held call, bypassed, of 10,000", 10),
+                           (("held", "relayed"), "held call, relayed, of 4,000", 24)):
+        put(name, rows.median(row, us, "bytes_each"), due, 1, 1000, "kB", peer=rows.median(row, "kamailio", "bytes_each"))
+        drift = rows.median(row, us, "drift")
+        put("— all memory after rounds 2 and 3, over after round 1", drift and drift * 100, 5, 1, 1, "%")
+    put("ready with 100,000 connections", rows.median(("ready", ""), us, "ms"), 3.0, 1, 1000, "s")
+    put("one PATCH among them, p50", rows.median(("patch", ""), us, "p50_ms"), 5, 1, 1, "ms")
+    put("one PATCH among them, p99", rows.median(("patch", ""), us, "p99_ms"), 5, 1, 1, "ms")
+    put("the batch that loads them", rows.median(("batch", ""), us, "seconds"), 60, 1, 1, "s")
+    bare = rows.cost(("trunk", "none"), us)
+    put("a call with all policies, over one with none", bare and rows.cost(("trunk", "all"), us) / bare, 1.1, 2)
+
+
+def shards(rows):
+    print("| shards | REGISTER 4,000/s | call 500/s | call 1,500/s | calls/s without a failure |\n|---|---|---|---|---|")
+    for name, server in (("1", "trunkline"), ("2", "trunkline, 2 shards")):
+        costs = [rows.cost(row, server) for row in (("register", ""), ("call", "500/s"), ("call", "1500/s"))]
+        if costs[0] is not None:
+            cells = [f"{table.shown(cost, 1)} µs" for cost in costs] + [table.shown(rows.median(("ramp", ""), server, "highest_kept"), 0)]
+            print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """mkusers.py COUNT FOLDER [DOMAIN] : the users of a bench, as CSV for SIPp and as SQLite for Kamailio.
-Users are u000000…, passwords pw000000…; callees are drawn at random, the same on every run."""
+Users are u000000…, passwords pw000000…; callees are drawn at random, the same on every run. In relayed.csv the
+callers are r000000… to r000499, by turns, in trunk.csv the callees are numbers; only Trunkline has these."""
 import hashlib, os, random, sqlite3, sys
 
 count, folder = int(sys.argv[1]), sys.argv[2]
@@ -8,19 +9,27 @@ domain = sys.argv[3] if len(sys.argv) > 3 else "bench.test"
 drawn = random.Random(1)
 
 
-def user(i):
-    return f"u{i:06}"
+def user(i, prefix="u"):
+    return f"{prefix}{i:06}"
 
 
-def credentials(i):
-    return f"[authentication username={user(i)} password=pw{i:06}]"
+def credentials(i, prefix="u"):
+    return f"[authentication username={user(i, prefix)} password=pw{i:06}]"
+
+
+def call(i, prefix="u"):
+    return f"{user(i, prefix)};{credentials(i, prefix)};{user(drawn.randrange(count))};\n"
 
 
 os.makedirs(folder, exist_ok=True)
 with open(f"{folder}/register.csv", "w") as out:
     out.write("SEQUENTIAL\n" + "".join(f"{user(i)};{credentials(i)};\n" for i in range(count)))
 with open(f"{folder}/call.csv", "w") as out:
-    out.write("SEQUENTIAL\n" + "".join(f"{user(i)};{credentials(i)};{user(drawn.randrange(count))};\n" for i in range(count)))
+    out.write("SEQUENTIAL\n" + "".join(call(i) for i in range(count)))
+with open(f"{folder}/relayed.csv", "w") as out:
+    out.write("SEQUENTIAL\n" + "".join(call(i % 500, "r") for i in range(min(count, 20000))))
+with open(f"{folder}/trunk.csv", "w") as out:
+    out.write("SEQUENTIAL\n" + "".join(f"{user(i)};{credentials(i)};+3712{i:07};\n" for i in range(min(count, 20000))))
 
 path = f"{folder}/users.sqlite"
 if os.path.exists(path):

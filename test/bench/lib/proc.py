@@ -1,5 +1,5 @@
-"""CPU and memory of a server's processes, from /proc."""
-import os, time
+"""CPU, memory, descriptors and threads of a server's processes, from /proc."""
+import os
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -36,25 +36,29 @@ def cpu(roots):
 
 def pss(roots):
     """Proportional set size of the tree in bytes: shared memory counts once."""
+    return memory(roots, "Pss:")
+
+
+def rss(roots):
+    """Resident set size of the tree in bytes."""
+    return memory(roots, "Rss:")
+
+
+def memory(roots, name):
     total = 0
     for pid in tree(roots):
         try:
             lines = open(f"/proc/{pid}/smaps_rollup").readlines()
         except OSError:
             continue
-        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
     return total
 
 
-class Meter:
-    """`with Meter(roots) as m`: m.cpu and m.wall, seconds."""
+def descriptors(roots):
+    """Open file descriptors of the tree."""
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in tree(roots))
 
-    def __init__(self, roots):
-        self.roots = roots
 
-    def __enter__(self):
-        self.before, self.start = cpu(self.roots), time.monotonic()
-        return self
-
-    def __exit__(self, *_):
-        self.wall, self.cpu = time.monotonic() - self.start, cpu(self.roots) - self.before
+def threads(roots):
+    return sum(len(os.listdir(f"/proc/{pid}/task")) for pid in tree(roots))

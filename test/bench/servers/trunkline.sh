@@ -1,18 +1,19 @@
 #!/bin/bash
-# trunkline.sh load COUNT | start | stop : the server under test with COUNT devices of mkusers.py (media bypassed) and 400 whose
-# media is relayed (r000001…). Variables: RUN TRUNKLINE. `start` prints the pid and notes the time to ready in results.jsonl.
+# trunkline.sh load COUNT [--policies] | start [FLAG...] | stop | key : the server under test with COUNT devices of mkusers.py
+# (media bypassed) and 600 whose media is relayed (r000000…); flags are the server's, beside those that put it on loopback.
+# Variables: RUN TRUNKLINE. `start` prints the pid and adds the time to ready to results.jsonl; `key` makes a key of the API.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 : "${RUN:?}" "${TRUNKLINE:?}"
 data=$RUN/trunkline-data pidfile=$RUN/trunkline.pid http=127.0.0.1:8081
 
 begin() {
-    ulimit -n 65536 2>/dev/null || true
-    setsid "$TRUNKLINE" --data "$data" --http $http --sip udp:127.0.0.1:5064 --media 127.0.0.1 --media-ports 10000-29999 \
+    setsid "$TRUNKLINE" --data "$data" --http $http --sip udp:127.0.0.1:5064 --media 127.0.0.1 --media-ports 10000-29999 "$@" \
         > "$RUN/trunkline.out" 2>&1 < /dev/null &
     echo $! > "$pidfile"
 }
-ready() { python3 "$here/../lib/office.py" ready "http://$http" "$(cat "$pidfile")" 60; }
+ready() { python3 "$here/../office.py" ready --http $http --pid "$(cat "$pidfile")"; }
+key() { "$TRUNKLINE" key create --data "$data" --scopes admin; }
 end() {
     [ -s "$pidfile" ] || return 0
     local pid; pid=$(cat "$pidfile"); kill -TERM "$pid" 2>/dev/null || true
@@ -23,11 +24,12 @@ end() {
 case $1 in
 load)
     rm -rf "$data"; begin; ready > /dev/null
-    python3 "$here/../lib/office.py" load "http://$http/api/v1" "$("$TRUNKLINE" key create --data "$data" --scopes admin)" "$2"
+    python3 "$here/../office.py" load --http $http --key "$(key)" --run "$RUN" --count "$2" ${3:-}
     end ;;
 start)
-    begin; ms=$(ready)
-    echo "{\"test\": \"ready\", \"server\": \"trunkline\", \"note\": \"\", \"ms\": $ms}" | tee -a "$RUN/results.jsonl" >&2
+    shift; begin "$@"; ms=$(ready)
+    echo "{\"test\": \"ready\", \"server\": \"trunkline\", \"note\": \"\", \"repeat\": 0, \"ms\": $ms}" | tee -a "$RUN/results.jsonl" >&2
     cat "$pidfile" ;;
 stop) end ;;
+key) key ;;
 esac

@@ -1,0 +1,49 @@
+"""Results by row and server, and how their cells are written."""
+import statistics
+
+
+class Rows:
+    """Of all lines, those that count: the repeats. A row is (test, note)."""
+
+    def __init__(self, lines):
+        self.found = {}
+        for line in lines:
+            if "repeat" in line:
+                self.found.setdefault(((line["test"], line["note"]), line["server"]), []).append(line)
+
+    def all(self, row, server, key):
+        return [line[key] for line in self.found.get((row, server), []) if line.get(key) is not None]
+
+    def median(self, row, server, key):
+        values = self.all(row, server, key)
+        return statistics.median(values) if values else None
+
+    def cost(self, row, server):
+        return self.median(row, server, "us_per_op")
+
+    def latency(self, row, server):
+        """Round trip in ms; of media what the relay adds: less what the generator alone has at as many streams."""
+        ms = [self.median(row, server, key) for key in ("p50_ms", "p99_ms")]
+        if ms[0] is None:
+            us = [(self.median(row, server, key), self.median(row, "direct", key) or 0) for key in ("p50", "p99")]
+            ms = [None if value is None else max(0, value - floor) / 1000 for value, floor in us]
+        return " / ".join(shown(value, 2) for value in ms)
+
+    def lost(self, row, server):
+        values = self.all(row, server, "lost") or self.all(row, server, "failed")
+        return str(sum(values)) if values else "–"
+
+    def drops(self, row, server):
+        values = self.all(row, server, "drops")
+        return str(sum(values)) if values else "–"
+
+
+def shown(value, digits):
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def met(value, due, least=False):
+    """Whether VALUE is at most (or at least) what is due."""
+    if value is None:
+        return ""
+    return "met" if (value >= due if least else value <= due) else "missed"
