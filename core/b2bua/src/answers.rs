@@ -51,6 +51,7 @@ impl Call {
         let Phase::Dialling(dialling) = &mut self.phase else { return };
         let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else { return };
         branch.alive = true;
+        branch.heard_at.get_or_insert(means.now);
         if let Some(reason) = branch.cancelling.clone() {
             branch.cancel(&reason, means);
             return;
@@ -116,8 +117,10 @@ impl Call {
         let mut winner = dialling.branches.remove(index);
         for mut loser in dialling.branches {
             loser.cancel(ELSEWHERE, means);
+            self.note_attempt(&loser, &Final::ours(0, Reason::CompletedElsewhere), means);
             self.retire(loser, means);
         }
+        self.note_winner(&winner, response.code(), response_phrase(response), means);
         winner.select(response);
         winner.leg.dialog.confirm(response);
         winner.leg.code = response.code();
@@ -231,6 +234,7 @@ impl Call {
             branch.was_not_answered(means);
         }
         let media_began = dialling.early.is_some();
+        dialling.again &= branch.leg.connection.as_deref().is_some_and(|c| hunts(failure, c));
         let chosen = match dialling.best.take() {
             Some(best) if better(best.code, failed.code) == best.code => best,
             Some(_) | None => failed.clone(),
@@ -239,11 +243,12 @@ impl Call {
         let declined_by_all = failed.code >= 600;
         let (target, peer) = (dialling.target, dialling.peer);
         dialling.best = Some(chosen.clone());
-        let again = !media_began && branch.leg.connection.as_deref().is_some_and(|c| hunts(failure, c));
+        let again = !media_began && dialling.again;
+        self.note_attempt(&branch, &failed, means);
         self.callee = Some((branch.leg.number, crate::end::leg_record("callee", &branch.leg)));
         self.close_leg(&mut branch.leg, means);
         if declined_by_all && !all_done {
-            self.cancel_branches(DECLINED, means);
+            self.cancel_branches(DECLINED, Reason::DeclinedElsewhere, means);
             self.after_peer(target, peer, failed, false, means);
         } else if all_done {
             self.after_peer(target, peer, chosen, again, means);

@@ -12,6 +12,7 @@ use sip_stack::{Slot, User};
 
 use registrar::BindingRow;
 use routing::config::{Connection, Kind, Latching, Peer, Transport};
+use timestamp::Timestamp;
 
 use crate::early::EarlyDialogs;
 use crate::leg::{Leg, SUPPORTED, SUPPORTED_WITHIN, via, write_ourselves};
@@ -25,6 +26,10 @@ pub(crate) struct Branch {
     pub leg: Leg,
     /// The INVITE's transaction.
     pub client: Slot,
+    /// When its INVITE was first sent.
+    pub sent_at: Timestamp,
+    /// When it was first heard of.
+    pub heard_at: Option<Timestamp>,
     /// Something provisional was heard.
     pub alive: bool,
     /// A 18x was heard.
@@ -95,6 +100,8 @@ impl Branch {
         Self {
             leg,
             client: Slot { index: u32::MAX, generation: 0 },
+            sent_at: means.now,
+            heard_at: None,
             alive: false,
             rang: false,
             cancelling: None,

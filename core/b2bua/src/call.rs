@@ -23,7 +23,7 @@ use crate::hunt::Hunt;
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone, Question};
 use crate::provisional::Progress;
-use crate::record::{EndedBy, LegRecord, OpenCall};
+use crate::record::{AttemptRecord, EndedBy, LegRecord, OpenCall};
 use crate::transfer::Handover;
 
 /// One call.
@@ -61,6 +61,8 @@ pub struct Call {
     pub(crate) counters: SmallVec<[(u8, media::Counters); 2]>,
     /// The callee's leg as it stands in the record, and its number.
     pub(crate) callee: Option<(u8, LegRecord)>,
+    /// Attempts that did not work, and the one after them that did.
+    pub(crate) attempts: Vec<AttemptRecord>,
     /// Legs that left while the call went on.
     pub(crate) parted: Vec<(u8, LegRecord)>,
     pub(crate) handover: Handover,
@@ -130,6 +132,8 @@ pub(crate) struct Dialling {
     /// The first 2xx, which waits for the caller's PRACK: its leg and itself.
     pub(crate) answered: Option<(u8, Vec<u8>)>,
     pub(crate) best: Option<Final>,
+    /// All that failed so far may be followed by another target: nobody declined.
+    pub(crate) again: bool,
     /// Addresses of the same peer that were not tried yet (RFC 3263 §4.3).
     pub(crate) rest: Vec<Target>,
     pub(crate) ring_until: Timestamp,
@@ -264,6 +268,7 @@ impl Call {
             farewell: None,
             counters: SmallVec::new(),
             callee: None,
+            attempts: Vec::new(),
             parted: Vec::new(),
             handover: Handover::default(),
         };

@@ -13,7 +13,7 @@ use sip_stack::transport::Protocol;
 
 use registrar::BindingRow;
 use routing::config::{Connection, ConnectionId, Kind};
-use routing::decision::Destination;
+use routing::decision::{Destination, Outcome, next_in_line};
 use routing::reason::Reason;
 
 use crate::anchor;
@@ -42,7 +42,7 @@ impl Call {
             return;
         }
         match (&self.phase, told) {
-            (Phase::Admitting, Told::Granted(_)) => {
+            (Phase::Admitting, Told::Granted(_) | Told::Down(_) | Told::Rehearsed) => {
                 self.held.extend(asked);
                 self.admitted(means);
             }
@@ -55,9 +55,23 @@ impl Call {
             }
             (Phase::Seeking { target }, Told::Full | Told::Replayed) => {
                 let (target, busy) = (*target, Final::ours(486, Reason::Simultaneous));
-                self.after_failure(target, busy, true, means);
+                self.pass_over(target, busy, means);
             }
-            (_, Told::Granted(_)) => {
+            (Phase::Seeking { target }, Told::Down(bindings)) => {
+                let target = *target;
+                self.held.extend(asked);
+                if self.next_target(target).is_some() {
+                    self.pass_over(target, Final::ours(480, Reason::KnownDown), means);
+                } else {
+                    // It is asked nevertheless: what is known may be out of date.
+                    self.reach(target, &bindings, means);
+                }
+            }
+            (Phase::Seeking { target }, Told::Rehearsed) => {
+                let target = *target;
+                self.pass_over(target, Final::ours(480, Reason::Rehearsal), means);
+            }
+            (_, Told::Granted(_) | Told::Down(_)) => {
                 // The caller gave up while the question was out: the place goes back.
                 means.effects.extend(asked.map(Effect::Release));
             }
@@ -94,7 +108,7 @@ impl Call {
                 // Its ways in the order of its home: the next one when the first does not work.
                 self.contacts = places.rev().filter(|place| self.may_ring(place.flow.protocol)).collect();
                 if !self.ring_next_contact(target, means) {
-                    self.after_failure(target, self.nowhere(bindings), true, means);
+                    self.pass_over(target, self.nowhere(bindings), means);
                 }
             }
             Kind::Device | Kind::Virtual => {
@@ -104,13 +118,19 @@ impl Call {
                     .filter(|place| self.may_ring(place.flow.protocol))
                     .collect();
                 if places.is_empty() {
-                    self.after_failure(target, self.nowhere(bindings), true, means);
+                    self.pass_over(target, self.nowhere(bindings), means);
                 } else {
                     self.ring(target, 0, &places, means);
                 }
             }
             Kind::RegisterOut | Kind::Trunk => self.hunt_peers(target, means),
         }
+    }
+
+    /// The target cannot be rung: the next one, if there is one.
+    fn pass_over(&mut self, target: usize, failed: Final, means: &mut Means<'_>) {
+        self.note_unrung(target, &failed, means);
+        self.after_failure(target, failed, true, means);
     }
 
     /// Whether callees may be reached over this protocol: who dialled `sips:` wants TLS (RFC 3261 §26.2.2).
@@ -145,9 +165,11 @@ impl Call {
         }
         let connection = &destination.connection;
         let ring_until = means.now + Duration::from_secs(u64::from(connection.dialled.ring_s.max(1)));
-        let is_peer = !matches!(connection.kind, Kind::Device | Kind::Virtual);
+        // A phone may be slow to wake up: it is given up early only for somebody else.
+        let hurry =
+            !matches!(connection.kind, Kind::Device | Kind::Virtual) || self.next_target(target).is_some();
         let alive = Duration::from_secs(u64::from(connection.timers.no_provisional_s));
-        let alive_until = (is_peer && !alive.is_zero()).then(|| means.now + alive);
+        let alive_until = (hurry && !alive.is_zero()).then(|| means.now + alive);
         means.out.arm(ring_until, Timer::User(User::Call(self.slot), timers::RING));
         if let Some(at) = alive_until {
             means.out.arm(at, Timer::User(User::Call(self.slot), timers::ALIVE));
@@ -163,6 +185,7 @@ impl Call {
             waiting: None,
             answered: None,
             best: None,
+            again: true,
             rest: Vec::new(),
             ring_until,
             alive_until,
@@ -204,19 +227,28 @@ impl Call {
 
     /// The next target, its failover, or the failure itself to the caller.
     pub(crate) fn after_failure(&mut self, target: usize, failed: Final, again: bool, means: &mut Means<'_>) {
-        let stops = self
-            .target(target)
-            .is_some_and(|t| t.connection.on_failure == routing::config::FailurePolicy::Stop);
-        if again && self.ring_next_contact(target, means) {
+        if again && !self.contacts.is_empty() {
+            self.moved_on();
+            self.ring_next_contact(target, means);
             return;
         }
         self.contacts.clear();
         self.leave_place(target, means);
-        if again && !stops && self.target(target + 1).is_some() {
-            self.seek(target + 1, means);
-            return;
+        match self.next_target(target) {
+            Some(next) if again => {
+                self.moved_on();
+                self.seek(next, means);
+            }
+            Some(_) | None => self.fail(failed, means),
         }
-        self.fail(failed, means);
+    }
+
+    /// Who is tried when this target does not work.
+    fn next_target(&self, target: usize) -> Option<usize> {
+        match &self.routed().outcome {
+            Outcome::Ring(targets) => next_in_line(targets, target),
+            Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
+        }
     }
 
     /// Gives back the place at a target that did not answer.
@@ -275,22 +307,23 @@ impl Call {
             return;
         }
         let target = dialling.target;
-        self.cancel_branches(TIMED_OUT, means);
-        self.after_failure(target, Final::ours(480, Reason::NobodyAnswered), false, means);
+        let dead = !dialling.branches.iter().any(|branch| branch.alive) && dialling.again;
+        self.cancel_branches(TIMED_OUT, Reason::NobodyAnswered, means);
+        self.after_failure(target, Final::ours(480, Reason::NobodyAnswered), dead, means);
     }
 
     /// A peer gave no sign of life in time.
     pub(crate) fn on_alive_timer(&mut self, means: &mut Means<'_>) {
         let Phase::Dialling(dialling) = &self.phase else { return };
         let late = dialling.alive_until.is_some_and(|at| means.now >= at);
-        if !late || dialling.branches.iter().any(|b| b.alive) {
+        if !late || !dialling.again || dialling.branches.iter().any(|b| b.alive) {
             return;
         }
         let (target, peer) = (dialling.target, dialling.peer);
         for branch in &dialling.branches {
             branch.was_not_answered(means);
         }
-        self.cancel_branches(TIMED_OUT, means);
+        self.cancel_branches(TIMED_OUT, Reason::NoAnswer, means);
         self.after_peer(target, peer, Final::ours(408, Reason::NoAnswer), true, means);
     }
 }

@@ -31,9 +31,9 @@ impl Call {
         }
         let given = core::mem::take(&mut self.given);
         match by {
-            EndedBy::Caller if !given.is_empty() => self.cancel_branches(&given, means),
-            EndedBy::Caller => self.cancel_branches(CALLER_CANCELLED, means),
-            _ => self.cancel_branches(WE_ENDED, means),
+            EndedBy::Caller if !given.is_empty() => self.cancel_branches(&given, reason, means),
+            EndedBy::Caller => self.cancel_branches(CALLER_CANCELLED, reason, means),
+            _ => self.cancel_branches(WE_ENDED, reason, means),
         }
         let warn = (reason != Reason::CallerGaveUp).then_some(reason);
         self.refuse_with(code, b"", &[], warn, means);
@@ -326,6 +326,7 @@ impl Call {
             config_rev: self.decision.revision,
             proof: proof_text(self.decision.proof).into(),
             candidates: candidates(&self.decision),
+            attempts: self.attempts.clone(),
             legs,
         }
     }

@@ -78,7 +78,7 @@ impl Call {
     pub fn on_located(&mut self, targets: &[Target], means: &mut Means<'_>) {
         let Phase::Locating { target, peer } = self.phase else { return };
         if targets.is_empty() {
-            self.after_peer(target, peer, Final::ours(500, Reason::NameNotFound), true, means);
+            self.peer_is_nowhere((target, peer), Final::ours(500, Reason::NameNotFound), means);
         } else {
             self.ring_peer(target, peer, targets, means);
         }
@@ -86,7 +86,9 @@ impl Call {
 
     fn try_peer(&mut self, target: usize, peer: usize, means: &mut Means<'_>) {
         let Some(row) = self.peer(target, peer).cloned() else {
-            self.after_failure(target, Final::ours(500, Reason::NameNotFound), true, means);
+            let failed = Final::ours(500, Reason::NameNotFound);
+            self.note_unrung(target, &failed, means);
+            self.after_failure(target, failed, true, means);
             return;
         };
         let Some(connection) = self.target(target).map(|t| Arc::clone(&t.connection)) else { return };
@@ -105,8 +107,7 @@ impl Call {
         let number = self.target(target).map(|t| t.number.clone()).unwrap_or_default();
         let mut found: Vec<Target> = found.iter().copied().filter(|to| self.may_ring(to.protocol)).collect();
         if found.is_empty() {
-            let failed = Final::ours(480, Reason::NotReachableSecurely);
-            self.after_peer(target, peer, failed, true, means);
+            self.peer_is_nowhere((target, peer), Final::ours(480, Reason::NotReachableSecurely), means);
             return;
         }
         if found.iter().all(|to| means.reach.is_dead(to, means.now)) && self.hunt.put_off(peer) {
@@ -126,8 +127,17 @@ impl Call {
                     dialling.rest = found.split_off(next);
                 }
             }
-            None => self.after_peer(target, peer, Final::ours(500, Reason::ConnectionRefused), true, means),
+            None => {
+                let failed = Final::ours(500, Reason::ConnectionRefused);
+                self.peer_is_nowhere((target, peer), failed, means);
+            }
         }
+    }
+
+    /// There is no way to this peer.
+    fn peer_is_nowhere(&mut self, (target, peer): (usize, usize), failed: Final, means: &mut Means<'_>) {
+        self.note_unrung(target, &failed, means);
+        self.after_peer(target, peer, failed, true, means);
     }
 
     /// The peer whose turn it is.
@@ -154,8 +164,10 @@ impl Call {
             | Phase::Over => Vec::new(),
         };
         if again && !rest.is_empty() {
+            self.moved_on();
             self.ring_peer(target, peer, &rest, means);
         } else if again && self.peer(target, peer + 1).is_some() {
+            self.moved_on();
             self.try_peer(target, peer + 1, means);
         } else {
             self.after_failure(target, failed, again, means);

@@ -7,6 +7,7 @@
 mod abilities;
 mod anchor;
 mod answers;
+mod attempts;
 mod branch;
 mod call;
 mod cause;
@@ -53,7 +54,9 @@ pub use means::{Effect, LEG_KIND, MOST_LEGS, Means, Milestone, OWN, Question, To
 pub use passthrough::copy_headers;
 pub use ports::PortPool;
 pub use random::Random;
-pub use record::{CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall};
+pub use record::{
+    AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall, Then,
+};
 pub use replaces::Replacement;
 pub use talk::InDialog;
 pub use transfer::Transferred;

@@ -6,18 +6,21 @@ use sip_msg::Message;
 use sip_stack::User;
 use sip_stack::timer::{T1_64, Timer};
 
+use routing::reason::Reason;
+
 use crate::branch::Branch;
-use crate::call::{Call, Phase, timers};
+use crate::call::{Call, Final, Phase, timers};
 use crate::means::Means;
 use crate::reinvite::on_stray_2xx;
 
 impl Call {
     /// Cancels whoever is being rung; their final answers are awaited among the losers.
-    pub(crate) fn cancel_branches(&mut self, reason: &[u8], means: &mut Means<'_>) {
+    pub(crate) fn cancel_branches(&mut self, reason: &[u8], why: Reason, means: &mut Means<'_>) {
         let Phase::Dialling(dialling) = &mut self.phase else { return };
         let answered = dialling.answered.take();
         for mut branch in core::mem::take(&mut dialling.branches) {
             branch.cancel(reason, means);
+            self.note_attempt(&branch, &Final::ours(0, why), means);
             self.retire(branch, means);
         }
         if let Some((number, bytes)) = answered

@@ -92,6 +92,10 @@ pub struct Question {
 pub enum Told {
     /// A place was free and is taken.
     Granted(Vec<BindingRow>),
+    /// A place is taken, but as far as its home knows, it cannot be reached.
+    Down(Vec<BindingRow>),
+    /// It is to be taken for down: a rehearsal of failover.
+    Rehearsed,
     /// No place is free.
     Full,
     /// The nonce was used before.

@@ -46,6 +46,8 @@ pub struct CallRecord {
     pub proof: Box<str>,
     /// Connections considered, in order.
     pub candidates: Vec<CandidateRecord>,
+    /// Every attempt to reach somebody, in the order in which they ended; empty when the first one was answered.
+    pub attempts: Vec<AttemptRecord>,
     /// The caller's leg, then the callee's that was tried last or answered; after transfers all that took part, in
     /// order.
     pub legs: Vec<LegRecord>,
@@ -62,6 +64,45 @@ pub struct CandidateRecord {
     pub reason_code: Box<str>,
     /// Why, in words.
     pub text: Box<str>,
+}
+
+/// One attempt of a call to reach somebody.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttemptRecord {
+    /// Id of the connection.
+    pub connection: Box<str>,
+    /// Address and transport, `udp:192.0.2.1:5060`; empty if nothing was sent.
+    pub address: Box<str>,
+    /// When the INVITE was sent, or the target passed over.
+    pub started_at: Timestamp,
+    /// Its final code; 0 if it gave none.
+    pub sip_code: u16,
+    /// What it said with that.
+    pub sip_text: Box<str>,
+    /// Why it did not work, as a reason code; empty where its answer says it all.
+    pub reason_code: Box<str>,
+    /// The same in words.
+    pub reason_text: Box<str>,
+    /// From the INVITE to the first provisional answer, in milliseconds.
+    pub provisional_ms: Option<u64>,
+    /// From the INVITE to its final answer, or to the end of our patience, in milliseconds.
+    pub final_ms: Option<u64>,
+    /// What followed.
+    pub then: Then,
+}
+
+/// What followed an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// It was answered, and people talked.
+    Answered,
+    /// It was cancelled: the caller gave up, or another device answered or declined.
+    Cancelled,
+    /// Nobody else was tried: the caller got this answer, or a better one.
+    Ended,
+    /// The next was tried.
+    Next,
 }
 
 /// One leg of a call.

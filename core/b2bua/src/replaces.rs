@@ -106,7 +106,7 @@ impl Call {
     /// The home of the new leg's connection answered.
     pub(crate) fn on_replacement_told(&mut self, told: &Told, means: &mut Means<'_>) {
         match told {
-            Told::Granted(_) => {
+            Told::Granted(_) | Told::Down(_) | Told::Rehearsed => {
                 if let Some(replacing) = &mut self.handover.replacing {
                     replacing.placed = true;
                     self.held.extend(replacing.leg.connection.as_ref().map(|c| c.id.clone()));
@@ -269,6 +269,7 @@ impl Call {
             waiting: None,
             answered: None,
             best: None,
+            again: true,
             rest: Vec::new(),
             ring_until,
             alive_until: None,

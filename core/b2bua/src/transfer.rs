@@ -354,7 +354,7 @@ impl Call {
         if self.handover.transfer.is_none() {
             return;
         }
-        self.cancel_branches(GIVEN_UP, means);
+        self.cancel_branches(GIVEN_UP, Reason::CallerGaveUp, means);
         let Some(mut transfer) = self.handover.transfer.take() else { return };
         self.invite = None;
         let [before, other] = &transfer.before;

@@ -41,6 +41,13 @@ pub enum Ask {
         /// Which.
         connection: ConnectionId,
     },
+    /// Take a connection for down until then, or with no time no longer; answered with [`Answer::Done`] by its home.
+    Rehearse {
+        /// Which.
+        connection: ConnectionId,
+        /// Seconds from now.
+        seconds: Option<u32>,
+    },
     /// Take no new calls from now on.
     Drain,
     /// End every call now.
@@ -117,6 +124,8 @@ pub struct StatusView {
     pub problem: Option<Box<str>>,
     /// When we register there again, or probe it again while it is down.
     pub next_attempt_at: Option<Timestamp>,
+    /// Until when a rehearsal takes it for down.
+    pub rehearsal_until: Option<Timestamp>,
     /// Contacts registered.
     pub registrations: Vec<RegistrationView>,
     /// Calls it takes part in.
@@ -270,6 +279,20 @@ pub enum Happening {
     /// A registration of ours that had failed is in force again.
     #[serde(rename = "registration.recovered")]
     RegistrationRecovered {
+        /// The connection.
+        connection: Box<str>,
+    },
+    /// A rehearsal of failover began: the connection is taken for down.
+    #[serde(rename = "rehearsal.started")]
+    RehearsalStarted {
+        /// The connection.
+        connection: Box<str>,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A rehearsal of failover is over.
+    #[serde(rename = "rehearsal.ended")]
+    RehearsalEnded {
         /// The connection.
         connection: Box<str>,
     },

@@ -93,7 +93,7 @@ impl Shard {
             }
             ShardMessage::Ask { from, call, question } => {
                 let told = self.answer_question(&question, (from, call), now);
-                let taken = matches!(told, Told::Granted(_));
+                let taken = matches!(told, Told::Granted(_) | Told::Down(_));
                 self.tell(from, ShardMessage::Told { call, told }, out);
                 if taken {
                     self.calls_changed(question.connection.as_str(), now, out);
@@ -139,13 +139,21 @@ impl Shard {
                 return Told::Replayed;
             }
         }
+        if !question.from && self.rehearsals.until(connection).is_some() {
+            return Told::Rehearsed;
+        }
         if !self.places.take(question, holder) {
             return Told::Full;
         }
         let mut rows =
             if question.locate { self.location.of(connection, now) } else { smallvec::SmallVec::new() };
         self.order_contacts(connection, &mut rows);
-        Told::Granted(rows.into_iter().cloned().collect())
+        let bindings: Vec<_> = rows.into_iter().cloned().collect();
+        let registered = !question.locate || !bindings.is_empty();
+        if !question.from && registered && self.standing.is_down(connection) {
+            return Told::Down(bindings);
+        }
+        Told::Granted(bindings)
     }
 
     fn announce_call(&mut self, slot: Slot, milestone: Milestone, now: Timestamp, out: &mut Outbox) {

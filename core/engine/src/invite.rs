@@ -220,6 +220,7 @@ impl Shard {
             ended_by: EndedBy::System,
             config_rev: decision.revision,
             proof: proof_text(decision.proof).into(),
+            attempts: Vec::new(),
             candidates: candidates(decision),
             legs: vec![leg],
         }

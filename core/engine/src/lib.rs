@@ -22,6 +22,7 @@ mod publish;
 mod receive;
 mod refusals;
 mod register;
+mod rehearsal;
 mod replaces;
 mod reply;
 mod sender;
@@ -37,7 +38,8 @@ mod ways;
 mod wheel;
 
 pub use b2bua::{
-    CallOutcome, CallRecord, CandidateRecord, EndOwner, EndedBy, LegRecord, OpenCall, PortPool, end_owner,
+    AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndOwner, EndedBy, LegRecord, OpenCall,
+    PortPool, Then, end_owner,
 };
 pub use input::{Client, Input};
 pub use outbox::{Located, Outbox, Output, Persist};

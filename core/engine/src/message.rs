@@ -131,7 +131,8 @@ impl Shard {
             presentation: self.presentation(parties, &sender.caller, request),
             called: decision.called,
             secure: is_sips(request.uri()),
-            targets: targets.into_iter().collect(),
+            // Who takes over is rung, not written to.
+            targets: targets.into_iter().filter(|target| target.stands_in_for.is_none()).collect(),
             peer: 0,
             rest: Vec::new(),
             tries: 0,

@@ -1,5 +1,6 @@
 //! Questions and orders of the office: calls, status, explanations, counters, drain, configuration.
 
+use core::time::Duration;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -31,6 +32,10 @@ impl Shard {
             Ask::Explain(query) => Answer::Explained(self.explain(&query)),
             Ask::Figures => Answer::Figures(Box::new(self.figures())),
             Ask::RegisterNow { connection } => self.register_now(&connection, now, out),
+            Ask::Rehearse { connection, seconds } => {
+                let until = seconds.map(|seconds| now + Duration::from_secs(u64::from(seconds)));
+                self.rehearse(&connection, until, now, out)
+            }
             Ask::Drain => {
                 self.draining = true;
                 Answer::Done
@@ -64,6 +69,7 @@ impl Shard {
             if let Change::ConnectionGone(gone) = change {
                 self.attend(gone, now, out);
                 self.standing.forget(gone.as_str());
+                self.forget_rehearsal(gone.as_str());
                 let mut removed = Vec::new();
                 self.location.unbind(gone.as_str(), &|_| true, &mut removed);
                 self.tell_gone(removed, now, out);

@@ -26,6 +26,7 @@ use crate::owner::{Owners, ShardMessage};
 use crate::peering::Peering;
 use crate::places::Places;
 use crate::refusals::Notices;
+use crate::rehearsal::Rehearsals;
 use crate::standalone::Waiting;
 use crate::standing::Standing;
 use crate::streams::Streams;
@@ -92,6 +93,7 @@ pub struct Shard {
     pub(crate) reserved: Reserved,
     /// Why the stream is gone whose requests are being given up.
     pub(crate) fault: Option<StreamFault>,
+    pub(crate) rehearsals: Rehearsals,
     pub(crate) standing: Standing,
     pub(crate) peering: Peering,
     pub(crate) watching: Watching,
@@ -187,6 +189,7 @@ impl Shard {
             streams: Streams::default(),
             reserved: Reserved::new(setup.index),
             fault: None,
+            rehearsals: Rehearsals::default(),
             standing: Standing::default(),
             peering: Peering::new(derived(4)),
             watching: Watching::default(),
@@ -221,6 +224,9 @@ impl Shard {
         if self.location.next_timeout().is_some_and(|at| at <= now) {
             self.guarded(now, out, |shard, out| shard.expire_bindings(now, out));
         }
+        if self.rehearsals.next_timeout().is_some_and(|at| at <= now) {
+            self.guarded(now, out, |shard, out| shard.end_rehearsals(now, out));
+        }
         if self.publications.next_timeout().is_some_and(|at| at <= now) {
             self.guarded(now, out, |shard, out| shard.expire_publications(now, out));
         }
@@ -229,7 +235,7 @@ impl Shard {
     /// When [`Shard::handle_timeout`] wants to be called.
     pub fn next_timeout(&self) -> Option<Timestamp> {
         let own = [self.wheel.next_timeout(), self.location.next_timeout(), self.publications.next_timeout()];
-        own.into_iter().flatten().min()
+        own.into_iter().chain([self.rehearsals.next_timeout()]).flatten().min()
     }
 
     /// Calls in progress.

@@ -66,6 +66,11 @@ impl Standing {
         self.health.get(connection)?.last.as_ref()
     }
 
+    /// Whether a peer or PBX was out of reach when it was last judged. Of phones the bindings say it all.
+    pub(crate) fn is_down(&self, connection: &str) -> bool {
+        self.health.get(connection).is_some_and(|health| health.state == State::Down)
+    }
+
     /// A connection is gone.
     pub(crate) fn forget(&mut self, connection: &str) {
         self.health.remove(connection);
@@ -179,6 +184,9 @@ impl Shard {
             return State::Disabled;
         }
         let id = row.id.as_str();
+        if self.rehearsals.until(id).is_some() {
+            return State::Down;
+        }
         let ways = self.watching.verdicts(id);
         let troubled = self.standing.last(id).is_some_and(|last| matches!(last.code, 408 | 503));
         match row.kind {
@@ -255,6 +263,7 @@ impl Shard {
             last_response: health.and_then(|health| health.last.clone()),
             problem: health.and_then(|health| health.problem.clone()),
             next_attempt_at: registration.and_then(|r| r.next_attempt()).or(probed),
+            rehearsal_until: self.rehearsals.until(id.as_str()),
             registrations: rows
                 .iter()
                 .map(|row| RegistrationView {

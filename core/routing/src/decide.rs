@@ -1,5 +1,7 @@
 //! Where a call goes, once its caller is known: user, service, number, way out, default target.
 
+mod failover;
+
 use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
@@ -210,23 +212,20 @@ impl Deciding<'_> {
     }
 
     fn ring(&mut self, connection: &Arc<Connection>, verdict: Verdict, called: &str) -> Outcome {
-        let refused = match (connection.enabled, connection.kind, connection.dialled.action) {
-            (false, ..) => Some(Reason::CalleeDisabled),
-            (_, Kind::Virtual, _) | (_, _, DialAction::Flow) => Some(Reason::NothingAttached),
-            (_, Kind::Device | Kind::RegisterIn | Kind::RegisterOut | Kind::Trunk, DialAction::Bridge) => {
-                None
-            }
-        };
+        let refused = unfit(connection);
         self.note(&connection.id, refused.is_none(), refused.map_or(verdict, Verdict::Refused));
         if let Some(reason) = refused {
             return Outcome::Refuse(reason);
         }
-        Outcome::Ring(smallvec![Destination {
+        let mut targets = smallvec![Destination {
             connection: Arc::clone(connection),
             number: number_for(connection, called),
             outbound: false,
             caller_id: None,
-        }])
+            stands_in_for: None,
+        }];
+        self.stand_in(&mut targets, called);
+        Outcome::Ring(targets)
     }
 
     fn way_out(&mut self, number: &str, dialled: &str, question: &Question<'_>) -> Outcome {
@@ -299,6 +298,7 @@ impl Deciding<'_> {
                         number: number_for(connection, number),
                         outbound: true,
                         caller_id: caller_id.map(|id| for_peer(&id, &connection.number_format.to)),
+                        stands_in_for: None,
                     });
                 }
                 Err(reason) => {
@@ -309,7 +309,10 @@ impl Deciding<'_> {
         }
         match bad_caller_id {
             Some(reason) if found.is_empty() => Err(reason),
-            Some(_) | None => Ok(found),
+            Some(_) | None => {
+                self.stand_in(&mut found, number);
+                Ok(found)
+            }
         }
     }
 
@@ -317,6 +320,15 @@ impl Deciding<'_> {
         if self.candidates.len() < CANDIDATES {
             self.candidates.push(Candidate { connection: connection.clone(), taken, reason });
         }
+    }
+}
+
+/// Why a connection cannot be dialled, whatever becomes of its peers.
+fn unfit(connection: &Connection) -> Option<Reason> {
+    match (connection.enabled, connection.kind, connection.dialled.action) {
+        (false, ..) => Some(Reason::CalleeDisabled),
+        (_, Kind::Virtual, _) | (_, _, DialAction::Flow) => Some(Reason::NothingAttached),
+        (_, Kind::Device | Kind::RegisterIn | Kind::RegisterOut | Kind::Trunk, DialAction::Bridge) => None,
     }
 }
 

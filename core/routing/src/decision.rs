@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use crate::config::{AccountId, Connection, ConnectionId};
+use crate::config::{AccountId, Connection, ConnectionId, FailurePolicy};
 use crate::reason::Reason;
 
 /// Who calls, whom they reach, and every candidate that was looked at.
@@ -81,6 +81,22 @@ pub struct Destination {
     pub outbound: bool,
     /// The caller id to present, where it differs from the caller's own.
     pub caller_id: Option<String>,
+    /// The connection that it takes over from, if it is there for that only.
+    pub stands_in_for: Option<ConnectionId>,
+}
+
+/// Which of the targets follows one that failed: the next in line, or whoever takes over from one that ends the line.
+pub fn next_in_line(targets: &[Destination], failed: usize) -> Option<usize> {
+    let own = targets.get(failed)?;
+    let mut first = own;
+    while let Some(of) = &first.stands_in_for {
+        first = targets.iter().find(|target| target.connection.id == *of)?;
+    }
+    if first.connection.on_failure == FailurePolicy::Next {
+        return (failed + 1 < targets.len()).then_some(failed + 1);
+    }
+    let takes_over = |target: &Destination| target.stands_in_for.as_ref() == Some(&own.connection.id);
+    targets.iter().position(takes_over)
 }
 
 /// One connection that was considered.
@@ -103,6 +119,8 @@ pub enum Verdict {
     Number,
     /// Taken: default target of the caller.
     DefaultTarget,
+    /// Taken: it takes over where the connection before it cannot be reached.
+    Failover,
     /// Taken: its dial pattern matches.
     Pattern,
     /// Passed over: its dial pattern does not match.
@@ -113,6 +131,8 @@ pub enum Verdict {
     Disabled,
     /// Passed over: the call came from it.
     CameFromIt,
+    /// Passed over: it is tried anyway.
+    InLine,
     /// Passed over: the caller may not use it.
     NotOffered,
     /// Passed over: refused for this reason.
@@ -123,8 +143,8 @@ impl Verdict {
     /// The reason code shown with it.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::User | Self::Number | Self::DefaultTarget | Self::Pattern => "OK",
-            Self::PatternDiffers | Self::NoPattern | Self::NotOffered | Self::CameFromIt => {
+            Self::User | Self::Number | Self::DefaultTarget | Self::Failover | Self::Pattern => "OK",
+            Self::InLine | Self::PatternDiffers | Self::NoPattern | Self::NotOffered | Self::CameFromIt => {
                 Reason::NoRoute.code()
             }
             Self::Disabled => Reason::Disabled.code(),
@@ -138,11 +158,13 @@ impl Verdict {
             Self::User => "the dialled user",
             Self::Number => "the number points at it",
             Self::DefaultTarget => "default target of the connection that calls",
+            Self::Failover => "takes over when the connection before it cannot be reached, fails or is full",
             Self::Pattern => "its dial pattern matches",
             Self::PatternDiffers => "its dial pattern does not match",
             Self::NoPattern => "it has no dial pattern",
             Self::Disabled => "it is disabled",
             Self::CameFromIt => "the call came from it",
+            Self::InLine => "named as failover, and in line already",
             Self::NotOffered => "the caller may not use it",
             Self::Refused(reason) => reason.text(),
         }

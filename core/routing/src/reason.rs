@@ -59,6 +59,7 @@ reasons! {
     CallerEnded "C-03" 0 16 "the caller hung up" "Nothing to do.";
     OperatorEnded "C-04" 0 16 "ended through the API" "Nothing to do.";
     CompletedElsewhere "C-05" 0 26 "answered by another device" "Nothing to do.";
+    DeclinedElsewhere "C-06" 603 21 "declined on another device" "Nothing to do.";
     Simultaneous "L-01" 503 34 "too many calls at once" "Raise limits.concurrent of the connection, or wait until a call ends.";
     CallRate "L-02" 503 42 "too many calls in a short time" "Raise limits.per_second of the connection.";
     Country "L-03" 403 21 "country not allowed" "Add the country to limits.countries.allow.";
@@ -77,6 +78,8 @@ reasons! {
     IntervalTooSmall "N-11" 422 102 "the session interval is too small" "Lower timers.min_se_s of the connection, or raise the session interval on the peer.";
     NotRefreshed "N-12" 0 102 "nobody refreshed the session" "Check that the peer still has the call, and that its refreshes (UPDATE or re-INVITE) reach us.";
     NotAcknowledged "N-13" 504 102 "a provisional answer was not acknowledged" "Check that the peer's PRACK reaches us, or turn 100rel off there.";
+    Rehearsal "N-14" 480 20 "a failover rehearsal takes it for down" "Wait until the rehearsal ends, or end it.";
+    KnownDown "N-15" 480 20 "it does not answer probes, or is not registered" "See the connection's status; probe.options_s 0 turns probing off for peers that ignore OPTIONS.";
     PeerFailed "P-01" 0 0 "the peer answered with a failure" "See the peer's code and its Reason.";
     PeerOverloaded "P-02" 500 42 "the peer is overloaded" "Try later, or add another way out.";
     PeerWantsCredentials "P-03" 500 21 "the peer asks for credentials that we do not have" "Set user and password of the connection as the peer gave them to you.";
@@ -88,7 +91,7 @@ reasons! {
     DomainNotOurs "R-06" 404 3 "the domain is not ours" "Add the domain, or correct the server name on the device.";
     UserNotKnown "R-07" 404 1 "user not known in this domain" "Create a connection with this SIP user, or dial another.";
     NotRegistered "R-08" 480 20 "nobody is registered" "Check that the device is on and its registration succeeds.";
-    NobodyAnswered "R-09" 480 19 "nobody answered in time" "Raise dialled.ring_s, or set a failover.";
+    NobodyAnswered "R-09" 480 19 "nobody answered in time" "Raise dialled.ring_s.";
     MayNotCallOut "R-10" 404 21 "the caller may not call out" "Set may_call_out of the connection.";
     Loop "R-11" 482 25 "the call came back to us" "Check the routes of the peer: it sends our own call back.";
     TooManyHops "R-12" 483 25 "the call passed too many hops" "Look for a loop between the servers involved.";

@@ -129,6 +129,8 @@ fn kind(what: &Happening) -> &'static str {
         Happening::RegistrationRemoved { .. } => "registration.removed",
         Happening::RegistrationFailed { .. } => "registration.failed",
         Happening::RegistrationRecovered { .. } => "registration.recovered",
+        Happening::RehearsalStarted { .. } => "rehearsal.started",
+        Happening::RehearsalEnded { .. } => "rehearsal.ended",
         Happening::ConnectionDown { .. } => "connection.down",
         Happening::ConnectionUp { .. } => "connection.up",
     }
@@ -167,7 +169,11 @@ fn document(event: &Event, id: u64) -> Value {
             let next_attempt_at = next_attempt_at.map(rfc3339);
             json!({"connection": connection, "code": code, "reason": reason, "next_attempt_at": next_attempt_at})
         }
+        Happening::RehearsalStarted { connection, until } => {
+            json!({"connection": connection, "until": rfc3339(*until)})
+        }
         Happening::RegistrationRecovered { connection }
+        | Happening::RehearsalEnded { connection }
         | Happening::ConnectionDown { connection }
         | Happening::ConnectionUp { connection } => json!({"connection": connection}),
     };

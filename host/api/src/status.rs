@@ -28,6 +28,8 @@ pub(crate) struct ConnectionStatus {
     pub(crate) problem: Option<String>,
     /// When we try next.
     pub(crate) next_attempt_at: Option<String>,
+    /// Until when a rehearsal takes it for down.
+    pub(crate) rehearsal_until: Option<String>,
     /// Contacts registered.
     pub(crate) registrations: Vec<Registration>,
     /// Calls it takes part in.
@@ -138,6 +140,7 @@ impl ConnectionStatus {
             }),
             problem: parts.iter().find_map(|part| part.problem.as_ref()).map(ToString::to_string),
             next_attempt_at: parts.iter().filter_map(|part| part.next_attempt_at).min().map(rfc3339),
+            rehearsal_until: parts.iter().find_map(|part| part.rehearsal_until).map(rfc3339),
             registrations: registrations
                 .map(|r| Registration {
                     contact: r.contact.to_string(),

@@ -99,6 +99,7 @@ fn record(n: u64) -> CallRecord {
         config_rev: 1,
         proof: "digest".into(),
         candidates: Vec::new(),
+        attempts: Vec::new(),
         legs: vec![LegRecord::default(), LegRecord::default()],
     }
 }

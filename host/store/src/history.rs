@@ -1,6 +1,6 @@
 //! Call history: one row per call that ended, written once and read in pages.
 
-use engine::{CallOutcome, CallRecord, EndedBy, OpenCall};
+use engine::{AttemptRecord, CallOutcome, CallRecord, EndedBy, OpenCall};
 use routing::reason::Reason;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -68,8 +68,37 @@ pub struct HistoryRow {
     pub proof: String,
     /// Connections considered, in order.
     pub candidates: Vec<Value>,
+    /// Every attempt to reach somebody; empty when the first one was answered.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
     /// The caller's leg, then the callees'.
     pub legs: Vec<Value>,
+}
+
+/// One attempt of a call to reach somebody.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The connection.
+    pub connection: Option<String>,
+    /// Address and transport; none if nothing was sent.
+    pub address: Option<String>,
+    /// When it began.
+    #[serde(with = "clock::text")]
+    pub started_at: Timestamp,
+    /// Its final code.
+    pub sip_code: Option<u16>,
+    /// What it said with that.
+    pub sip_text: String,
+    /// Why it did not work.
+    pub reason_code: Option<String>,
+    /// The same in words.
+    pub reason_text: String,
+    /// Milliseconds to its first provisional answer.
+    pub provisional_ms: Option<u64>,
+    /// Milliseconds to its end.
+    pub final_ms: Option<u64>,
+    /// `answered`, `cancelled`, `ended` or `next`.
+    pub then: String,
 }
 
 /// Which calls.
@@ -126,7 +155,25 @@ impl HistoryRow {
             config_rev: record.config_rev,
             proof: record.proof.to_string(),
             candidates: record.candidates.iter().map(value).collect::<Result<_, _>>()?,
+            attempts: record.attempts.iter().map(Attempt::new).collect::<Result<_, _>>()?,
             legs: record.legs.iter().map(value).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Attempt {
+    fn new(record: &AttemptRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            connection: given(&record.connection),
+            address: given(&record.address),
+            started_at: record.started_at,
+            sip_code: Some(record.sip_code).filter(|&code| code != 0),
+            sip_text: record.sip_text.to_string(),
+            reason_code: given(&record.reason_code),
+            reason_text: record.reason_text.to_string(),
+            provisional_ms: record.provisional_ms,
+            final_ms: record.final_ms,
+            then: word(&record.then)?,
         })
     }
 }
@@ -292,6 +339,7 @@ fn lost(row: &SqliteRow, now: Timestamp) -> Result<CallRecord, StoreError> {
         config_rev: u64::try_from(row.try_get::<i64, _>("config_rev")?).unwrap_or(0),
         proof: Box::default(),
         candidates: Vec::new(),
+        attempts: Vec::new(),
         legs: Vec::new(),
     })
 }

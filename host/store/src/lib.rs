@@ -38,7 +38,7 @@ pub use access::AdminRow;
 pub use audit::{Actor, AuditFilter, AuditRow};
 pub use clock::{from_rfc3339, now, rfc3339};
 pub use error::{Fault, StoreError};
-pub use history::{HistoryQuery, HistoryRow};
+pub use history::{Attempt, HistoryQuery, HistoryRow};
 pub use id::{new_id, random_text};
 pub use idempotency::Reply;
 pub use key::{KeyRow, NewKey};

@@ -39,6 +39,9 @@ async fn a_call_is_in_history_within_the_window_of_a_group_commit() {
         (Some(1_000), Some(2_000), Some(3_000), Some(7.0))
     );
     assert_eq!(row.legs[0]["sip_call_id"], "abc");
+    let attempt = &row.attempts[0];
+    assert_eq!((attempt.sip_code, attempt.final_ms, attempt.provisional_ms), (Some(503), Some(12), None));
+    assert_eq!((attempt.then.as_str(), attempt.reason_code.as_deref()), ("next", Some("P-02")));
     assert_eq!(row.candidates[0]["connection"], "con_2");
     assert!(store.history_get("call_2").await.unwrap().is_none());
 }

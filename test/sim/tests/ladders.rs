@@ -63,6 +63,10 @@ ladders! {
     early_update
     echo
     echo_late_offer
+    failover
+    failover_full
+    failover_never_twice
+    failover_rehearsal
     fork_all_fail
     fork_first_answer_wins
     fork_late_200

@@ -35,7 +35,8 @@ struct Wanted {
 }
 
 /// Events: call.started, call.ringing, call.answered, call.transferred, call.ended, call.refused, registration.added,
-/// registration.removed, registration.failed, registration.recovered, connection.down, connection.up.
+/// registration.removed, registration.failed, registration.recovered, connection.down, connection.up,
+/// rehearsal.started, rehearsal.ended.
 ///
 /// A client that comes back with Last-Event-ID gets what it missed; an event `gap` says that some of it is gone.
 #[utoipa::path(get, path = "/events", tag = "events",

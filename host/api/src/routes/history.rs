@@ -39,6 +39,36 @@ list_query! {
     }
 }
 
+/// One attempt to reach somebody.
+#[derive(Debug, ToSchema)]
+#[schema(as = HistoryAttempt)]
+#[expect(dead_code, reason = "the schema of what the store writes")]
+struct Attempt {
+    /// The connection.
+    connection: Option<String>,
+    /// Address and transport; null if nothing was sent.
+    #[schema(example = "udp:192.0.2.1:5060")]
+    address: Option<String>,
+    /// When the INVITE was sent, or the connection passed over.
+    started_at: String,
+    /// Its final SIP code; null if it gave none.
+    sip_code: Option<u16>,
+    /// What it said with that.
+    sip_text: String,
+    /// Why it did not work; see `/reasons`.
+    reason_code: Option<String>,
+    /// The same in words.
+    reason_text: String,
+    /// From the INVITE to the first provisional answer, in milliseconds.
+    provisional_ms: Option<u64>,
+    /// From the INVITE to its final answer, or to the end of our patience, in milliseconds.
+    final_ms: Option<u64>,
+    /// `answered`; `next`: another was tried; `ended`: nobody else was; `cancelled`: the caller gave up, or another
+    /// device answered or declined.
+    #[schema(example = "next")]
+    then: String,
+}
+
 /// One call that is over.
 #[derive(Debug, ToSchema)]
 #[schema(as = HistoryEntry)]
@@ -93,6 +123,8 @@ struct Entry {
     proof: String,
     /// Connections considered, in order.
     candidates: Vec<Value>,
+    /// Every attempt to reach somebody, in the order in which they ended; empty when the first one was answered.
+    attempts: Vec<Attempt>,
     /// The caller's leg, then the callees', with their media counters.
     legs: Vec<Value>,
 }

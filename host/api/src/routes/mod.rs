@@ -20,6 +20,7 @@ mod past;
 mod reasons;
 mod refused;
 mod registration;
+mod rehearse;
 mod setup;
 mod step_test;
 mod system;
@@ -72,6 +73,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(reasons::router())
         .merge(refused::router())
         .merge(registration::router())
+        .merge(rehearse::router())
         .merge(setup::router())
         .merge(step_test::router())
         .merge(system::router());

@@ -59,6 +59,7 @@ impl Shards for Rote {
                         last_response: None,
                         problem: None,
                         next_attempt_at: None,
+                        rehearsal_until: None,
                         registrations: Vec::new(),
                         active_calls: 3,
                     })
@@ -85,7 +86,7 @@ impl Shards for Rote {
                 messages_in: vec![("INVITE", 9), ("2xx", 4)],
                 ..Figures::default()
             })),
-            Ask::Drain | Ask::EndAll | Ask::RegisterNow { .. } => Answer::Done,
+            Ask::Drain | Ask::EndAll | Ask::RegisterNow { .. } | Ask::Rehearse { .. } => Answer::Done,
         };
         async move { vec![answer] }.boxed()
     }

@@ -54,6 +54,18 @@ pub(crate) enum Command {
     Test(connection_test::Arguments),
     /// Register at the other end now, whatever was planned
     RegisterNow(Named),
+    /// Rehearse failover: take it for down for some minutes, and see where its calls go
+    Rehearse {
+        /// Which.
+        #[command(flatten)]
+        named: Named,
+        /// How long, in minutes
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+        /// End the rehearsal
+        #[arg(long, conflicts_with = "minutes")]
+        end: bool,
+    },
     /// New passwords for the PBX that registers here
     Rotate {
         /// Which.
@@ -166,6 +178,18 @@ pub(super) fn run(globals: &Globals, command: Command) -> Result<(), Failure> {
                 "{} registers; `trunkline connection status {}`",
                 named.connection, named.connection
             ));
+            Ok(())
+        }
+        Command::Rehearse { named, minutes, end } => {
+            let path = below(&named, "/rehearse")?;
+            if end {
+                client.call(Method::DELETE, &path, None)?;
+                out::note(&format!("{} is taken for what it is", named.connection));
+                return Ok(());
+            }
+            let status = client.call(Method::POST, &path, Some(&json!({ "minutes": minutes })))?;
+            let until = write::at(&status, "rehearsal_until");
+            out::note(&format!("{} is taken for down until {until}, or until a restart", named.connection));
             Ok(())
         }
         Command::Rotate { named, label, overlap } => {

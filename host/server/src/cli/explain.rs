@@ -106,6 +106,7 @@ fn explain_call(globals: &Globals, call: &str) -> Result<(), Failure> {
             out::line(&format!("  {heading:10}{value}"));
         }
     }
+    attempts_made(&client, list(&body, "attempts"));
     ways_considered(&client, list(&body, "candidates"));
     advice(&text("reason_code"));
     Ok(())
@@ -128,6 +129,25 @@ fn ways_considered(client: &Client, candidates: &[Value]) {
     if candidates.len() > MOST_NAMED {
         out::note(&format!("and {} more: -o json", candidates.len() - MOST_NAMED));
     }
+}
+
+/// Each attempt to reach somebody, what came back, and what followed.
+fn attempts_made(client: &Client, attempts: &[Value]) {
+    if attempts.is_empty() {
+        return;
+    }
+    let rows = attempts.iter().map(|attempt| {
+        let text = |name: &str| write::at(attempt, name);
+        let answer = [text("sip_code"), text("sip_text"), text("reason_code"), text("reason_text")];
+        let answer: Vec<&str> = answer.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        json!({
+            "connection": named(client, &text("connection")), "address": text("address"),
+            "answer": answer.join(" "), "first": with_unit(&text("provisional_ms"), "ms"),
+            "final": with_unit(&text("final_ms"), "ms"), "then": text("then"),
+        })
+    });
+    out::line("");
+    write::list(Format::Table, &json!({ "data": rows.collect::<Vec<_>>() }), ATTEMPTS);
 }
 
 /// What to do about a reason of ours.
@@ -203,4 +223,12 @@ fn in_words(reason: Reason) -> String {
 
 const CANDIDATES: write::Columns =
     &[("CONNECTION", "connection"), ("TAKEN", "taken"), ("REASON", "reason_code"), ("WHY", "text")];
+const ATTEMPTS: write::Columns = &[
+    ("TRIED", "connection"),
+    ("AT", "address"),
+    ("ANSWER", "answer"),
+    ("FIRST SIGN", "first"),
+    ("END", "final"),
+    ("THEN", "then"),
+];
 const MOST_NAMED: usize = 50;

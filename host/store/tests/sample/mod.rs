@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::control::{NearMiss, Refusal};
-use engine::{BindingRow, CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall};
+use engine::{
+    AttemptRecord, BindingRow, CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall, Then,
+};
 use routing::config::{
     AccountId, Connection, ConnectionId, Credential, DomainId, NumberId, NumberRow, OutwardSecret, Target,
 };
@@ -128,6 +130,18 @@ pub(crate) fn record(id: &str, started_at: Timestamp) -> Box<CallRecord> {
             taken: true,
             reason_code: "OK".into(),
             text: "the dialled user".into(),
+        }],
+        attempts: vec![AttemptRecord {
+            connection: "con_2".into(),
+            address: "udp:192.0.2.9:5060".into(),
+            started_at,
+            sip_code: 503,
+            sip_text: "Busy hour".into(),
+            reason_code: "P-02".into(),
+            reason_text: "the peer is overloaded".into(),
+            provisional_ms: None,
+            final_ms: Some(12),
+            then: Then::Next,
         }],
         legs: vec![LegRecord { role: "caller".into(), sip_call_id: "abc".into(), ..LegRecord::default() }],
     })

@@ -17,6 +17,14 @@ pub(crate) fn order(world: &mut World, word: &str, line: &Line) -> Result<(), St
                 false => Err("no shard registers there".to_owned()),
             }
         }
+        "rehearse" => {
+            let seconds = line.word(2).parse::<u32>().ok().map(|minutes| minutes * 60);
+            let answers = world.ask(&Ask::Rehearse { connection: id.as_str().into(), seconds });
+            match answers.iter().any(|answer| matches!(answer, Answer::Done)) {
+                true => Ok(()),
+                false => Err("no shard is its home".to_owned()),
+            }
+        }
         "status" => {
             let answers = world.ask(&Ask::Status { connections: vec![id.as_str().into()] });
             let views: Vec<_> = answers
@@ -59,6 +67,8 @@ fn told(what: &Happening, id: &str) -> Option<&'static str> {
         Happening::RegistrationFailed { connection, .. } => ("registration.failed", connection),
         Happening::RegistrationRecovered { connection } => ("registration.recovered", connection),
         Happening::ConnectionDown { connection } => ("connection.down", connection),
+        Happening::RehearsalStarted { connection, .. } => ("rehearsal.started", connection),
+        Happening::RehearsalEnded { connection } => ("rehearsal.ended", connection),
         Happening::ConnectionUp { connection } => ("connection.up", connection),
         _ => return None,
     };

@@ -86,7 +86,7 @@ impl Playing {
     /// Orders to the world rather than to an agent.
     fn order(&mut self, word: &str, name: &str, line: &Line) -> Result<(), String> {
         match word {
-            "register-now" | "status" | "logged" | "announced" => {
+            "register-now" | "rehearse" | "status" | "logged" | "announced" => {
                 return super::peers::order(&mut self.world, word, line);
             }
             "drain" => drop(self.world.ask(&Ask::Drain)),
@@ -375,6 +375,7 @@ impl Playing {
                     let legs = record.legs.iter().map(|leg| leg.connection.trim_start_matches("con_"));
                     legs.collect::<Vec<_>>().join(",")
                 }
+                "attempts" => record.attempts.iter().map(attempt).collect::<Vec<_>>().join(","),
                 "proof" => record.proof.to_string(),
                 _ => return Err(format!("a record has no `{key}`")),
             };
@@ -412,6 +413,15 @@ impl Playing {
             None => Ok(()),
         }
     }
+}
+
+/// An attempt in three words: where, what came back, what followed.
+fn attempt(attempt: &engine::AttemptRecord) -> String {
+    let (code, why) = (attempt.sip_code, &attempt.reason_code);
+    let came = if code == 0 { why.to_string() } else { code.to_string() };
+    let then = serde_json::to_value(attempt.then).ok();
+    let then = then.as_ref().and_then(|then| then.as_str()).unwrap_or_default();
+    format!("{}:{came}:{then}", attempt.connection.trim_start_matches("con_"))
 }
 
 fn is_method(word: &str) -> bool {
