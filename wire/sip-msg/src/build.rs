@@ -42,7 +42,11 @@ impl<'o> Writer<'o> {
 
     /// Adds a header field.
     pub fn field(&mut self, name: Name, value: &[u8]) -> &mut Self {
-        self.named(name.as_str().as_bytes(), value)
+        self.out.extend_from_slice(name.as_str().as_bytes());
+        self.out.extend_from_slice(b": ");
+        guarded(self.out, value);
+        self.out.extend_from_slice(b"\r\n");
+        self
     }
 
     /// Adds a header field under any name.
@@ -76,12 +80,14 @@ impl<'o> Writer<'o> {
 
     /// Adds all lines `message` has under `name`, in order.
     pub fn copy(&mut self, message: &Message<'_>, name: Name) -> &mut Self {
-        for (n, written, value) in message.all() {
-            match n {
-                Name::Other if name == Name::Other => self.named(written, value),
-                n if n == name => self.field(name, value),
-                _ => continue,
-            };
+        if name == Name::Other {
+            for (_, written, value) in message.all().filter(|(n, ..)| *n == name) {
+                self.named(written, value);
+            }
+            return self;
+        }
+        for value in message.fields(name) {
+            self.field(name, value);
         }
         self
     }
@@ -101,7 +107,7 @@ impl<'o> Writer<'o> {
 
 /// Appends `value`; a run of line ends and the blanks of folding around it become one blank.
 fn guarded(out: &mut Vec<u8>, mut value: &[u8]) {
-    while let Some(at) = memchr::memchr2(b'\r', b'\n', value) {
+    while let Some(at) = lex::find_any([b'\r', b'\n'], value) {
         let (line, rest) = lex::cut(value, at);
         out.extend_from_slice(lex::trim_end(line));
         out.push(b' ');

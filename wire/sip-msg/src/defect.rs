@@ -29,7 +29,7 @@ pub(crate) fn find(message: &Message<'_>) -> Option<Defect> {
     }
     message
         .flaw()
-        .or_else(|| fields(message).or_else(|| request_uri(message.uri())).map(Defect::bad))
+        .or_else(|| fields(message).or_else(|| request_uri(message)).map(Defect::bad))
         .or_else(|| numbers(message).or_else(|| addresses(message)).map(Defect::bad))
 }
 
@@ -45,7 +45,7 @@ pub(crate) fn is_usable_response(message: &Message<'_>) -> bool {
 fn fields(message: &Message<'_>) -> Option<&'static str> {
     let mut seen = 0u128;
     for (name, _, value) in message.all() {
-        if has_lone_cr(value) {
+        if message.has_lone_cr() && has_lone_cr(value) {
             return Some("A carriage return inside a line");
         }
         let bit = 1 << name as u32;
@@ -94,14 +94,15 @@ const fn repeated(name: Name) -> Option<&'static str> {
     })
 }
 
-fn request_uri(uri: &[u8]) -> Option<&'static str> {
+fn request_uri(message: &Message<'_>) -> Option<&'static str> {
+    let uri = message.uri();
     if uri.first() == Some(&b'<') {
         return Some("Request-URI in angle brackets");
     }
     if uri.iter().any(|c| lex::is_blank(*c)) {
         return Some("Blanks in the Request-URI");
     }
-    match Uri::parse(uri) {
+    match message.parsed_uri() {
         None => Some("Request-URI cannot be parsed"),
         Some(uri) if !uri.headers.is_empty() => Some("Header fields in the Request-URI"),
         Some(_) => None,
@@ -131,32 +132,35 @@ fn is_overlarge(value: &[u8]) -> bool {
 }
 
 fn addresses(message: &Message<'_>) -> Option<&'static str> {
-    for name in [Name::From, Name::To] {
+    for (name, view) in [(Name::From, message.from()), (Name::To, message.to())] {
         let value = message.field(name)?;
         if lex::find_comma(value).is_some() {
             return Some("A comma outside quotes in From or To");
         }
-        if let Some(text) = address(value) {
+        if let Some(text) = address(value, view.as_ref()) {
             return Some(text);
         }
-        let tag = NameAddr::parse(value).and_then(|address| address.tag());
+        let tag = view.and_then(|address| address.tag());
         if tag.is_some_and(|tag| tag.iter().any(|c| lex::is_blank(*c))) {
             return Some("Blanks in a tag");
         }
     }
     for line in message.fields(Name::Contact).filter(|line| !is_star(line)) {
         for element in elements(line) {
-            if let Some(text) = address(element) {
+            let view = NameAddr::parse(element);
+            if let Some(text) = address(element, view.as_ref()) {
                 return Some(text);
             }
-            let expires = NameAddr::parse(element).and_then(|contact| contact.param(b"expires"));
-            if expires.is_some_and(is_overlarge) {
+            if view.and_then(|contact| contact.param(b"expires")).is_some_and(is_overlarge) {
                 return Some("A contact expires later than 2^32-1 seconds");
             }
         }
     }
+    let mut top = message.via();
     for element in message.fields(Name::Via).flat_map(elements) {
-        match Via::parse(element) {
+        // The view of the first one is there already, unless what stands first is empty.
+        let known = if lex::trim(element).is_empty() { None } else { top.take() };
+        match known.or_else(|| Via::parse(element)) {
             Some(via) if are_params(via.params) => {}
             _ => return Some("Via cannot be parsed"),
         }
@@ -180,11 +184,11 @@ fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// What is wrong with a `name-addr` or `addr-spec` and its parameters.
-fn address(value: &[u8]) -> Option<&'static str> {
+fn address(value: &[u8], view: Option<&NameAddr<'_>>) -> Option<&'static str> {
     if value.first() == Some(&b'"') && lex::quoted_len(value).is_none() {
         return Some("A quoted string is not closed");
     }
-    let Some(address) = NameAddr::parse(value) else { return Some("An address cannot be parsed") };
+    let Some(address) = view else { return Some("An address cannot be parsed") };
     let quoted = value.first() == Some(&b'"');
     if !quoted && address.display.iter().any(|c| matches!(c, b',' | b';' | b':' | b'@' | b'"')) {
         return Some("A display name needs quotes");
@@ -196,7 +200,7 @@ fn address(value: &[u8]) -> Option<&'static str> {
     }
     let Some(uri) = Uri::parse(address.uri) else { return Some("A URI cannot be parsed") };
     let sip = matches!(uri.scheme, Scheme::Sip | Scheme::Sips);
-    if open.is_none() && sip && memchr::memchr(b'?', address.uri).is_some() {
+    if open.is_none() && sip && lex::find(b'?', address.uri).is_some() {
         return Some("A URI with header fields needs angle brackets");
     }
     (!are_params(address.params)).then_some("Parameters cannot be parsed")

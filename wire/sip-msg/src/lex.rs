@@ -42,9 +42,51 @@ static CLASSES: [u8; 256] = {
     }
 };
 
+/// Where `c` stands first in `s`.
+#[inline]
+pub(crate) fn find(c: u8, s: &[u8]) -> Option<usize> {
+    find_any([c], s)
+}
+
+/// Where one of `wanted` stands first in `s`.
+///
+/// Eight octets at a time and inlined: what is searched for is near as a rule, and a vector routine costs more to
+/// call than these parts of a message are long. Lines and bodies are for `memchr`.
+#[inline]
+pub(crate) fn find_any<const N: usize>(wanted: [u8; N], s: &[u8]) -> Option<usize> {
+    let hits = |octets: &[u8; 8]| {
+        let word = u64::from_le_bytes(*octets);
+        let zeros = |x: u64| x.wrapping_sub(ONES) & !x & HIGHS;
+        wanted.iter().fold(0, |hits, c| hits | zeros(word ^ (ONES * u64::from(*c))))
+    };
+    // The lowest mark is exact: a false one only ever stands behind a true one.
+    let first = |hits: u64| (hits.trailing_zeros() / 8) as usize;
+    let (words, rest) = s.as_chunks::<8>();
+    for (n, octets) in words.iter().enumerate() {
+        let found = hits(octets);
+        if found != 0 {
+            return Some(n * 8 + first(found));
+        }
+    }
+    match s.last_chunk::<8>() {
+        // What these eight share with the ones before has no mark.
+        Some(last) => Some(hits(last)).filter(|found| *found != 0).map(|found| s.len() - 8 + first(found)),
+        None => rest.iter().position(|c| wanted.contains(c)),
+    }
+}
+
+/// One in every octet, and the highest bit of every octet.
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = ONES << 7;
+
 /// Whether `s` is a token: not empty and nothing but token characters.
 pub(crate) fn is_token(s: &[u8]) -> bool {
     !s.is_empty() && Class::TOKEN.holds(s)
+}
+
+/// How many token characters `s` begins with.
+pub(crate) fn token_len(s: &[u8]) -> usize {
+    s.iter().position(|c| !Class::TOKEN.holds(&[*c])).unwrap_or(s.len())
 }
 
 /// `s` without blanks at its start.
@@ -79,7 +121,7 @@ pub(crate) fn cut(s: &[u8], at: usize) -> (&[u8], &[u8]) {
 
 /// `s` cut around the first `sep`: what precedes it, and what follows if there is one.
 pub(crate) fn split_once(s: &[u8], sep: u8) -> (&[u8], Option<&[u8]>) {
-    match memchr::memchr(sep, s) {
+    match find(sep, s) {
         Some(at) => (cut(s, at).0, s.get(at + 1..)),
         None => (s, None),
     }
@@ -105,7 +147,7 @@ pub(crate) fn is_digits(s: &[u8]) -> bool {
 pub(crate) fn quoted_len(s: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {
-        at += memchr::memchr2(b'"', b'\\', s.get(at..)?)?;
+        at += find_any([b'"', b'\\'], s.get(at..)?)?;
         match s.get(at)? {
             b'"' => return Some(at + 1),
             _ => at += 2,
@@ -126,11 +168,11 @@ pub(crate) fn find_comma(s: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         let rest = s.get(at..)?;
-        at += memchr::memchr3(b',', b'"', b'<', rest)?;
+        at += find_any([b',', b'"', b'<'], rest)?;
         let rest = s.get(at..)?;
         at += match rest.first()? {
             b'"' => quoted_len(rest)?,
-            b'<' => memchr::memchr(b'>', rest)? + 1,
+            b'<' => find(b'>', rest)? + 1,
             _ => return Some(at),
         };
     }
@@ -142,5 +184,24 @@ pub(crate) fn find_angle(s: &[u8]) -> Option<usize> {
         Some(b'"') => quoted_len(s)?,
         _ => 0,
     };
-    Some(display + memchr::memchr(b'<', s.get(display..)?)?)
+    Some(display + find(b'<', s.get(display..)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_any;
+
+    #[test]
+    fn finds_what_a_plain_search_finds() {
+        let text: Vec<u8> = (0..=255).chain(0..=255).collect();
+        for from in 0..64 {
+            for len in [0, 1, 7, 8, 9, 15, 16, 17, 31, 200] {
+                let s = &text[from * 3..from * 3 + len];
+                for wanted in [[0, 1], [b',', b'"'], [0x7f, 0x80], [0xff, 0xfe], [b'<', b'<' + 1]] {
+                    let plain = s.iter().position(|c| wanted.contains(c));
+                    assert_eq!(find_any(wanted, s), plain, "{wanted:?} in {s:?}");
+                }
+            }
+        }
+    }
 }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::defect::{self, Defect};
 use crate::header::{self, NameAddr, Via, list};
-use crate::{Method, Name, lex};
+use crate::{Method, Name, Uri, lex};
 
 mod start_line;
 
@@ -19,8 +19,24 @@ pub struct Message<'a> {
     start: StartLine<'a>,
     method: Method,
     fields: SmallVec<[Field; 36]>,
+    /// Which names there are, by bit: most questions are about fields that a message does not have.
+    present: u128,
+    /// What is asked for again and again, taken apart once.
+    top: Top<'a>,
     body: &'a [u8],
     flaw: Option<Defect>,
+    /// Whether a line holds a carriage return besides its end.
+    lone_cr: bool,
+}
+
+/// Views of the first field of a name.
+#[derive(Clone, Copy, Debug, Default)]
+struct Top<'a> {
+    via: Option<Via<'a>>,
+    from: Option<NameAddr<'a>>,
+    to: Option<NameAddr<'a>>,
+    cseq: Option<(u32, &'a [u8])>,
+    uri: Option<Uri<'a>>,
 }
 
 /// The first line.
@@ -73,11 +89,12 @@ impl Field {
     /// The header field between two offsets; `None` if what precedes the colon is no name.
     fn read(bytes: &[u8], at: usize, end: usize) -> Option<Self> {
         let line = bytes.get(at..end)?;
-        let colon = memchr::memchr(b':', line)?;
-        let name = lex::trim_end(line.get(..colon)?);
-        let value = lex::trim_end(line.get(colon + 1..)?);
+        let (name, rest) = lex::cut(line, lex::token_len(line));
+        let colon = line.len() - lex::trim_start(rest).len();
+        let [b':', value @ ..] = line.get(colon..)? else { return None };
+        let value = lex::trim_end(value);
         let start = value.len() - lex::trim_start(value).len();
-        if !lex::is_token(name) {
+        if name.is_empty() {
             return None;
         }
         Some(Self {
@@ -100,15 +117,20 @@ impl<'a> Message<'a> {
         let (line, mut at) = next_line(bytes, 0).ok_or(Malformed::Empty)?;
         let (start, mut flaw) = start_line::parse(line)?;
         let mut fields = SmallVec::new();
+        let (mut present, mut lone_cr) = (0, false);
         let body = loop {
             let line_at = at;
             match next_line(bytes, at) {
                 Some(([], next)) => break bytes.get(next..).unwrap_or_default(),
                 Some((line, next)) => {
                     at = fold(bytes, next);
+                    lone_cr |= at != next || lex::find(b'\r', line).is_some();
                     let end = if at == next { line_at + line.len() } else { at };
                     match Field::read(bytes, line_at, end) {
-                        Some(field) => fields.push(field),
+                        Some(field) => {
+                            present |= bit(field.name);
+                            fields.push(field);
+                        }
                         None => flaw = flaw.or(Some(Defect::bad("A header line without a name"))),
                     }
                 }
@@ -118,7 +140,15 @@ impl<'a> Message<'a> {
                 }
             }
         };
-        let mut message = Self { bytes, start, method: Method::Unknown, fields, body, flaw };
+        let (method, top) = (Method::Unknown, Top::default());
+        let mut message = Self { bytes, start, method, fields, present, top, body, flaw, lone_cr };
+        message.top = Top {
+            via: message.field(Name::Via).and_then(Via::parse),
+            from: message.field(Name::From).and_then(NameAddr::parse),
+            to: message.field(Name::To).and_then(NameAddr::parse),
+            cseq: message.field(Name::CSeq).and_then(cseq),
+            uri: Uri::parse(message.uri()),
+        };
         message.method = match start {
             StartLine::Request { method, .. } => method,
             StartLine::Response { .. } => {
@@ -136,7 +166,8 @@ impl<'a> Message<'a> {
     fn cut_body(&mut self) {
         let Some(value) = self.field(Name::ContentLength) else { return };
         let length = lex::decimal(value).and_then(|n| usize::try_from(n).ok());
-        let agree = self.fields(Name::ContentLength).all(|other| lex::decimal(other) == lex::decimal(value));
+        let agree =
+            self.fields(Name::ContentLength).skip(1).all(|other| lex::decimal(other) == lex::decimal(value));
         let text = match length {
             _ if !agree => "Content-Length fields contradict each other",
             None => "Content-Length is not a length",
@@ -149,6 +180,11 @@ impl<'a> Message<'a> {
             },
         };
         self.flaw = self.flaw.or_else(|| Some(Defect::bad(text)));
+    }
+
+    /// Whether a line may hold a carriage return besides its end; folding looks alike.
+    pub(crate) const fn has_lone_cr(&self) -> bool {
+        self.lone_cr
     }
 
     /// What splitting the message already found wrong.
@@ -184,6 +220,11 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The Request-URI in parts.
+    pub const fn parsed_uri(&self) -> Option<Uri<'a>> {
+        self.top.uri
+    }
+
     /// The status code; 0 for a request.
     pub const fn code(&self) -> u16 {
         match self.start {
@@ -199,12 +240,12 @@ impl<'a> Message<'a> {
 
     /// The value of the first header field called `name`, trimmed; it may contain folding.
     pub fn field(&self, name: Name) -> Option<&'a [u8]> {
-        self.fields.iter().find(|f| f.name == name).map(|f| self.value(f))
+        self.held(name).iter().find(|f| f.name == name).map(|f| self.value(f))
     }
 
     /// The values of all header fields called `name`, one per line.
     pub fn fields(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + '_ {
-        self.fields.iter().filter(move |f| f.name == name).map(|f| self.value(f))
+        self.held(name).iter().filter(move |f| f.name == name).map(|f| self.value(f))
     }
 
     /// The elements of the list that all header fields called `name` make up.
@@ -222,6 +263,11 @@ impl<'a> Message<'a> {
         self.all().find(|(_, written, _)| written.eq_ignore_ascii_case(name)).map(|(_, _, value)| value)
     }
 
+    /// All fields, if one of them is called `name`.
+    fn held(&self, name: Name) -> &[Field] {
+        if self.present & bit(name) == 0 { &[] } else { &self.fields }
+    }
+
     fn value(&self, field: &Field) -> &'a [u8] {
         let at = field.value_at as usize;
         self.bytes.get(at..at + field.value_len as usize).unwrap_or_default()
@@ -233,18 +279,18 @@ impl<'a> Message<'a> {
     }
 
     /// The topmost Via value.
-    pub fn via(&self) -> Option<Via<'a>> {
-        Via::parse(self.field(Name::Via)?)
+    pub const fn via(&self) -> Option<Via<'a>> {
+        self.top.via
     }
 
     /// The From address.
-    pub fn from(&self) -> Option<NameAddr<'a>> {
-        NameAddr::parse(self.field(Name::From)?)
+    pub const fn from(&self) -> Option<NameAddr<'a>> {
+        self.top.from
     }
 
     /// The To address.
-    pub fn to(&self) -> Option<NameAddr<'a>> {
-        NameAddr::parse(self.field(Name::To)?)
+    pub const fn to(&self) -> Option<NameAddr<'a>> {
+        self.top.to
     }
 
     /// The first Contact address; `None` for `*`.
@@ -259,12 +305,8 @@ impl<'a> Message<'a> {
     }
 
     /// The sequence number, at most 2^31-1, and the method token of CSeq.
-    pub fn cseq(&self) -> Option<(u32, &'a [u8])> {
-        let value = self.field(Name::CSeq)?;
-        let (number, method) = lex::cut(value, value.iter().position(|c| lex::is_blank(*c))?);
-        let number = u32::try_from(lex::decimal(number)?).ok().filter(|n| i32::try_from(*n).is_ok())?;
-        let method = lex::trim(method);
-        lex::is_token(method).then_some((number, method))
+    pub const fn cseq(&self) -> Option<(u32, &'a [u8])> {
+        self.top.cseq
     }
 
     /// Max-Forwards; `None` if missing or not in 0..=255.
@@ -296,6 +338,18 @@ impl<'a> Message<'a> {
     pub fn has_token(&self, name: Name, token: &[u8]) -> bool {
         self.values(name).any(|value| value.eq_ignore_ascii_case(token))
     }
+}
+
+/// The bit of a name in a set of names.
+const fn bit(name: Name) -> u128 {
+    1 << name as u32
+}
+
+fn cseq(value: &[u8]) -> Option<(u32, &[u8])> {
+    let (number, method) = lex::cut(value, value.iter().position(|c| lex::is_blank(*c))?);
+    let number = u32::try_from(lex::decimal(number)?).ok().filter(|n| i32::try_from(*n).is_ok())?;
+    let method = lex::trim(method);
+    lex::is_token(method).then_some((number, method))
 }
 
 /// RFC 3261 §7.5: line ends before the first line are ignored.

@@ -3,6 +3,7 @@
 //! Parsing is strict about structure (scheme, host, port) and lenient about the octets in user parts. Other schemes
 //! are recognised, not taken apart. Nothing is unescaped unless asked for.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::header::Params;
@@ -47,21 +48,23 @@ impl<'a> Uri<'a> {
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (scheme, rest) = lex::split_once(bytes, b':');
         let rest = rest?;
-        let [first, ..] = scheme else { return None };
-        let known = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.');
-        if !first.is_ascii_alphabetic() || !scheme.iter().all(known) || !Class::URI.holds(bytes) {
+        if !Class::URI.holds(bytes) {
             return None;
         }
         let scheme = match scheme {
             s if s.eq_ignore_ascii_case(b"sip") => Scheme::Sip,
             s if s.eq_ignore_ascii_case(b"sips") => Scheme::Sips,
             s if s.eq_ignore_ascii_case(b"tel") => Scheme::Tel,
-            _ => Scheme::Other,
+            [first, others @ ..] if first.is_ascii_alphabetic() => {
+                let known = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.');
+                others.iter().all(known).then_some(Scheme::Other)?
+            }
+            _ => return None,
         };
         match scheme {
             Scheme::Sip | Scheme::Sips => Self::parse_sip(scheme, rest),
             Scheme::Tel => {
-                let (number, params) = lex::cut(rest, memchr::memchr(b';', rest).unwrap_or(rest.len()));
+                let (number, params) = lex::cut(rest, lex::find(b';', rest).unwrap_or(rest.len()));
                 (!number.is_empty()).then_some(Self {
                     user: Some(number),
                     params: Params(params),
@@ -78,7 +81,7 @@ impl<'a> Uri<'a> {
 
     fn parse_sip(scheme: Scheme, rest: &'a [u8]) -> Option<Self> {
         // An `@` ends the user part wherever it stands: no later part may hold one unescaped.
-        let (userinfo, rest) = match memchr::memchr(b'@', rest) {
+        let (userinfo, rest) = match lex::find(b'@', rest) {
             Some(at) => (rest.get(..at), rest.get(at + 1..)?),
             None => (None, rest),
         };
@@ -87,7 +90,7 @@ impl<'a> Uri<'a> {
             Some((user, password)) => (Some(user), password),
             None => (None, None),
         };
-        let (host_port_part, rest) = lex::cut(rest, memchr::memchr2(b';', b'?', rest).unwrap_or(rest.len()));
+        let (host_port_part, rest) = lex::cut(rest, lex::find_any([b';', b'?'], rest).unwrap_or(rest.len()));
         let (host, port) = host_port(host_port_part)?;
         let (params, headers) = lex::split_once(rest, b'?');
         Some(Self {
@@ -104,6 +107,15 @@ impl<'a> Uri<'a> {
     /// The host as an address, if it is one; a mapped IPv4 address stays mapped.
     pub fn host_ip(&self) -> Option<IpAddr> {
         parse_ip(self.host)
+    }
+
+    /// The user, escapes resolved.
+    pub fn plain_user(&self) -> Cow<'a, [u8]> {
+        let user = self.user.unwrap_or_default();
+        if lex::find(b'%', user).is_none() {
+            return Cow::Borrowed(user);
+        }
+        Cow::Owned(equality::Unescaped::new(user).map(|(octet, _)| octet).collect())
     }
 
     /// Appends the user to `out`, escapes resolved.
@@ -163,8 +175,8 @@ pub fn parse_ip(host: &[u8]) -> Option<IpAddr> {
 /// Host and port of a `hostport`; blanks around the colon are allowed, as in Via.
 pub(crate) fn host_port(s: &[u8]) -> Option<(&[u8], Option<u16>)> {
     let end = match s {
-        [b'[', ..] => memchr::memchr(b']', s)? + 1,
-        _ => memchr::memchr(b':', s).unwrap_or(s.len()),
+        [b'[', ..] => lex::find(b']', s)? + 1,
+        _ => lex::find(b':', s).unwrap_or(s.len()),
     };
     let (host, rest) = lex::cut(s, end);
     let host = lex::trim_end(host);

@@ -58,7 +58,7 @@ fn stamped(w: &mut Writer<'_>, line: &[u8], stamp: ViaStamp) {
         w.field(Name::Via, line);
         return;
     };
-    let (sent_by, params) = lex::cut(top, memchr::memchr(b';', top).unwrap_or(top.len()));
+    let (sent_by, params) = lex::cut(top, lex::find(b';', top).unwrap_or(top.len()));
     let out = &mut *w.out;
     out.extend_from_slice(b"Via: ");
     guarded(out, lex::trim_end(sent_by));

@@ -35,17 +35,17 @@ impl<'a> Credentials<'a> {
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         let mut c = Self::default();
         for (name, value) in digest_params(value)? {
-            match &*name.to_lower() {
-                b"username" => c.username = Some(value),
-                b"realm" => c.realm = Some(value),
-                b"nonce" => c.nonce = Some(value),
-                b"uri" => c.uri = Some(value),
-                b"response" => c.response = Some(value),
-                b"algorithm" => c.algorithm = Some(value),
-                b"cnonce" => c.cnonce = Some(value),
-                b"nc" => c.nc = Some(value),
-                b"qop" => c.qop = Some(value),
-                b"opaque" => c.opaque = Some(value),
+            match name {
+                n if n.eq_ignore_ascii_case(b"username") => c.username = Some(value),
+                n if n.eq_ignore_ascii_case(b"realm") => c.realm = Some(value),
+                n if n.eq_ignore_ascii_case(b"nonce") => c.nonce = Some(value),
+                n if n.eq_ignore_ascii_case(b"uri") => c.uri = Some(value),
+                n if n.eq_ignore_ascii_case(b"response") => c.response = Some(value),
+                n if n.eq_ignore_ascii_case(b"algorithm") => c.algorithm = Some(value),
+                n if n.eq_ignore_ascii_case(b"cnonce") => c.cnonce = Some(value),
+                n if n.eq_ignore_ascii_case(b"nc") => c.nc = Some(value),
+                n if n.eq_ignore_ascii_case(b"qop") => c.qop = Some(value),
+                n if n.eq_ignore_ascii_case(b"opaque") => c.opaque = Some(value),
                 _ => {}
             }
         }
@@ -75,13 +75,13 @@ impl<'a> Challenge<'a> {
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         let mut c = Self::default();
         for (name, value) in digest_params(value)? {
-            match &*name.to_lower() {
-                b"realm" => c.realm = Some(value),
-                b"nonce" => c.nonce = Some(value),
-                b"opaque" => c.opaque = Some(value),
-                b"algorithm" => c.algorithm = Some(value),
-                b"qop" => c.qop = Some(value),
-                b"stale" => c.stale = value.eq_ignore_ascii_case(b"true"),
+            match name {
+                n if n.eq_ignore_ascii_case(b"realm") => c.realm = Some(value),
+                n if n.eq_ignore_ascii_case(b"nonce") => c.nonce = Some(value),
+                n if n.eq_ignore_ascii_case(b"opaque") => c.opaque = Some(value),
+                n if n.eq_ignore_ascii_case(b"algorithm") => c.algorithm = Some(value),
+                n if n.eq_ignore_ascii_case(b"qop") => c.qop = Some(value),
+                n if n.eq_ignore_ascii_case(b"stale") => c.stale = value.eq_ignore_ascii_case(b"true"),
                 _ => {}
             }
         }
@@ -105,18 +105,8 @@ pub fn unescape(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// A parameter name, to be compared in lower case.
-struct ParamName<'a>(&'a [u8]);
-
-impl ParamName<'_> {
-    /// In lower case, cut to a length no name of interest has.
-    fn to_lower(&self) -> smallvec::SmallVec<[u8; 16]> {
-        self.0.iter().take(16).map(u8::to_ascii_lowercase).collect()
-    }
-}
-
 /// Names and values after the scheme; `None` if that is not Digest.
-fn digest_params(value: &[u8]) -> Option<impl Iterator<Item = (ParamName<'_>, &[u8])>> {
+fn digest_params(value: &[u8]) -> Option<impl Iterator<Item = (&[u8], &[u8])>> {
     let value = lex::trim(value);
     let (scheme, rest) = lex::cut(value, value.iter().position(|c| lex::is_blank(*c))?);
     if !scheme.eq_ignore_ascii_case(b"Digest") {
@@ -124,6 +114,6 @@ fn digest_params(value: &[u8]) -> Option<impl Iterator<Item = (ParamName<'_>, &[
     }
     Some(list(rest).filter_map(|param| {
         let (name, value) = lex::split_once(param, b'=');
-        Some((ParamName(lex::trim_end(name)), lex::unquote(lex::trim_start(value?))))
+        Some((lex::trim_end(name), lex::unquote(lex::trim_start(value?))))
     }))
 }

@@ -29,7 +29,7 @@ impl<'a> NameAddr<'a> {
                 }
                 (lex::unquote(quoted), rest)
             }
-            _ => match memchr::memchr2(b'<', b'"', value) {
+            _ => match lex::find_any([b'<', b'"'], value) {
                 Some(at) if value.get(at) == Some(&b'<') => {
                     let (display, rest) = lex::cut(value, at);
                     (lex::trim(display), rest)
@@ -47,7 +47,7 @@ impl<'a> NameAddr<'a> {
     }
 
     fn addr_spec(value: &'a [u8]) -> Option<Self> {
-        let (uri, params) = lex::cut(value, memchr::memchr(b';', value).unwrap_or(value.len()));
+        let (uri, params) = lex::cut(value, lex::find(b';', value).unwrap_or(value.len()));
         let uri = lex::trim(uri);
         (!uri.is_empty()).then_some(Self { display: &[], uri, params: Params(params) })
     }

@@ -73,7 +73,7 @@ pub(crate) fn split(raw: &[u8]) -> (&[u8], Option<&[u8]>) {
 /// the rest.
 fn segment_len(s: &[u8]) -> usize {
     let mut at = 0;
-    while let Some(found) = s.get(at..).and_then(|rest| memchr::memchr2(b';', b'"', rest)) {
+    while let Some(found) = s.get(at..).and_then(|rest| lex::find_any([b';', b'"'], rest)) {
         at += found;
         match s.get(at..) {
             Some(rest @ [b'"', ..]) => match lex::quoted_len(rest) {

@@ -33,7 +33,7 @@ impl<'a> Via<'a> {
             return None;
         }
         let rest = lex::trim_start(rest);
-        let (sent_by, params) = lex::cut(rest, memchr::memchr(b';', rest).unwrap_or(rest.len()));
+        let (sent_by, params) = lex::cut(rest, lex::find(b';', rest).unwrap_or(rest.len()));
         let (host, port) = crate::uri::host_port(lex::trim(sent_by))?;
         Some(Self { transport, host, port, params: Params(params) })
     }
