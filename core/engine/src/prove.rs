@@ -18,9 +18,9 @@ use crate::shard::Shard;
 
 /// What credentials are worth.
 #[derive(Debug)]
-pub(crate) enum Proven {
+pub(crate) enum Proven<'c> {
     /// Right; with the use of the nonce, and the label of the credential.
-    Yes(NonceUse, String),
+    Yes(NonceUse, &'c str),
     /// Right, but the nonce is too old.
     Stale,
     /// Wrong, or for an unknown user.
@@ -31,13 +31,13 @@ pub(crate) enum Proven {
 
 impl Shard {
     /// Checks the credentials that a request carries for a realm, against a connection if there is one.
-    pub(crate) fn prove(
+    pub(crate) fn prove<'c>(
         &self,
         request: &Message<'_>,
         realm: &str,
-        connection: Option<&Connection>,
+        connection: Option<&'c Connection>,
         now: Timestamp,
-    ) -> Proven {
+    ) -> Proven<'c> {
         let carried = request.fields(Name::Authorization).chain(request.fields(Name::ProxyAuthorization));
         let mut mine = carried
             .filter_map(Credentials::parse)
@@ -50,7 +50,7 @@ impl Shard {
         });
         // The password in force, else the one it replaced: both are computed for unknown users, too.
         let (first, second) = (known.next(), known.next());
-        let holds = |known: Option<&Credential>| {
+        let holds = |known: Option<&'c Credential>| {
             let ha1 = known.map_or(NOBODY, |k| match algorithm {
                 Algorithm::Md5 => k.ha1_md5.as_str(),
                 Algorithm::Sha256 => k.ha1_sha256.as_str(),
@@ -60,7 +60,7 @@ impl Shard {
         let right = if holds(first) { first } else { Some(holds(second)).filter(|holds| *holds).and(second) };
         let nonce = credentials.nonce.unwrap_or_default();
         let freshness = self.nonces.check(nonce, realm.as_bytes(), now);
-        let Some(label) = right.map(|k| k.label.clone()) else { return Proven::Wrong };
+        let Some(label) = right.map(|k| &*k.label) else { return Proven::Wrong };
         match freshness {
             Freshness::Fresh => Proven::Yes(nonce_use(nonce, &credentials, request), label),
             Freshness::Stale => Proven::Stale,

@@ -1,7 +1,7 @@
 //! A message that came in: whose it is, whether it was seen before, and which file serves it.
 
 use b2bua::{Call, InDialog};
-use sip_msg::{Message, Method, Name, Scheme, Uri, scan};
+use sip_msg::{Message, Method, Name, Scheme, scan};
 use sip_stack::Slot;
 use sip_stack::transaction::Received;
 use sip_stack::transport::{Flow, response_flow};
@@ -103,7 +103,8 @@ impl Shard {
             self.reply(request, flow, 501, b"", &[(Name::Allow, b2bua::ALLOW)], out);
             return false;
         }
-        let known = Uri::parse(request.uri())
+        let known = request
+            .parsed_uri()
             .is_some_and(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel));
         if !known {
             self.reply(request, flow, 416, b"", &[], out);
@@ -248,7 +249,7 @@ impl Shard {
 
     /// What the host of the Request-URI means, if it is ours.
     pub(crate) fn request_host(&self, request: &Message<'_>) -> Option<routing::tables::Host> {
-        let uri = Uri::parse(request.uri())?;
+        let uri = request.parsed_uri()?;
         self.tables.host(core::str::from_utf8(uri.host).ok()?)
     }
 }

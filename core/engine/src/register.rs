@@ -35,8 +35,7 @@ impl Shard {
             self.refuse(request, flow, Reason::DomainNotOurs, None, now, out);
             return;
         };
-        let mut user = Vec::new();
-        to.unescape_user(&mut user);
+        let user = to.plain_user();
         let connection =
             core::str::from_utf8(&user).ok().and_then(|user| self.tables.user(&domain.id, user)).cloned();
         // A PBX with two users has one home.
@@ -54,14 +53,14 @@ impl Shard {
                 self.challenge(request, flow, Some(&domain), false, now, out);
             }
             Proven::Yes(used, label) => {
-                let Some(connection) = connection else { return };
+                let Some(connection) = &connection else { return };
                 let keep_until = now + self.nonces.life();
                 if !self.location.admit(connection.id.as_str(), used, keep_until) {
-                    self.note_refusal(request, flow, Reason::NonceReplayed, Some(&connection), 401, now, out);
+                    self.note_refusal(request, flow, Reason::NonceReplayed, Some(connection), 401, now, out);
                     self.challenge(request, flow, Some(&domain), true, now, out);
                     return;
                 }
-                self.register(request, flow, &connection, &label, now, out);
+                self.register(request, flow, connection, label, now, out);
             }
         }
     }

@@ -51,11 +51,9 @@ impl Shard {
     }
 
     pub(crate) fn stateless_tag(&self, request: &Message<'_>) -> [u8; 16] {
-        let number = self.fingerprint(request);
-        core::array::from_fn(|i| {
-            let nibble = usize::try_from(number >> (4 * (15 - i)) & 0xf).unwrap_or(0);
-            b"0123456789abcdef"[nibble]
-        })
+        let number = self.fingerprint(request).to_be_bytes();
+        let nibble = |i: usize| usize::from(number[i / 2] >> (4 * (1 - i % 2)) & 0xf);
+        core::array::from_fn(|i| b"0123456789abcdef"[nibble(i)])
     }
 
     /// The same for a request and its retransmissions, another for any other request.

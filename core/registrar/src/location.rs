@@ -4,19 +4,21 @@ use core::cmp::Reverse;
 use core::hash::BuildHasher;
 use std::collections::BinaryHeap;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 use sip_stack::{Slot, Slots};
 use smallvec::SmallVec;
 use timestamp::Timestamp;
 
-use crate::binding::BindingRow;
+use crate::binding::{BindingRow, Registered};
 use crate::replay::{NonceUse, Replay};
 
 /// The bindings.
 #[derive(Debug, Default)]
 pub struct Location {
     records: Slots<Record>,
-    index: HashMap<Box<str>, Slot>,
+    /// Records by the hash of their connection.
+    index: HashTable<Slot>,
+    hasher: DefaultHashBuilder,
     expiring: BinaryHeap<Reverse<(Timestamp, u32, u32)>>,
     count: usize,
     /// Connections that have ever registered, by hash: enough to tell "down" from "never seen".
@@ -88,7 +90,7 @@ impl Location {
 
     /// Whether a connection has registered since the start, or was registered when the last process ended.
     pub fn has_seen(&self, connection: &str) -> bool {
-        self.seen.contains(&self.index.hasher().hash_one(connection))
+        self.seen.contains(&self.hasher.hash_one(connection))
     }
 
     /// Whether a right digest answer is new at this address of record.
@@ -103,7 +105,7 @@ impl Location {
     /// Its streams are gone, and their numbers mean other streams now.
     pub fn restore(&mut self, mut row: BindingRow) {
         row.stream = 0;
-        self.seen.insert(self.index.hasher().hash_one(&*row.connection));
+        self.seen.insert(self.hasher.hash_one(&*row.connection));
         let slot = self.slot(&row.connection);
         let at = row.expires_at;
         if let Some(record) = self.records.get_mut(slot) {
@@ -114,44 +116,46 @@ impl Location {
     }
 
     /// Puts a binding in force: replaces one of the same instance, else one of the same contact.
-    /// `matches` decides whether a stored contact is the same.
-    pub fn bind(
+    /// `matches` decides whether a stored contact is the same. A refresh that changes nothing costs no memory.
+    pub(crate) fn bind(
         &mut self,
-        mut row: BindingRow,
+        connection: &str,
+        registered: &Registered<'_>,
         matches: &dyn Fn(&BindingRow) -> bool,
         changes: &mut Vec<Change>,
     ) {
-        let slot = self.slot(&row.connection);
-        let at = row.expires_at;
+        let slot = self.slot(connection);
+        let at = registered.expires_at;
         self.arm(slot, at);
-        self.seen.insert(self.index.hasher().hash_one(&*row.connection));
-        if row.stream != 0 {
-            let connections = self.streams.entry((row.listener, row.stream)).or_default();
-            if !connections.contains(&row.connection) {
-                connections.push(row.connection.clone());
+        if registered.flow.stream != 0 {
+            let flow = (registered.flow.listener, registered.flow.stream);
+            let connections = self.streams.entry(flow).or_default();
+            if !connections.iter().any(|known| **known == *connection) {
+                connections.push(connection.into());
             }
         }
         let Some(record) = self.records.get_mut(slot) else { return };
-        let granted = row.expires_at.since(row.since);
+        let granted = at.since(registered.at);
         if let Some(stored) = record.bindings.iter_mut().find(|s| matches(&s.row)) {
-            row.since = stored.row.since;
-            let moved = stored.row.contact != row.contact || stored.row.source != row.source;
-            let late = stored.kept_until < row.expires_at;
-            if stored.row.contact != row.contact {
-                let (connection, contact) = (row.connection.clone(), stored.row.contact.clone());
+            let row = &mut stored.row;
+            let moved = *row.contact != *registered.contact || row.source != registered.flow.remote;
+            let late = stored.kept_until < at;
+            if *row.contact != *registered.contact {
+                let (connection, contact) = (row.connection.clone(), row.contact.clone());
                 changes.push(Change::Replaced { connection, contact });
             }
-            *stored.row = row;
+            registered.refresh(row);
             if moved || late {
                 stored.kept_until = at + granted * PADDING;
                 changes.push(Change::Refreshed(padded(&stored.row, stored.kept_until)));
             }
             return;
         }
-        let kept_until = at + granted * PADDING;
+        let (row, kept_until) = (registered.row(connection), at + granted * PADDING);
         changes.push(Change::Added(padded(&row, kept_until)));
         record.bindings.push(Stored { row: Box::new(row), kept_until });
         self.count += 1;
+        self.seen.insert(self.hasher.hash_one(connection));
     }
 
     /// Takes bindings away.
@@ -203,8 +207,8 @@ impl Location {
         expired: bool,
         gone: &mut Vec<Change>,
     ) {
-        let Some(slot) = self.index.get(connection) else { return };
-        let Some(record) = self.records.get_mut(*slot) else { return };
+        let Some(slot) = self.known(connection) else { return };
+        let Some(record) = self.records.get_mut(slot) else { return };
         let before = record.bindings.len();
         record.bindings.retain(|stored| {
             let leaves = matches(&stored.row);
@@ -222,11 +226,16 @@ impl Location {
     }
 
     fn record(&self, connection: &str) -> Option<&Record> {
-        self.records.get(*self.index.get(connection)?)
+        self.records.get(self.known(connection)?)
+    }
+
+    fn known(&self, connection: &str) -> Option<Slot> {
+        let named = |slot: &Slot| self.records.get(*slot).is_some_and(|r| *r.connection == *connection);
+        self.index.find(self.hasher.hash_one(connection), named).copied()
     }
 
     fn slot(&mut self, connection: &str) -> Slot {
-        if let Some(&slot) = self.index.get(connection) {
+        if let Some(slot) = self.known(connection) {
             return slot;
         }
         let slot = self.records.insert(Record {
@@ -235,7 +244,9 @@ impl Location {
             replay: Replay::default(),
             armed: None,
         });
-        self.index.insert(connection.into(), slot);
+        let (hasher, records) = (&self.hasher, &self.records);
+        let hash = |slot: &Slot| records.get(*slot).map_or(0, |record| hasher.hash_one(&*record.connection));
+        self.index.insert_unique(hasher.hash_one(connection), slot, hash);
         slot
     }
 
@@ -249,8 +260,11 @@ impl Location {
     }
 
     fn forget(&mut self, slot: Slot) {
-        if let Some(record) = self.records.remove(slot) {
-            self.index.remove(&record.connection);
+        if let Some(record) = self.records.remove(slot)
+            && let Ok(entry) =
+                self.index.find_entry(self.hasher.hash_one(&*record.connection), |s| *s == slot)
+        {
+            entry.remove();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Processing of a REGISTER whose sender is known (RFC 3261 §10.3).
 
 use core::time::Duration;
+use std::borrow::Cow;
 
 use sip_msg::Message;
 use sip_msg::Name;
@@ -11,7 +12,7 @@ use sip_stack::transport::Flow;
 use smallvec::SmallVec;
 use timestamp::Timestamp;
 
-use crate::binding::BindingRow;
+use crate::binding::{BindingRow, Registered};
 use crate::location::{Change, Location};
 use crate::nat::behind_nat;
 
@@ -94,25 +95,21 @@ impl Location {
                 self.unbind(connection, &|row| same.is(row), &mut changes);
                 continue;
             }
-            let row = BindingRow {
-                connection: connection.into(),
-                contact: text(contact.uri),
-                instance: same.instance.clone(),
-                call_id: text(request.call_id()),
+            let registered = Registered {
+                contact: String::from_utf8_lossy(contact.uri),
+                instance: same.text(),
+                call_id: String::from_utf8_lossy(request.call_id()),
                 cseq,
                 q: contact.q().unwrap_or(1000),
                 expires_at: now + Duration::from_secs(u64::from(*expires)),
-                since: now,
-                source: flow.remote,
-                listener: flow.listener,
-                stream: flow.stream,
-                transport: flow.protocol.name().into(),
+                at: now,
+                flow: *flow,
                 behind_nat: request.via().is_some_and(|via| behind_nat(&via, uri, flow)),
                 path: path(request),
                 user_agent: request.field(Name::UserAgent).map(|ua| clip(ua, 80)).unwrap_or_default(),
-                credential: credential.into(),
+                credential,
             };
-            self.bind(row, &|stored| same.is(stored), &mut changes);
+            self.bind(connection, &registered, &|stored| same.is(stored), &mut changes);
         }
         Ok(changes)
     }
@@ -182,44 +179,50 @@ pub fn write_contacts(rows: &[&BindingRow], now: Timestamp, writer: &mut Writer<
 /// Decides whether a stored binding is the one that a Contact means: by instance and reg-id when given
 /// (RFC 5626 §6), else by URI comparison (RFC 3261 §19.1.4).
 struct Same<'a> {
-    instance: Box<str>,
+    instance: Cow<'a, str>,
+    reg_id: Option<Cow<'a, str>>,
+    written: &'a [u8],
     uri: &'a Uri<'a>,
 }
 
 impl<'a> Same<'a> {
-    fn new(contact: &NameAddr<'_>, uri: &'a Uri<'a>) -> Self {
+    fn new(contact: &NameAddr<'a>, uri: &'a Uri<'a>) -> Self {
         let quoted = contact.param(b"+sip.instance").unwrap_or_default();
-        let mut instance =
-            text(quoted.strip_prefix(b"\"").and_then(|q| q.strip_suffix(b"\"")).unwrap_or(quoted));
-        if let Some(reg_id) = contact.param(b"reg-id").filter(|_| !instance.is_empty()) {
-            instance = format!("{instance}#{}", String::from_utf8_lossy(reg_id)).into();
+        let instance = quoted.strip_prefix(b"\"").and_then(|q| q.strip_suffix(b"\"")).unwrap_or(quoted);
+        let reg_id = contact.param(b"reg-id").filter(|_| !instance.is_empty());
+        let instance = String::from_utf8_lossy(instance);
+        Self { instance, reg_id: reg_id.map(String::from_utf8_lossy), written: contact.uri, uri }
+    }
+
+    /// As it is kept.
+    fn text(&self) -> Cow<'a, str> {
+        match &self.reg_id {
+            Some(reg_id) => format!("{}#{reg_id}", self.instance).into(),
+            None => self.instance.clone(),
         }
-        Self { instance, uri }
     }
 
     fn is(&self, row: &BindingRow) -> bool {
-        if !self.instance.is_empty() && !row.instance.is_empty() {
-            return self.instance == row.instance;
+        if self.instance.is_empty() || row.instance.is_empty() {
+            return row.contact.as_bytes() == self.written
+                || Uri::parse(row.contact.as_bytes()).is_some_and(|stored| stored.same_as(self.uri));
         }
-        Uri::parse(row.contact.as_bytes()).is_some_and(|stored| stored.same_as(self.uri))
+        match &self.reg_id {
+            Some(reg_id) => {
+                let rest = row.instance.strip_prefix(&*self.instance);
+                rest.and_then(|rest| rest.strip_prefix('#')) == Some(reg_id)
+            }
+            None => *self.instance == *row.instance,
+        }
     }
 }
 
-fn path(request: &Message<'_>) -> Box<str> {
-    let mut path = String::new();
-    for value in request.values(Name::Path) {
-        if !path.is_empty() {
-            path.push_str(", ");
-        }
-        path.push_str(&String::from_utf8_lossy(value));
-    }
-    path.into()
+fn path<'a>(request: &Message<'a>) -> Cow<'a, str> {
+    let mut values = request.values(Name::Path);
+    let first = values.next().map(String::from_utf8_lossy).unwrap_or_default();
+    values.fold(first, |path, value| format!("{path}, {}", String::from_utf8_lossy(value)).into())
 }
 
-fn text(bytes: &[u8]) -> Box<str> {
-    String::from_utf8_lossy(bytes).into()
-}
-
-fn clip(bytes: &[u8], most: usize) -> Box<str> {
-    text(bytes.get(..most).unwrap_or(bytes))
+fn clip(bytes: &[u8], most: usize) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes.get(..most).unwrap_or(bytes))
 }

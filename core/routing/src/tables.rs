@@ -1,6 +1,7 @@
 //! The configuration in force, indexed for the call path. One per shard, changed by deltas; a change costs what
 //! changed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ pub struct Tables {
     connections: HashMap<ConnectionId, Arc<Connection>>,
     domains: BTreeMap<DomainId, Arc<Domain>>,
     hosts: HashMap<Box<str>, DomainId>,
-    users: HashMap<DomainId, HashMap<Box<str>, ConnectionId>>,
+    users: HashMap<DomainId, HashMap<Box<str>, Arc<Connection>>>,
     trunk_names: HashMap<Box<str>, ConnectionId>,
     numbers: HashMap<Box<str>, SmallVec<[Arc<NumberRow>; 1]>>,
     number_rows: HashMap<NumberId, Arc<NumberRow>>,
@@ -94,7 +95,7 @@ impl Tables {
 
     /// A connection by the text of its id.
     pub fn connection_by_text(&self, id: &str) -> Option<&Arc<Connection>> {
-        self.connections.get(&ConnectionId::from(id))
+        self.connections.get(id)
     }
 
     /// How many connections there are.
@@ -119,8 +120,11 @@ impl Tables {
 
     /// What a host name means, or `None` if it is not ours.
     pub fn host(&self, host: &str) -> Option<Host> {
-        let lower = host.trim_end_matches('.').to_ascii_lowercase();
-        if let Some(domain) = self.hosts.get(lower.as_str()).and_then(|id| self.domains.get(id)) {
+        let mut lower = Cow::Borrowed(host.trim_end_matches('.'));
+        if lower.bytes().any(|c| c.is_ascii_uppercase()) {
+            lower.to_mut().make_ascii_lowercase();
+        }
+        if let Some(domain) = self.hosts.get(&*lower).and_then(|id| self.domains.get(id)) {
             return Some(Host::Domain(Arc::clone(domain)));
         }
         let literal = lower.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(&lower);
@@ -149,7 +153,7 @@ impl Tables {
 
     /// The connection with this user in this domain.
     pub fn user(&self, domain: &DomainId, user: &str) -> Option<&Arc<Connection>> {
-        self.users.get(domain)?.get(user).and_then(|id| self.connections.get(id))
+        self.users.get(domain)?.get(user)
     }
 
     /// The rows for a number in E.164, or in a form that a row lists.
@@ -201,7 +205,7 @@ impl Tables {
         self.drop_connection(&row.id);
         for (domain, user) in row.domain.iter().flat_map(|domain| row.users().map(move |user| (domain, user)))
         {
-            self.users.entry(domain.clone()).or_default().insert(user.into(), row.id.clone());
+            self.users.entry(domain.clone()).or_default().insert(user.into(), Arc::clone(row));
         }
         for name in row.trunk_name.iter().chain(&row.trunk_aliases) {
             self.trunk_names.insert(name.as_str().into(), row.id.clone());
@@ -226,7 +230,7 @@ impl Tables {
         let Some(old) = self.connections.remove(id) else { return };
         if let Some(users) = old.domain.as_ref().and_then(|domain| self.users.get_mut(domain)) {
             for user in old.users() {
-                if users.get(user) == Some(id) {
+                if users.get(user).is_some_and(|known| known.id == *id) {
                     users.remove(user);
                 }
             }

@@ -45,12 +45,12 @@ impl Nonces {
     /// A nonce for this realm, made now for the request that `salt` names.
     pub fn make(&self, realm: &[u8], salt: u64, now: Timestamp) -> [u8; NONCE_LEN] {
         let mut nonce = [0; NONCE_LEN];
-        let seconds = now.as_secs() & 0xffff_ffff;
+        let [.., a, b, c, d] = now.as_secs().to_be_bytes();
         let (made, mac) = nonce.split_at_mut(MADE_LEN);
         let (time, salted) = made.split_at_mut(TIME_LEN);
-        hex(u128::from(seconds), time);
-        hex(u128::from(salt), salted);
-        hex(self.mac(realm, made), mac);
+        hex(&[a, b, c, d], time);
+        hex(&salt.to_be_bytes(), salted);
+        hex(&self.mac(realm, made).to_be_bytes(), mac);
         nonce
     }
 
@@ -63,7 +63,7 @@ impl Nonces {
         let parsed = time.and_then(|time| u64::from_str_radix(time, 16).ok());
         let Some(seconds) = parsed else { return Freshness::Foreign };
         let mut expected = [0; 32];
-        hex(self.mac(realm, made), &mut expected);
+        hex(&self.mac(realm, made).to_be_bytes(), &mut expected);
         if expected.iter().zip(mac).fold(0, |different, (a, b)| different | (a ^ b)) != 0 {
             return Freshness::Foreign;
         }
@@ -111,14 +111,13 @@ impl Nonces {
     }
 }
 
-fn hex(number: u128, into: &mut [u8]) {
-    let digits = into.len();
-    for (i, byte) in into.iter_mut().enumerate() {
-        let nibble = (number >> (4 * (digits - 1 - i))) & 0xf;
-        *byte = b"0123456789abcdef"[usize::try_from(nibble).expect("four bits")];
+fn hex(octets: &[u8], into: &mut [u8]) {
+    for (pair, octet) in into.chunks_exact_mut(2).zip(octets) {
+        pair.copy_from_slice(&[DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]);
     }
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// Length of a nonce: 32 bits of time, 64 of salt and 128 of proof, in hex.
 const NONCE_LEN: usize = 56;
 /// Length of what the proof is about.
