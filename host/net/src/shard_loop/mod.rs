@@ -4,6 +4,7 @@
 //! shard through a bounded queue of plain values. A shard thread never waits for anything but its sockets.
 
 mod book;
+mod datagrams;
 mod listen;
 mod mail;
 mod run;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,12 @@ use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::OwnedFd;
+use rustix::net::{RecvFlags, recvfrom};
 use sip_stack::transport::{Flow, Protocol};
 use timestamp::Timestamp;
 
 use super::Office;
+use super::datagrams::Departing;
 use super::listen::Bindable;
 use super::mail::{Mail, MailBox, Post, Reply};
 use super::streams::{Lost, Reading, Streams};
@@ -44,6 +46,7 @@ pub(super) struct ShardThread {
     replies: HashMap<u64, Reply>,
     next_reply: u64,
     outbox: Outbox,
+    departing: Departing,
     now: Timestamp,
     swept: Timestamp,
     stopping: bool,
@@ -97,6 +100,7 @@ impl ShardThread {
             replies: HashMap::new(),
             next_reply: 0,
             outbox: Outbox::default(),
+            departing: Departing::default(),
             now,
             swept: now,
             stopping: false,
@@ -158,7 +162,8 @@ impl ShardThread {
         }
         for _ in 0..BATCH {
             let Some(Some(socket)) = self.udp.get(index) else { return };
-            let Ok((len, remote)) = socket.recv_from(buffer) else { break };
+            let Ok((len, _, remote)) = recvfrom(socket, &mut *buffer, RecvFlags::DONTWAIT) else { break };
+            let Some(Ok(remote)) = remote.map(SocketAddr::try_from) else { continue };
             let flow = Flow { protocol: Protocol::Udp, listener: number, stream: 0, remote };
             let bytes = buffer.get(..len).unwrap_or_default();
             self.shard.handle(Input::Datagram { flow, bytes }, self.now, &mut self.outbox);
@@ -235,8 +240,11 @@ impl ShardThread {
                 }
             };
             self.shard.handle(input, self.now, &mut self.outbox);
-            self.flush();
+            if self.outbox.outputs.len() >= BATCH {
+                self.flush();
+            }
         }
+        self.flush();
     }
 
     fn expect(&mut self, reply: Reply) -> u64 {
@@ -256,6 +264,7 @@ impl ShardThread {
             for output in outbox.outputs.drain(..) {
                 self.perform(output, &outbox.bytes);
             }
+            self.departing.send(&self.udp, &outbox.bytes);
             outbox.bytes.clear();
             if self.outbox.outputs.is_empty() {
                 self.outbox = outbox;
@@ -265,15 +274,12 @@ impl ShardThread {
 
     fn perform(&mut self, output: Output, bytes: &[u8]) {
         match output {
-            Output::Send { flow, start, end } => {
-                let message = bytes.get(start..end).unwrap_or_default();
-                match flow.protocol {
-                    Protocol::Udp => self.send_datagram(&flow, message),
-                    Protocol::Tcp | Protocol::Tls | Protocol::Ws | Protocol::Wss => {
-                        self.send_stream(&flow, message)
-                    }
+            Output::Send { flow, start, end } => match flow.protocol {
+                Protocol::Udp => self.departing.push(&flow, start, end),
+                Protocol::Tcp | Protocol::Tls | Protocol::Ws | Protocol::Wss => {
+                    self.send_stream(&flow, bytes.get(start..end).unwrap_or_default());
                 }
-            }
+            },
             Output::Reserve { flow, terms } => match self.posts.first() {
                 Some(post) if self.index != 0 => post.send(Mail::Reserve(flow, terms)),
                 _ => self.streams.reserve(&flow, terms),
@@ -300,14 +306,6 @@ impl ShardThread {
                     self.streams.close(flow.stream, None);
                 }
             }
-        }
-    }
-
-    fn send_datagram(&mut self, flow: &Flow, message: &[u8]) {
-        let socket = self.udp.get(usize::from(flow.listener)).and_then(Option::as_ref);
-        if let Some(socket) = socket {
-            // A datagram that the system does not take is lost like one that the network drops: timers repair it.
-            let _ = socket.send_to(message, flow.remote);
         }
     }
 
