@@ -2,10 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use guard::{Ban, Evidence};
+use ipnet::IpNet;
 use routing::config::ConnectionId;
 pub use routing::near::NearMiss;
 use serde::Serialize;
 use timestamp::Timestamp;
+
+use crate::suspicion::BanOrder;
 
 /// A question or an order, answered by [`Answer`] under the same number.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ pub enum Ask {
     Explain(ExplainQuery),
     /// Counters for metrics.
     Figures,
+    /// Put bans in force or take them away.
+    Bans(BanOrder),
     /// Register there now, whatever was planned; answered with [`Answer::Done`] by the connection's home.
     RegisterNow {
         /// Which.
@@ -84,6 +90,8 @@ pub enum Answer {
     Explained(ExplainView),
     /// Counters.
     Figures(Box<Figures>),
+    /// How many messages each ban has dropped.
+    Dropped(Vec<(Box<str>, u64)>),
 }
 
 /// A call in progress.
@@ -130,6 +138,38 @@ pub struct StatusView {
     pub registrations: Vec<RegistrationView>,
     /// Calls it takes part in.
     pub active_calls: u32,
+    /// A device that tries to be this connection with a wrong password.
+    pub wrong_password: Option<WrongPassword>,
+}
+
+/// A device with a wrong password saved.
+#[derive(Clone, Debug, Serialize)]
+pub struct WrongPassword {
+    /// From where it tries.
+    pub source: SocketAddr,
+    /// What it calls itself.
+    pub user_agent: Box<str>,
+    /// How often it tried.
+    pub tries: u32,
+    /// Whether it was the same device every time.
+    pub same_device: bool,
+    /// The first try.
+    pub first_at: Timestamp,
+    /// The last one.
+    pub last_at: Timestamp,
+}
+
+impl WrongPassword {
+    pub(crate) fn of(mistake: &guard::Mistake) -> Self {
+        Self {
+            source: mistake.source,
+            user_agent: mistake.user_agent.clone(),
+            tries: mistake.tries,
+            same_device: mistake.same_device,
+            first_at: mistake.first_at,
+            last_at: mistake.last_at,
+        }
+    }
 }
 
 /// The last final answer of a peer.
@@ -296,6 +336,29 @@ pub enum Happening {
         /// The connection.
         connection: Box<str>,
     },
+    /// A source is banned, or excepted from that.
+    #[serde(rename = "ban.added")]
+    BanAdded(Box<Ban>),
+    /// A ban was taken back.
+    #[serde(rename = "ban.removed")]
+    BanRemoved(Box<Ban>),
+    /// A source guesses at passwords where devices of ours are registered, or a peer is: it is slowed only.
+    #[serde(rename = "ban.withheld")]
+    BanWithheld {
+        /// The source.
+        network: IpNet,
+        /// What it tried.
+        evidence: Evidence,
+    },
+    /// A device has a wrong password saved.
+    #[serde(rename = "device.wrong_password")]
+    WrongPassword {
+        /// The connection it tries to be.
+        connection: Box<str>,
+        /// The device.
+        #[serde(flatten)]
+        what: WrongPassword,
+    },
     /// A peer does not answer any more.
     #[serde(rename = "connection.down")]
     ConnectionDown {
@@ -377,6 +440,10 @@ pub struct Figures {
     pub retransmissions_out: u64,
     /// Datagrams and stream messages that were no SIP.
     pub malformed: u64,
+    /// Messages of banned sources, which nobody looked at.
+    pub banned: u64,
+    /// Requests not answered because they came too early or too often.
+    pub slowed: u64,
     /// TLS handshakes, by result.
     pub handshakes: Vec<(&'static str, u64)>,
     /// Calls in progress.

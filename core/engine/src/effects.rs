@@ -128,6 +128,7 @@ impl Shard {
                 self.watching.set_reached(&connection, &before, &addresses);
             }
             ShardMessage::Noticed(notice) => self.reach.on_notice(&notice, now),
+            ShardMessage::Suspected(suspected) => self.on_suspected(suspected, now, out),
         }
     }
 

@@ -15,6 +15,10 @@ use crate::shard::Shard;
 #[derive(Debug)]
 pub(crate) struct Counts {
     pub(crate) malformed: u64,
+    /// Messages of banned sources.
+    pub(crate) banned: u64,
+    /// Requests that came too early or too often.
+    pub(crate) slowed: u64,
     pub(crate) incidents: u64,
     messages_in: [u64; KINDS],
     messages_out: [u64; KINDS],
@@ -27,6 +31,8 @@ impl Default for Counts {
     fn default() -> Self {
         Self {
             malformed: 0,
+            banned: 0,
+            slowed: 0,
             incidents: 0,
             messages_in: [0; KINDS],
             messages_out: [0; KINDS],
@@ -92,6 +98,8 @@ impl Shard {
             retransmissions_in: self.transactions.retransmissions_in,
             retransmissions_out: self.transactions.retransmissions_out,
             malformed: counts.malformed,
+            banned: counts.banned,
+            slowed: counts.slowed,
             calls_active: self.calls.iter().filter(|(_, call)| !call.has_ended()).count() as u64,
             calls: OUTCOMES.iter().copied().zip(counts.outcomes).collect(),
             refused: Reason::ALL

@@ -31,6 +31,7 @@ mod standalone;
 mod standing;
 mod streams;
 mod subscribe;
+mod suspicion;
 mod tap;
 mod throttle;
 mod watch;
@@ -41,9 +42,11 @@ pub use b2bua::{
     AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndOwner, EndedBy, LegRecord, OpenCall,
     PortPool, Then, end_owner,
 };
+pub use guard::{Ban, Evidence, TriedUser};
 pub use input::{Client, Input};
 pub use outbox::{Located, Outbox, Output, Persist};
 pub use owner::{Owners, ShardMessage};
 pub use registrar::{BindingRow, Bounds};
 pub use shard::{Setup, Shard};
+pub use suspicion::{BanOrder, Suspected};
 pub use tap::Tap;

@@ -30,6 +30,7 @@ impl Shard {
                 Answer::Status(connections.iter().filter_map(|id| self.status(id, now, out)).collect())
             }
             Ask::Explain(query) => Answer::Explained(self.explain(&query)),
+            Ask::Bans(order) => self.on_ban_order(order, now, out),
             Ask::Figures => Answer::Figures(Box::new(self.figures())),
             Ask::RegisterNow { connection } => self.register_now(&connection, now, out),
             Ask::Rehearse { connection, seconds } => {

@@ -78,6 +78,8 @@ pub enum Persist {
     Record(Box<CallRecord>),
     /// Policy refused a request.
     Refused(Box<Refusal>),
+    /// Somebody is banned.
+    Ban(Box<guard::Ban>),
     /// What became of a registration, of ours or here.
     RegistrationLog(Box<RegistrationLogRow>),
 }

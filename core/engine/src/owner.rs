@@ -18,6 +18,8 @@ use sip_stack::transaction::MAGIC;
 use sip_stack::transport::{Flow, Notice};
 use siphasher::sip::SipHasher13;
 
+use crate::suspicion::Suspected;
+
 /// Finds owners.
 #[derive(Clone, Debug)]
 pub struct Owners {
@@ -152,6 +154,8 @@ pub enum ShardMessage {
     },
     /// An address died, or lives again.
     Noticed(Notice),
+    /// Somebody guesses at passwords.
+    Suspected(Suspected),
 }
 
 impl Owners {
@@ -188,6 +192,15 @@ impl Owners {
             }
             _ => self.home(scan.call_id),
         }
+    }
+
+    /// Whether a message carries a token of ours where its owner is named: it belongs to something that we began.
+    pub fn is_ours(&self, scan: &Scan<'_>) -> bool {
+        let token = match scan.request {
+            None => scan.branch.strip_prefix(MAGIC).unwrap_or_default(),
+            Some(_) => scan.to_tag,
+        };
+        self.mint.open(token).is_some()
     }
 
     /// The home of a connection: of its user, so that REGISTER finds it without looking anything up.

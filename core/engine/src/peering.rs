@@ -74,6 +74,11 @@ impl Peering {
         self.held.get(*self.of.get(connection)?).map(|held| &held.machine)
     }
 
+    /// Whether a peer is reached at an address like this.
+    pub(crate) fn is_reached_at(&self, fits: &dyn Fn(IpAddr) -> bool) -> bool {
+        self.reached.values().flatten().any(|address| fits(address.ip()))
+    }
+
     /// Where a connection is reached now; says where it was.
     pub(crate) fn set_reached(
         &mut self,

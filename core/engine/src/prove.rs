@@ -99,12 +99,15 @@ impl Shard {
         now: Timestamp,
         out: &mut Outbox,
     ) {
+        if !self.may_challenge(flow.remote, now) {
+            return;
+        }
         let register = request.method() == sip_msg::Method::Register;
         let (code, name) =
             if register { (401, Name::WwwAuthenticate) } else { (407, Name::ProxyAuthenticate) };
         let realm = domain.map_or("trunkline", |d| d.realm.as_str());
         let algorithms = b2bua::offered(domain);
-        let salt = self.fingerprint(request);
+        let salt = self.salt(request, flow);
         self.reply_with(request, flow, code, b"", out, |shard, writer| {
             shard.nonces.write(writer, name, realm.as_bytes(), &algorithms, stale, (salt, now));
         });

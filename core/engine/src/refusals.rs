@@ -77,7 +77,7 @@ impl Shard {
     ) {
         self.counts.refused(reason);
         let misses = if self.notices.may_look(flow, now) {
-            self.looked_into(request, flow, reason, connection)
+            self.looked_into(request, flow, reason, connection, now)
         } else {
             Vec::new()
         };
@@ -100,7 +100,7 @@ impl Shard {
             return;
         }
         let reason = Reason::SourceNotAllowed;
-        let misses = self.looked_into(request, flow, reason, None);
+        let misses = self.looked_into(request, flow, reason, None, now);
         let Some(miss) = misses.first() else { return };
         let owner = miss.resource.strip_prefix("connection ").map(ConnectionId::from);
         let owner = owner.and_then(|id| self.tables.connection(&id)).map(|c| c.account.as_str());
@@ -116,6 +116,7 @@ impl Shard {
         flow: &Flow,
         reason: Reason,
         connection: Option<&Connection>,
+        now: Timestamp,
     ) -> Vec<NearMiss> {
         let Some(mut parties) = parties(request) else { return Vec::new() };
         if request.method() == Method::Register
@@ -141,7 +142,13 @@ impl Shard {
             contact_of: None,
         };
         let digest_user = digest_user.and_then(|user| core::str::from_utf8(user).ok());
-        near_misses(&self.tables, &Attempt { facts, digest_user }, reason, connection)
+        let mut misses = near_misses(&self.tables, &Attempt { facts, digest_user }, reason, connection);
+        let mistake = connection.and_then(|c| self.suspicion.mistakes.of(c.id.as_str(), now));
+        if let (Some(mistake), Some(miss)) = (mistake, misses.iter_mut().find(|m| m.field == "password")) {
+            let device = if mistake.same_device { "same device" } else { "several devices" };
+            miss.have = format!("a wrong password, {} tries, {device}", mistake.tries + 1).into();
+        }
+        misses
     }
 
     fn keep_refusal(

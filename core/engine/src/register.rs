@@ -44,11 +44,15 @@ impl Shard {
             self.tell(home, message, out);
             return;
         }
+        if self.must_wait(request, flow, connection.as_deref(), now, out) {
+            return;
+        }
         match self.prove(request, &domain.realm, connection.as_deref(), now) {
             Proven::Missing => self.challenge(request, flow, Some(&domain), false, now, out),
             Proven::Stale => self.challenge(request, flow, Some(&domain), true, now, out),
             Proven::Wrong => {
                 let reason = if connection.is_some() { Reason::WrongPassword } else { Reason::UnknownUser };
+                self.note_wrong(request, flow, connection.as_deref(), now, out);
                 self.note_refusal(request, flow, reason, connection.as_deref(), 401, now, out);
                 self.challenge(request, flow, Some(&domain), false, now, out);
             }
@@ -60,6 +64,7 @@ impl Shard {
                     self.challenge(request, flow, Some(&domain), true, now, out);
                     return;
                 }
+                self.note_right(connection, flow);
                 self.register(request, flow, connection, label, now, out);
             }
         }

@@ -94,9 +94,13 @@ impl Shard {
                 return Some(Sender { parties, caller: Caller::Account(account), nonce: None });
             }
             Identity::Digest { connection, domain } => {
+                if self.must_wait(request, flow, Some(&connection), now, out) {
+                    return None;
+                }
                 match self.prove(request, &domain.realm, Some(&connection), now) {
                     Proven::Yes(used, _) => match after_digest(&connection, facts.source, facts.transport) {
                         Ok(()) => {
+                            self.note_right(&connection, flow);
                             let caller = Caller::Connection(connection, Proof::Digest);
                             return Some(Sender { parties, caller, nonce: Some(used) });
                         }
@@ -106,16 +110,21 @@ impl Shard {
                     Proven::Stale => self.challenge(request, flow, Some(&domain), true, now, out),
                     Proven::Wrong => {
                         let reason = Reason::WrongPassword;
+                        self.note_wrong(request, flow, Some(&connection), now, out);
                         self.note_refusal(request, flow, reason, Some(&connection), 407, now, out);
                         self.challenge(request, flow, Some(&domain), false, now, out);
                     }
                 }
             }
             Identity::Nobody(domain) => {
+                if self.must_wait(request, flow, None, now, out) {
+                    return None;
+                }
                 let realm = domain.as_ref().map_or("trunkline", |d| d.realm.as_str());
                 match self.prove(request, realm, None, now) {
                     Proven::Missing => self.note_stranger(request, flow, now, out),
                     Proven::Wrong | Proven::Stale | Proven::Yes(..) => {
+                        self.note_wrong(request, flow, None, now, out);
                         self.note_refusal(request, flow, Reason::UnknownUser, None, 407, now, out);
                     }
                 }

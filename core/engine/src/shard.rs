@@ -31,6 +31,7 @@ use crate::standalone::Waiting;
 use crate::standing::Standing;
 use crate::streams::Streams;
 use crate::subscribe::Subscriptions;
+use crate::suspicion::Suspicion;
 use crate::tap::Tap;
 use crate::throttle::Throttle;
 use crate::watch::Watching;
@@ -105,6 +106,7 @@ pub struct Shard {
     pub(crate) current: Option<Slot>,
     pub(crate) throttle: Throttle,
     pub(crate) notices: Notices,
+    pub(crate) suspicion: Suspicion,
     pub(crate) tap: Option<Box<dyn Tap>>,
     /// Messages for ourselves, handled before the next input.
     pub(crate) inbox: Vec<ShardMessage>,
@@ -201,6 +203,7 @@ impl Shard {
             current: None,
             throttle: Throttle::new(setup.seed),
             notices: Notices::new(setup.seed),
+            suspicion: Suspicion::new(setup.seed),
             tap: None,
             inbox: Vec::new(),
         }
@@ -245,7 +248,11 @@ impl Shard {
 
     fn take(&mut self, input: Input<'_>, now: Timestamp, out: &mut Outbox) {
         match input {
-            Input::Datagram { flow, bytes } => self.on_message(flow, bytes, now, out),
+            Input::Datagram { flow, bytes } => {
+                if !self.is_banned(&flow, bytes, now) {
+                    self.on_message(flow, bytes, now, out);
+                }
+            }
             Input::StreamBytes { flow, bytes } => self.on_stream_bytes(flow, bytes, now, out),
             Input::StreamSecured { flow, client } => self.on_stream_secured(&flow, client),
             Input::StreamClosed { flow, fault } => self.on_stream_closed(&flow, fault, now, out),

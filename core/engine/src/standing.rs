@@ -10,7 +10,7 @@ use sip_stack::{Slot, User};
 use smallvec::SmallVec;
 use timestamp::Timestamp;
 
-use crate::control::{Event, Happening, LastResponse, RegistrationView, StatusView};
+use crate::control::{Event, Happening, LastResponse, RegistrationView, StatusView, WrongPassword};
 use crate::outbox::{Outbox, Output};
 use crate::owner::ShardMessage;
 use crate::shard::Shard;
@@ -276,6 +276,7 @@ impl Shard {
                 })
                 .collect(),
             active_calls: self.places.of(id.as_str()),
+            wrong_password: self.suspicion.mistakes.of(id.as_str(), now).map(WrongPassword::of),
         })
     }
 }

@@ -48,6 +48,10 @@ impl Shard {
             match next(rest, LONGEST_MESSAGE) {
                 Framed::Message { len } => {
                     let message = rest.get(..len).unwrap_or_default();
+                    if self.is_banned(&flow, message, now) {
+                        out.outputs.push(Output::Disconnect { flow });
+                        return;
+                    }
                     self.on_message(flow, message, now, out);
                     at += len;
                 }

@@ -93,6 +93,12 @@ impl Location {
         self.seen.contains(&self.hasher.hash_one(connection))
     }
 
+    /// Whether a contact in force was registered from a source like this. Looks at all of them.
+    pub fn lives(&self, now: Timestamp, fits: &dyn Fn(core::net::IpAddr) -> bool) -> bool {
+        let rows = self.records.iter().flat_map(|(_, record)| &record.bindings);
+        rows.map(|stored| &stored.row).any(|row| row.expires_at > now && fits(row.source.ip()))
+    }
+
     /// Whether a right digest answer is new at this address of record.
     pub fn admit(&mut self, connection: &str, used: NonceUse, keep_until: Timestamp) -> bool {
         let slot = self.slot(connection);

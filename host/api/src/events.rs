@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use store::rfc3339;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use crate::status::Call;
+use crate::routes::bans;
+use crate::status::{Call, WrongPassword};
 
 /// One event as it is streamed; its text is made when the first client wants it.
 #[derive(Debug)]
@@ -119,6 +120,10 @@ impl Shared {
 
 fn kind(what: &Happening) -> &'static str {
     match what {
+        Happening::BanAdded(_) => "ban.added",
+        Happening::BanRemoved(_) => "ban.removed",
+        Happening::BanWithheld { .. } => "ban.withheld",
+        Happening::WrongPassword { .. } => "device.wrong_password",
         Happening::CallStarted(_) => "call.started",
         Happening::CallRinging(_) => "call.ringing",
         Happening::CallAnswered(_) => "call.answered",
@@ -152,6 +157,17 @@ fn document(event: &Event, id: u64) -> Value {
             what["sip_code"] = json!(sip_code);
             what["reason_code"] = json!(reason_code);
             what
+        }
+        Happening::BanAdded(ban) | Happening::BanRemoved(ban) => {
+            json!(bans::Entry::of(ban, &std::collections::HashMap::new()))
+        }
+        Happening::BanWithheld { network, evidence } => {
+            json!({"network": network, "evidence": bans::evidence(evidence)})
+        }
+        Happening::WrongPassword { connection, what } => {
+            let mut shown = json!(WrongPassword::from(what));
+            shown["connection"] = json!(connection);
+            shown
         }
         Happening::RegistrationAdded { connection, contact, source } => {
             json!({"connection": connection, "contact": contact, "source": source})

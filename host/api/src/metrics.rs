@@ -87,6 +87,10 @@ fn counters(figures: &[Figures], page: &mut Page) {
     page.sample("trunkline_sip_retransmissions_total", &[("dir", "out")], sum(|f| f.retransmissions_out));
     page.family("trunkline_sip_malformed_total", "counter", "Messages that were no SIP.");
     page.sample("trunkline_sip_malformed_total", &[], sum(|f| f.malformed));
+    page.family("trunkline_sip_banned_total", "counter", "Messages of banned sources, dropped unread.");
+    page.sample("trunkline_sip_banned_total", &[], sum(|f| f.banned));
+    page.family("trunkline_sip_slowed_total", "counter", "Requests that came too early or too often.");
+    page.sample("trunkline_sip_slowed_total", &[], sum(|f| f.slowed));
     page.family("trunkline_sip_tls_handshakes_total", "counter", "TLS handshakes of SIP streams, by result.");
     for (result, count) in fold(|f| &f.handshakes) {
         page.sample("trunkline_sip_tls_handshakes_total", &[("result", result)], count);

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use engine::control::{Answer, Ask, CallView, StatusView};
+use engine::control::{self, Answer, Ask, CallView, StatusView};
 use routing::config::{Connection, ConnectionId};
 use serde::Serialize;
 use serde_json::json;
@@ -34,8 +34,27 @@ pub(crate) struct ConnectionStatus {
     pub(crate) registrations: Vec<Registration>,
     /// Calls it takes part in.
     pub(crate) active_calls: u32,
+    /// A device that tries to be this connection with a wrong password.
+    pub(crate) wrong_password: Option<WrongPassword>,
     /// Limits that are set, and how much of them is used.
     pub(crate) limits: LimitsUsed,
+}
+
+/// A device with a wrong password saved.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct WrongPassword {
+    /// From where it tries.
+    pub(crate) source: String,
+    /// What it calls itself.
+    pub(crate) user_agent: String,
+    /// How often it tried.
+    pub(crate) tries: u32,
+    /// Whether it was the same device every time.
+    pub(crate) same_device: bool,
+    /// The first try.
+    pub(crate) first_at: String,
+    /// The last one.
+    pub(crate) last_at: String,
 }
 
 /// A peer's final answer.
@@ -124,6 +143,19 @@ impl From<&CallView> for Call {
     }
 }
 
+impl From<&control::WrongPassword> for WrongPassword {
+    fn from(view: &control::WrongPassword) -> Self {
+        Self {
+            source: view.source.to_string(),
+            user_agent: view.user_agent.to_string(),
+            tries: view.tries,
+            same_device: view.same_device,
+            first_at: rfc3339(view.first_at),
+            last_at: rfc3339(view.last_at),
+        }
+    }
+}
+
 impl ConnectionStatus {
     fn of(row: &Connection, parts: &[StatusView]) -> Self {
         let judged = parts.iter().min_by_key(|part| rank(part.state));
@@ -152,6 +184,7 @@ impl ConnectionStatus {
                 })
                 .collect(),
             active_calls,
+            wrong_password: parts.iter().find_map(|part| part.wrong_password.as_ref()).map(Into::into),
             limits: LimitsUsed {
                 concurrent: row.limits.concurrent.map(|max| Used { used: active_calls, max }),
             },

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{About, Api};
+use engine::BanOrder;
+use engine::control::Ask;
 use net::shard_loop::TlsSetup;
 use routing::config::{Change, Delta};
 use store::{Actor, Loaded, Store, StoreError};
@@ -49,6 +51,8 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let loaded = store.load().await.map_err(failed)?;
     let tls = tls::open(config)?;
     let call_path = CallPath::start(config, in_force(&loaded), bindings, store.writer(), tls.clone())?;
+    let bans = store.bans_in_force(store::now()).await.map_err(failed)?;
+    api::Shards::ask(&*call_path, Ask::Bans(BanOrder::Restore(bans))).await;
     let door = http::bind("--http", config.http, config.http_may_move).await?;
     let http = door.local_addr().map_err(|fault| Failure::Failed(format!("--http: {fault}")))?;
     let secure_door = match config.https {

@@ -8,6 +8,7 @@
 mod access;
 mod apply;
 mod audit;
+mod ban;
 mod binding;
 mod clock;
 mod error;
@@ -36,6 +37,7 @@ use tokio::sync::Mutex;
 
 pub use access::AdminRow;
 pub use audit::{Actor, AuditFilter, AuditRow};
+pub use ban::BanQuery;
 pub use clock::{from_rfc3339, now, rfc3339};
 pub use error::{Fault, StoreError};
 pub use history::{Attempt, HistoryQuery, HistoryRow};

@@ -45,6 +45,8 @@ impl Store {
             now_stored - idempotency::kept_micros(),
         )
         .await?;
+        let over = clock::stored(before(now, BANS_KEPT_HOURS));
+        delete(&mut writers.bulk, "DELETE FROM bans WHERE until <= ?", over).await?;
         drop(writers);
         self.writer.amend_refused(Box::new(Old { retention, now })).await;
         Ok(pruned)
@@ -101,6 +103,9 @@ impl Store {
         }
     }
 }
+
+/// Bans that are over are shown for a while.
+const BANS_KEPT_HOURS: u64 = 24 * 30;
 
 /// Refusals beyond the retention of their account.
 #[derive(Debug)]

@@ -337,7 +337,13 @@ fn again(row: &mut RefusedRow, refusal: &Refusal) {
     row.user_agent = shortened(&refusal.user_agent);
     row.sip_code = refusal.sip_code;
     for miss in refusal.near_misses.iter().rev().map(near_miss) {
-        match row.near_misses.iter().position(|known| *known == miss) {
+        // Of a password it says how often it was tried.
+        let same = |known: &NearMissRow| {
+            known.field == miss.field
+                && known.resource == miss.resource
+                && (known.field == "password" || *known == miss)
+        };
+        match row.near_misses.iter().position(same) {
             Some(at) => drop(row.near_misses.remove(at)),
             None => row.ignored = false,
         }

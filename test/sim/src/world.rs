@@ -66,6 +66,8 @@ pub struct World {
     pub records: Vec<CallRecord>,
     /// Requests that policy refused.
     pub refusals: Vec<Refusal>,
+    /// Sources that were banned.
+    pub bans: Vec<engine::Ban>,
     /// The log of registrations.
     pub log: Vec<RegistrationLogRow>,
     /// Bindings as the store would have them.
@@ -109,6 +111,7 @@ impl World {
             seen: Vec::new(),
             records: Vec::new(),
             refusals: Vec::new(),
+            bans: Vec::new(),
             log: Vec::new(),
             bindings: BTreeMap::new(),
             announced: Vec::new(),
@@ -340,6 +343,7 @@ impl World {
             Persist::Open(_) => {}
             Persist::Record(record) => self.records.push(*record),
             Persist::Refused(refusal) => self.refusals.push(*refusal),
+            Persist::Ban(ban) => self.bans.push(*ban),
             Persist::RegistrationLog(row) => self.log.push(*row),
         }
     }

@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("core/registrar", &["wire/sip-msg", "proto/sip-stack"]),
     ("core/peering", &["wire/sip-msg", "proto/sip-stack"]),
     ("core/routing", &["wire/sip-msg", "core/registrar"]),
+    ("core/guard", &[]),
     ("core/presence", &[]),
     ("core/b2bua", &["wire/", "proto/", "core/registrar", "core/routing"]),
     ("core/engine", &["wire/", "proto/", "core/"]),

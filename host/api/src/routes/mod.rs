@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+pub(crate) mod bans;
 mod calls;
 mod certificates;
 mod check;
@@ -59,6 +60,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
     let v1 = OpenApiRouter::new()
         .merge(accounts::router())
         .merge(audit::router())
+        .merge(bans::router())
         .merge(calls::router())
         .merge(certificates::router())
         .merge(check::router())

@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use certificates::{OwnNames, Shelf, Trust};
+use engine::BanOrder;
 use engine::control::{Answer, Ask, CallView, DecisionView, Event, ExplainView, Figures, StatusView};
 use futures_util::future::{BoxFuture, FutureExt};
 use routing::config::Delta;
@@ -62,6 +63,7 @@ impl Shards for Rote {
                         rehearsal_until: None,
                         registrations: Vec::new(),
                         active_calls: 3,
+                        wrong_password: None,
                     })
                     .collect(),
             ),
@@ -86,7 +88,10 @@ impl Shards for Rote {
                 messages_in: vec![("INVITE", 9), ("2xx", 4)],
                 ..Figures::default()
             })),
-            Ask::Drain | Ask::EndAll | Ask::RegisterNow { .. } | Ask::Rehearse { .. } => Answer::Done,
+            Ask::Bans(BanOrder::Dropped) => Answer::Dropped(Vec::new()),
+            Ask::Drain | Ask::Bans(_) | Ask::Rehearse { .. } | Ask::EndAll | Ask::RegisterNow { .. } => {
+                Answer::Done
+            }
         };
         async move { vec![answer] }.boxed()
     }

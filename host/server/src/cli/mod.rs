@@ -2,6 +2,7 @@
 
 mod api_call;
 mod ask;
+mod ban;
 mod call_test;
 mod certificate;
 mod collection;
@@ -217,6 +218,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: resource::RefusedCommand,
     },
+    /// Sources that guess at passwords, and that nobody listens to
+    #[command(
+        before_help = "Examples:\n  trunkline ban list\n  trunkline ban add 203.0.113.7 --for 12h --reason \"scans us\"\n  trunkline ban add 198.51.100.0/24 --allow\n  trunkline ban remove 203.0.113.7"
+    )]
+    Ban {
+        /// What to do.
+        #[command(subcommand)]
+        command: ban::Command,
+    },
     /// Calls in progress
     #[command(before_help = "Examples:\n  trunkline call list\n  trunkline call hangup call_01k3")]
     Call {
@@ -294,6 +304,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Domain { command }) => resource::domain(&globals, command),
         Some(Command::History { command }) => resource::history(&globals, command),
         Some(Command::Refused { command }) => resource::refused(&globals, command),
+        Some(Command::Ban { command }) => ban::run(&globals, command),
         Some(Command::Call { command }) => resource::call(&globals, command),
         Some(Command::Explain(arguments)) => explain::run(&globals, arguments),
         Some(Command::CallTest(arguments)) => call_test::run(&globals, arguments),

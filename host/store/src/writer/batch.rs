@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use engine::control::{Refusal, RegistrationLogRow};
-use engine::{BindingRow, CallRecord, OpenCall, Persist};
+use engine::{Ban, BindingRow, CallRecord, OpenCall, Persist};
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{Amend, State};
+use crate::ban;
 use crate::clock;
 use crate::error::StoreError;
 use crate::history::{self, HistoryRow};
@@ -23,6 +24,7 @@ pub(super) struct Batch {
     bindings: HashMap<(Box<str>, Box<str>), Option<Box<BindingRow>>>,
     refused: Vec<Refusal>,
     log: Vec<RegistrationLogRow>,
+    bans: Vec<Ban>,
     pub(super) amend: Vec<Box<dyn Amend>>,
     added: usize,
 }
@@ -50,6 +52,7 @@ impl Batch {
                 self.records.push(*record);
             }
             Persist::Refused(refusal) => self.refused.push(*refusal),
+            Persist::Ban(ban) => self.bans.push(*ban),
             Persist::RegistrationLog(row) => self.log.push(*row),
         }
     }
@@ -71,6 +74,7 @@ impl Batch {
         history::forget_open(&mut tx, &ended).await?;
         write_bindings(&mut tx, &self.bindings).await?;
         registration_log::write(&mut tx, &self.log, &mut state.lines).await?;
+        ban::write(&mut tx, &self.bans.iter().collect::<Vec<_>>()).await?;
         if let Some(folds) = &state.folds {
             folds.write(&mut tx).await?;
         }

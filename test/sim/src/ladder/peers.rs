@@ -70,6 +70,7 @@ fn told(what: &Happening, id: &str) -> Option<&'static str> {
         Happening::RehearsalStarted { connection, .. } => ("rehearsal.started", connection),
         Happening::RehearsalEnded { connection } => ("rehearsal.ended", connection),
         Happening::ConnectionUp { connection } => ("connection.up", connection),
+        Happening::WrongPassword { connection, .. } => ("device.wrong_password", connection),
         _ => return None,
     };
     (**connection == *id).then_some(word)
