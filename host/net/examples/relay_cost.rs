@@ -1,7 +1,7 @@
 //! What relaying costs: streams of fifty packets a second through a real worker on loopback.
 //!
 //! ```text
-//! cargo run --release -p net --example relay_cost [STREAMS [SECONDS]]
+//! cargo run --release -p net --example relay_cost [STREAMS [SECONDS [epoll|uring [TICK_MS]]]]
 //! ```
 //!
 //! Prints the CPU time of the worker's thread per packet relayed, and the latency from before the send to after
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use media::{Command, EndId, Latching, Remote};
 use net::clock::Clock;
-use net::media_loop::{MediaConfig, MediaWorker};
+use net::media_loop::{MediaConfig, MediaIo, MediaWorker};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -27,15 +27,22 @@ const FIRST_PORT: u16 = 40_000;
 const THREAD: &str = "media-bench";
 
 fn main() -> std::io::Result<()> {
-    let mut arguments = std::env::args().skip(1).map_while(|argument| argument.parse::<u16>().ok());
-    let streams = arguments.next().unwrap_or(500).min(5000);
-    let seconds = arguments.next().unwrap_or(5);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize| arguments.get(at).and_then(|argument| argument.parse::<u16>().ok());
+    let streams = number(0).unwrap_or(500).min(5000);
+    let seconds = number(1).unwrap_or(5);
+    let io = match arguments.get(2).map(String::as_str) {
+        Some("epoll") => MediaIo::Epoll,
+        Some("uring") => MediaIo::Uring,
+        _ => MediaIo::Auto,
+    };
+    let tick = Duration::from_millis(u64::from(number(3).unwrap_or(0)));
     let descriptors = getrlimit(Resource::Nofile).maximum;
     let _ = setrlimit(Resource::Nofile, Rlimit { current: descriptors, maximum: descriptors });
 
     let source = UdpSocket::bind((LOCAL, 0))?;
     let sink = UdpSocket::bind((LOCAL, 0))?;
-    let config = MediaConfig { name: THREAD.to_owned(), ..MediaConfig::default() };
+    let config = MediaConfig { name: THREAD.to_owned(), io, tick, ..MediaConfig::default() };
     let worker = MediaWorker::start(config, Clock::start(), |_| ())?;
     for stream in 0..streams {
         open(&worker, stream, source.local_addr()?, sink.local_addr()?);
@@ -48,7 +55,12 @@ fn main() -> std::io::Result<()> {
     let relayed = Run::of(&source, &sink, &ends, streams, seconds)?;
     let cpu = cpu_time()? - before;
     let per_packet = cpu.as_secs_f64() * 1e6 / relayed.received() as f64;
-    println!("{streams} streams, {seconds} s: {} of {} packets", relayed.received(), relayed.sent);
+    println!(
+        "{streams} streams, {seconds} s, {:?}, tick {tick:?}: {} of {} packets",
+        worker.io(),
+        relayed.received(),
+        relayed.sent
+    );
     println!("worker CPU {per_packet:.2} µs per packet");
     println!("latency p50 {} µs, p99 {} µs", relayed.latency(50), relayed.latency(99));
     println!("direct  p50 {} µs, p99 {} µs", direct.latency(50), direct.latency(99));

@@ -1,13 +1,15 @@
-//! A real worker on loopback: what is sent arrives, is counted, and closing frees the ports.
+//! A real worker on loopback, with every way of moving packets: what is sent arrives, is counted, and closing frees
+//! the ports.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use media::{Command, Counters, EndId, Event, Latching, OpenFault, Remote, Source};
 use net::clock::Clock;
-use net::media_loop::{MediaConfig, MediaWorker};
+use net::media_loop::{MediaConfig, MediaIo, MediaWorker};
 use rtp::RtpHeader;
 use rtp::g711::Law;
 
@@ -29,14 +31,26 @@ struct Phone {
     end: SocketAddr,
 }
 
+/// Runs a test with each way of moving packets that this system has.
+fn each(test: impl Fn(Bench)) {
+    for io in [MediaIo::Epoll, MediaIo::Uring] {
+        for tick in [Duration::ZERO, Duration::from_millis(2)] {
+            match Bench::start(MediaConfig { io, tick, ..MediaConfig::default() }) {
+                Ok(bench) => test(bench),
+                Err(error) => eprintln!("skipped with {io:?}: {error}"),
+            }
+        }
+    }
+}
+
 impl Bench {
-    fn start() -> Self {
+    fn start(config: MediaConfig) -> std::io::Result<Self> {
         let (told, events) = mpsc::channel();
-        let config = MediaConfig { seed: 1, ..MediaConfig::default() };
         let worker = MediaWorker::start(config, Clock::start(), move |event| {
-            told.send(event).expect("the test listens");
-        });
-        Self { worker: worker.expect("a worker"), events }
+            // The last ones come when the test is over.
+            let _ = told.send(event);
+        })?;
+        Ok(Self { worker, events })
     }
 
     fn command(&self, command: Command) {
@@ -107,8 +121,7 @@ fn packet(sequence: u16) -> Vec<u8> {
     packet
 }
 
-fn cross(ip_a: IpAddr, ip_b: IpAddr) {
-    let bench = Bench::start();
+fn cross(bench: Bench, ip_a: IpAddr, ip_b: IpAddr) {
     let (a, b) = (bench.phone(A, ip_a), bench.phone(B, ip_b));
     bench.command(Command::Join { a: A, b: B });
     // Until the worker has done the commands packets are lost; a phone does not know either.
@@ -135,123 +148,212 @@ fn cross(ip_a: IpAddr, ip_b: IpAddr) {
 
 #[test]
 fn packets_cross_both_ways() {
-    cross(V4, V4);
+    each(|bench| cross(bench, V4, V4));
 }
 
 #[test]
 fn packets_cross_between_the_address_families() {
     match UdpSocket::bind((V6, 0)) {
         Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {}
-        _ => cross(V4, V6),
+        _ => each(|bench| cross(bench, V4, V6)),
     }
 }
 
 #[test]
 fn an_echo_echoes() {
-    let bench = Bench::start();
-    let phone = bench.phone(A, V4);
-    bench.command(Command::Serve { end: A, source: Source::Echo });
-    phone.socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
-    let mut buffer = [0; 2048];
-    let len = loop {
-        phone.send(&packet(5));
-        if let Ok((len, _)) = phone.socket.recv_from(&mut buffer) {
-            break len;
-        }
-    };
-    assert_eq!(buffer[12..len], packet(5)[12..]);
-    assert_ne!(buffer[8..12], packet(5)[8..12]);
+    each(|bench| {
+        let phone = bench.phone(A, V4);
+        bench.command(Command::Serve { end: A, source: Source::Echo });
+        phone.socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+        let mut buffer = [0; 2048];
+        let len = loop {
+            phone.send(&packet(5));
+            if let Ok((len, _)) = phone.socket.recv_from(&mut buffer) {
+                break len;
+            }
+        };
+        assert_eq!(buffer[12..len], packet(5)[12..]);
+        assert_ne!(buffer[8..12], packet(5)[8..12]);
+    });
 }
 
 #[test]
 fn a_milliwatt_is_heard() {
-    let bench = Bench::start();
-    let phone = bench.phone(A, V4);
-    bench.command(Command::Serve { end: A, source: Source::Milliwatt { payload_type: 0 } });
-    let first = RtpHeader::parse(&phone.receive()).expect("well-formed");
-    for n in 1..25 {
-        let packet = phone.receive();
-        let header = RtpHeader::parse(&packet).expect("well-formed");
-        assert_eq!(header.sequence, first.sequence.wrapping_add(n));
-        let loudest = packet[header.payload].iter().map(|&octet| Law::Mu.decode(octet)).max();
-        assert!((21_500..23_200).contains(&loudest.expect("samples")), "{loudest:?}");
-    }
-    assert!(bench.close(A).packets_out >= 25);
+    each(|bench| {
+        let phone = bench.phone(A, V4);
+        bench.command(Command::Serve { end: A, source: Source::Milliwatt { payload_type: 0 } });
+        let first = RtpHeader::parse(&phone.receive()).expect("well-formed");
+        for n in 1..25 {
+            let packet = phone.receive();
+            let header = RtpHeader::parse(&packet).expect("well-formed");
+            assert_eq!(header.sequence, first.sequence.wrapping_add(n));
+            let loudest = packet[header.payload].iter().map(|&octet| Law::Mu.decode(octet)).max();
+            assert!((21_500..23_200).contains(&loudest.expect("samples")), "{loudest:?}");
+        }
+        assert!(bench.close(A).packets_out >= 25);
+    });
 }
 
 #[test]
 fn a_taken_port_is_told_and_a_closed_one_is_free() {
-    let bench = Bench::start();
-    let port = free_pair(V4);
-    let taken = UdpSocket::bind((V4, port + 1)).expect("it was free");
-    let open = Command::Open { end: A, bind: V4, port, inactivity: None };
-    bench.command(open);
-    let failed = Event::Failed { end: A, port: port + 1, error: OpenFault::PortTaken };
-    assert_eq!(bench.events.recv_timeout(LONG), Ok(failed));
+    each(|bench| {
+        let port = free_pair(V4);
+        let taken = UdpSocket::bind((V4, port + 1)).expect("it was free");
+        let open = Command::Open { end: A, bind: V4, port, inactivity: None };
+        bench.command(open);
+        let failed = Event::Failed { end: A, port: port + 1, error: OpenFault::PortTaken };
+        assert_eq!(bench.events.recv_timeout(LONG), Ok(failed));
 
-    drop(taken);
-    bench.command(open);
-    assert_eq!(bench.close(A), Counters::default());
-    UdpSocket::bind((V4, port)).expect("the RTP port is free");
-    UdpSocket::bind((V4, port + 1)).expect("the RTCP port is free");
+        drop(taken);
+        bench.command(open);
+        assert_eq!(bench.close(A), Counters::default());
+        UdpSocket::bind((V4, port)).expect("the RTP port is free");
+        UdpSocket::bind((V4, port + 1)).expect("the RTCP port is free");
+    });
 }
 
 #[test]
 fn a_foreign_address_is_told() {
-    let bench = Bench::start();
-    let bind = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-    bench.command(Command::Open { end: A, bind, port: 20_000, inactivity: None });
-    let failed = Event::Failed { end: A, port: 20_000, error: OpenFault::AddressNotOurs };
-    assert_eq!(bench.events.recv_timeout(LONG), Ok(failed));
+    each(|bench| {
+        let bind = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        bench.command(Command::Open { end: A, bind, port: 20_000, inactivity: None });
+        let failed = Event::Failed { end: A, port: 20_000, error: OpenFault::AddressNotOurs };
+        assert_eq!(bench.events.recv_timeout(LONG), Ok(failed));
+    });
 }
 
 #[test]
 fn silence_is_told() {
-    let bench = Bench::start();
-    let inactivity = Some(Duration::from_millis(50));
-    bench.command(Command::Open { end: A, bind: V4, port: free_pair(V4), inactivity });
-    let remote = Remote {
-        rtp: Some(SocketAddr::new(V4, 9)),
-        rtcp: None,
-        signalling: V4,
-        latch: Latching::Never,
-        clock_rate: 0,
-        sends: true,
-        receives: false,
-        renegotiated: false,
-    };
-    bench.command(Command::Remote { end: A, remote });
-    assert_eq!(bench.events.recv_timeout(LONG), Ok(Event::Inactive { end: A }));
+    each(|bench| {
+        let inactivity = Some(Duration::from_millis(50));
+        bench.command(Command::Open { end: A, bind: V4, port: free_pair(V4), inactivity });
+        let remote = Remote {
+            rtp: Some(SocketAddr::new(V4, 9)),
+            rtcp: None,
+            signalling: V4,
+            latch: Latching::Never,
+            clock_rate: 0,
+            sends: true,
+            receives: false,
+            renegotiated: false,
+        };
+        bench.command(Command::Remote { end: A, remote });
+        assert_eq!(bench.events.recv_timeout(LONG), Ok(Event::Inactive { end: A }));
+    });
 }
 
 #[test]
 fn every_command_of_every_thread_is_done() {
-    let bench = Bench::start();
-    let threads: Vec<_> = (0..4u64)
-        .map(|thread| {
-            let sender = bench.worker.sender();
-            std::thread::spawn(move || {
-                for n in 0..2000 {
-                    sender.send(Command::Close { end: EndId(thread * 10_000 + n) }).expect("room");
-                    if n % 7 == 0 {
-                        std::thread::yield_now();
+    each(|bench| {
+        let threads: Vec<_> = (0..4u64)
+            .map(|thread| {
+                let sender = bench.worker.sender();
+                std::thread::spawn(move || {
+                    for n in 0..2000 {
+                        sender.send(Command::Close { end: EndId(thread * 10_000 + n) }).expect("room");
+                        if n % 7 == 0 {
+                            std::thread::yield_now();
+                        }
                     }
-                }
+                })
             })
-        })
-        .collect();
-    for _ in 0..8000 {
-        bench.events.recv_timeout(LONG).expect("an answer to each");
-    }
-    for thread in threads {
-        thread.join().expect("no panic");
-    }
+            .collect();
+        for _ in 0..8000 {
+            bench.events.recv_timeout(LONG).expect("an answer to each");
+        }
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
+    });
 }
 
 #[test]
 fn a_stopped_worker_says_so() {
-    let bench = Bench::start();
-    let sender = bench.worker.sender();
-    bench.worker.stop();
-    assert!(sender.send(Command::Close { end: A }).is_err());
+    each(|bench| {
+        let sender = bench.worker.sender();
+        bench.worker.stop();
+        assert!(sender.send(Command::Close { end: A }).is_err());
+    });
+}
+
+#[test]
+fn a_flood_starves_neither_commands_nor_other_ports() {
+    each(|bench| {
+        let (victim, a, b) = (bench.phone(EndId(3), V4), bench.phone(A, V4), bench.phone(B, V4));
+        bench.command(Command::Join { a: A, b: B });
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let stranger = UdpSocket::bind((V4, 0)).expect("a port");
+                while !over.load(Ordering::Relaxed) {
+                    let _ = stranger.send_to(&packet(1), victim.end);
+                }
+            });
+            let mut buffer = [0; 2048];
+            a.socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+            let crossed = (0..100).any(|n| {
+                b.send(&packet(n));
+                a.socket.recv_from(&mut buffer).is_ok()
+            });
+            let answered = (10..60).all(|end| bench.close(EndId(end)) == Counters::default());
+            over.store(true, Ordering::Relaxed);
+            assert!(crossed && answered);
+        });
+        bench.close(EndId(3));
+    });
+}
+
+#[test]
+fn what_the_kernel_drops_is_counted() {
+    each(|bench| {
+        let phone = bench.phone(A, V4);
+        bench.command(Command::Serve { end: A, source: Source::Silence });
+        // While the worker obeys it cannot read.
+        let busy: Vec<_> = (0..2000).map(|n| Command::Close { end: EndId(100 + n) }).collect();
+        let mut sent = 0;
+        let (figures, mut dropped) = (bench.worker.figures(), 0);
+        while dropped == 0 && sent < 2_000_000 {
+            busy.iter().for_each(|&command| drop(bench.worker.sender().send(command)));
+            for _ in 0..10_000 {
+                let _ = phone.socket.send_to(&packet(1), phone.end);
+            }
+            sent += 10_000;
+            dropped = figures.kernel_drops.get();
+            while bench.events.try_recv().is_ok() {}
+        }
+        let counters = bench.close(A);
+        let passed = counters.packets_in + counters.invalid_dropped;
+        assert!(passed + figures.kernel_drops.get() <= sent, "nothing is counted twice");
+        assert!(figures.kernel_drops.get() > 0 || passed == sent, "{passed} of {sent}");
+    });
+}
+
+#[test]
+fn the_shared_port_is_one_of_the_worker_and_strangers_are_counted_there() {
+    for io in [MediaIo::Epoll, MediaIo::Uring] {
+        let config = MediaConfig { io, shared: Some(SocketAddr::new(V4, 0)), ..MediaConfig::default() };
+        let bench = match Bench::start(config) {
+            Ok(bench) => bench,
+            Err(error) => {
+                eprintln!("skipped with {io:?}: {error}");
+                continue;
+            }
+        };
+        let shared = bench.worker.shared().expect("it was asked for");
+        let stranger = UdpSocket::bind((V4, 0)).expect("a port");
+        stranger.send_to(&packet(1), shared).expect("sent");
+        let deadline = Instant::now() + LONG;
+        while bench.worker.figures().strays.get() == 0 && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        assert_eq!(bench.worker.figures().strays.get(), 1);
+    }
+}
+
+#[test]
+fn the_portable_way_is_there_when_asked_for() {
+    let bench = Bench::start(MediaConfig { io: MediaIo::Epoll, ..MediaConfig::default() }).expect("a worker");
+    assert_eq!((bench.worker.io(), bench.worker.refusal()), (MediaIo::Epoll, None));
+    let auto = Bench::start(MediaConfig::default()).expect("a worker");
+    assert_eq!(auto.worker.io() == MediaIo::Epoll, auto.worker.refusal().is_some(), "a refusal is told");
 }

@@ -12,6 +12,10 @@ use crate::Event;
 pub struct SocketKey(pub u32);
 
 impl SocketKey {
+    /// The socket of the whole worker, which no end has for itself: whose its packets are, the plane finds out. It
+    /// is bound by the host and never by [`Action::Bind`].
+    pub const SHARED: Self = Self(u32::MAX);
+
     pub(crate) fn rtp(slot: u32) -> Self {
         Self(slot << 1)
     }

@@ -29,6 +29,7 @@ pub struct Plane {
     milliwatt: ToneTable,
     seed: u64,
     serial: u64,
+    strays: u64,
 }
 
 impl Plane {
@@ -42,6 +43,7 @@ impl Plane {
             milliwatt: ToneTable::new(),
             seed,
             serial: 0,
+            strays: 0,
         }
     }
 
@@ -66,7 +68,11 @@ impl Plane {
         out: &mut Actions,
     ) {
         let slot = socket.slot();
-        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
+        let Some(end) = slot_mut(&mut self.ends, slot) else {
+            // The shared socket has no slot, and no end lives there yet.
+            self.strays += 1;
+            return;
+        };
         if socket.is_rtcp() {
             return self.on_rtcp(slot, from, false, packet, now, out);
         }
@@ -129,6 +135,11 @@ impl Plane {
     pub fn counters(&self, end: EndId) -> Option<Counters> {
         let slot = *self.names.get(&end)?;
         self.ends.get(slot as usize)?.as_ref().map(End::counters)
+    }
+
+    /// Packets that belong to no end.
+    pub fn strays(&self) -> u64 {
+        self.strays
     }
 
     /// How many ends are open.

@@ -1,134 +1,61 @@
-//! The portable packet loop: epoll, one `recvfrom` per readiness, one `sendto` per packet.
+//! The portable way of moving packets: epoll, one `recvfrom` per readiness, one `sendto` per packet.
 //!
 //! At fifty packets a second a socket almost never holds two, so a readiness is answered by one `recvfrom` and
 //! not by reading until the socket is empty; epoll is level-triggered and tells again what is left. Reading until
 //! empty was measured to cost a tenth more per packet, edge-triggered or not. Sockets are not connected to their
-//! peers, which would save another tenth: a peer that moves could then not be heard. The clock is read once per
-//! wake-up.
+//! peers, which would save another tenth: a peer that moves could then not be heard.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::thread;
 use std::time::Duration;
 
-use media::{Action, Actions, OpenFault, Plane, SocketKey};
+use media::OpenFault;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
-use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use rustix::fd::OwnedFd;
-use timestamp::Timestamp;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::fd::{AsFd, OwnedFd};
 
-use super::{MediaConfig, PacketLoop, Post, socket};
+use super::figures::Figures;
+use super::packet_loop::{Happened, PacketIo, Rest};
 
-/// A plane and its sockets.
-pub(super) struct EpollLoop {
-    plane: Plane,
-    post: Post,
-    sockets: Sockets,
-    /// What the plane asks for, emptied after every input.
-    out: Actions,
-    now: Timestamp,
-}
-
-impl PacketLoop for EpollLoop {
-    fn new(config: &MediaConfig, plane: Plane, post: Post) -> io::Result<Self> {
-        let poll = epoll::create(CreateFlags::CLOEXEC)?;
-        epoll::add(&poll, &post.wake, EventData::new_u64(BELL), EventFlags::IN)?;
-        let sockets = Sockets { poll, table: Vec::new(), receive_buffer: config.receive_buffer };
-        Ok(Self { plane, now: post.now(), post, sockets, out: Actions::new() })
-    }
-
-    fn run(mut self) {
-        let mut ready = Vec::with_capacity(BATCH);
-        let mut buffer = vec![0; LARGEST_DATAGRAM];
-        while !self.post.stopped() {
-            ready.clear();
-            let patience = self.plane.next_timeout().map(|at| whole_millis(at.since(self.now)));
-            // An interrupted wait finds nothing ready, which is harmless.
-            let _ = epoll::wait(&self.sockets.poll, spare_capacity(&mut ready), patience.as_ref());
-            self.now = self.post.now();
-            let mut commands = false;
-            for event in &ready {
-                match event.data.u64() {
-                    BELL => commands = true,
-                    key => self.receive(SocketKey(key as u32), &mut buffer),
-                }
-            }
-            if self.plane.next_timeout().is_some_and(|at| at <= self.now) {
-                self.plane.handle_timeout(self.now, &mut self.out);
-                self.perform(&[]);
-            }
-            if commands {
-                self.obey();
-            }
-        }
-    }
-}
-
-impl EpollLoop {
-    fn receive(&mut self, key: SocketKey, buffer: &mut [u8]) {
-        let Some(Ok((len, from))) = self.sockets.get(key).map(|socket| socket.recv_from(buffer)) else {
-            return;
-        };
-        let packet = buffer.get(..len).unwrap_or_default();
-        self.plane.on_packet(key, from, packet, self.now, &mut self.out);
-        self.perform(packet);
-    }
-
-    fn obey(&mut self) {
-        self.post.acknowledge();
-        while let Some(command) = self.post.next_command() {
-            self.plane.handle_command(command, self.now, &mut self.out);
-            self.perform(&[]);
-        }
-    }
-
-    /// Does what the plane asked for, and what follows from a socket that could not be bound.
-    fn perform(&mut self, received: &[u8]) {
-        let mut failed = None;
-        for action in self.out.list() {
-            match *action {
-                Action::Bind { socket, addr } => {
-                    if failed.is_none() {
-                        failed = self.sockets.bind(socket, addr).err().map(|fault| (socket, fault));
-                    }
-                }
-                Action::Emit(event) => self.post.deliver(event),
-                Action::Send { socket, to, payload } => {
-                    let bytes = self.out.bytes(payload, received);
-                    let sent = self.sockets.get(socket).map(|socket| socket.send_to(bytes, to));
-                    if !matches!(sent, Some(Ok(_))) {
-                        self.plane.on_send_failed(socket);
-                    }
-                }
-                Action::Unbind { socket } => self.sockets.unbind(socket),
-            }
-        }
-        self.out.clear();
-        if let Some((socket, fault)) = failed {
-            self.plane.on_bind_failed(socket, fault, &mut self.out);
-            self.perform(&[]);
-        }
-    }
-}
-
-/// Sockets in an epoll set, by their key.
-struct Sockets {
+/// Sockets in an epoll set.
+pub(super) struct EpollIo {
     poll: OwnedFd,
     table: Vec<Option<UdpSocket>>,
-    receive_buffer: usize,
+    ready: Vec<Event>,
+    /// How many of the ready were looked at.
+    done: usize,
+    /// Any packet fits.
+    buffer: Box<[u8]>,
 }
 
-impl Sockets {
-    #[inline]
-    fn get(&self, key: SocketKey) -> Option<&UdpSocket> {
-        self.table.get(key.0 as usize)?.as_ref()
+impl EpollIo {
+    /// An empty set that hears the bell.
+    pub(super) fn new(bell: impl AsFd) -> io::Result<Self> {
+        let poll = epoll::create(CreateFlags::CLOEXEC)?;
+        epoll::add(&poll, bell, EventData::new_u64(BELL), EventFlags::IN)?;
+        let ready = Vec::with_capacity(READY);
+        Ok(Self { poll, table: Vec::new(), ready, done: 0, buffer: vec![0; LARGEST_DATAGRAM].into() })
     }
 
-    fn bind(&mut self, key: SocketKey, addr: SocketAddr) -> Result<(), OpenFault> {
-        let socket = socket::bind(addr, self.receive_buffer)?;
-        epoll::add(&self.poll, &socket, EventData::new_u64(u64::from(key.0)), EventFlags::IN)
+    /// An interrupted wait finds nothing ready, which is harmless.
+    fn poll(&mut self, patience: Option<Duration>) {
+        self.ready.clear();
+        self.done = 0;
+        let patience = patience.map(whole_millis);
+        let _ = epoll::wait(&self.poll, spare_capacity(&mut self.ready), patience.as_ref());
+    }
+}
+
+impl PacketIo for EpollIo {
+    /// Its length; there is one at a time.
+    type Packet = usize;
+
+    fn seat(&mut self, seat: u32, socket: UdpSocket) -> Result<(), OpenFault> {
+        epoll::add(&self.poll, &socket, EventData::new_u64(u64::from(seat)), EventFlags::IN)
             .map_err(|_| OpenFault::Refused)?;
-        let at = key.0 as usize;
+        let at = seat as usize;
         self.table.resize_with(self.table.len().max(at + 1), || None);
         if let Some(place) = self.table.get_mut(at) {
             *place = Some(socket);
@@ -136,12 +63,64 @@ impl Sockets {
         Ok(())
     }
 
+    #[inline]
+    fn socket(&self, seat: u32) -> Option<&UdpSocket> {
+        self.table.get(seat as usize)?.as_ref()
+    }
+
     /// Closing its only descriptor takes a socket out of the epoll set.
-    fn unbind(&mut self, key: SocketKey) {
-        if let Some(place) = self.table.get_mut(key.0 as usize) {
+    fn unseat(&mut self, seat: u32) {
+        if let Some(place) = self.table.get_mut(seat as usize) {
             *place = None;
         }
     }
+
+    fn settle(&mut self) -> bool {
+        false
+    }
+
+    fn wait(&mut self, rest: Rest) {
+        if !rest.tick.is_zero() {
+            // A socket that has had its turn may hold more.
+            self.poll(Some(Duration::ZERO));
+            if !self.ready.is_empty() {
+                return;
+            }
+            thread::sleep(rest.tick);
+        }
+        self.poll(rest.patience.map(|patience| patience.saturating_sub(rest.tick)));
+    }
+
+    fn next(&mut self) -> Option<Happened<usize>> {
+        while let Some(event) = self.ready.get(self.done) {
+            self.done += 1;
+            let seat = match event.data.u64() {
+                BELL => return Some(Happened::Rung),
+                seat => seat as u32,
+            };
+            let socket = self.table.get(seat as usize).and_then(Option::as_ref);
+            if let Some(Ok((len, from))) = socket.map(|socket| socket.recv_from(&mut self.buffer)) {
+                return Some(Happened::Packet(seat, from, len));
+            }
+        }
+        None
+    }
+
+    fn bytes(&self, packet: &usize) -> &[u8] {
+        self.buffer.get(..*packet).unwrap_or_default()
+    }
+
+    fn send(&mut self, seat: u32, to: SocketAddr, bytes: &[u8]) -> bool {
+        self.socket(seat).is_some_and(|socket| socket.send_to(bytes, to).is_ok())
+    }
+
+    fn send_on(&mut self, seat: u32, to: SocketAddr, packet: &usize) -> bool {
+        self.socket(seat).is_some_and(|socket| socket.send_to(self.bytes(packet), to).is_ok())
+    }
+
+    fn release(&mut self, _packet: usize) {}
+
+    fn count(&self, _figures: &Figures) {}
 }
 
 /// Rounded up, so that what is due after the sleep is due indeed.
@@ -150,12 +129,11 @@ fn whole_millis(patience: Duration) -> Timespec {
     Timespec { tv_sec: millis / 1000, tv_nsec: millis % 1000 * 1_000_000 }
 }
 
-/// Not the key of any socket, which has 32 bits.
+/// Not the seat of any socket, which has 32 bits.
 const BELL: u64 = u64::MAX;
 
-/// Sockets told per wake-up: as many as make the wait cheap per packet, and few enough that commands get their
-/// turn within a fraction of a millisecond.
-const BATCH: usize = 256;
+/// Sockets told per wait.
+const READY: usize = 256;
 
 /// Nothing that UDP can carry is cut short.
 const LARGEST_DATAGRAM: usize = 65_536;

@@ -1,21 +1,29 @@
 //! Media workers: one thread each, that moves packets between sockets and a [`media::Plane`].
 //!
 //! Commands come in through a bounded queue and never wait; events leave through a function given at the start.
-//! How packets are moved is behind `PacketLoop`; epoll is the way that works on every Linux. Which worker
-//! has which call is the caller's choice, but both ends of a call must be with the same one.
+//! How packets are moved is behind `PacketIo`: io_uring where the kernel is willing, and epoll, which works on every
+//! Linux. Which worker has which call is the caller's choice, but both ends of a call must be with the same one.
 
 mod epoll;
+mod figures;
+mod packet_loop;
 mod socket;
+mod uring;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use media::{Command, Event, Plane};
 use timestamp::Timestamp;
 
-use self::epoll::EpollLoop;
+use self::epoll::EpollIo;
+pub use self::figures::{Figure, Figures};
+use self::packet_loop::PacketLoop;
+use self::uring::UringIo;
 use crate::clock::Clock;
 use crate::wake::Wake;
 
@@ -30,20 +38,56 @@ pub struct MediaConfig {
     pub receive_buffer: usize,
     /// Where SSRCs and first sequence numbers of our own streams follow from: random, other for each worker.
     pub seed: u64,
+    /// How packets are moved.
+    pub io: MediaIo,
+    /// While packets come, the worker wakes up once per tick and moves all of them; zero wakes at each.
+    pub tick: Duration,
+    /// One socket of the worker for many ends, if it has one; port 0 takes any free one.
+    pub shared: Option<SocketAddr>,
 }
 
 impl Default for MediaConfig {
     fn default() -> Self {
-        // A second of video at 2 Mbit/s, or a second and a half of a stalled worker's audio, fits 256 KiB.
-        Self { name: "media-0".to_owned(), queue: 16_384, receive_buffer: 256 * 1024, seed: 0 }
+        Self {
+            name: "media-0".to_owned(),
+            queue: 16_384,
+            // A second of video at 2 Mbit/s, or a second and a half of a stalled worker's audio.
+            receive_buffer: 256 * 1024,
+            seed: 0,
+            io: MediaIo::Auto,
+            tick: Duration::ZERO,
+            shared: None,
+        }
     }
+}
+
+/// A way of moving packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MediaIo {
+    /// io_uring if the kernel is willing, epoll if not.
+    #[default]
+    Auto,
+    /// epoll, `recvfrom` and `sendto`.
+    Epoll,
+    /// io_uring, Linux 6.1 or newer.
+    Uring,
 }
 
 /// A running worker; dropping it stops it.
 #[derive(Debug)]
 pub struct MediaWorker {
     sender: MediaSender,
+    started: Started,
+    figures: Arc<Figures>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What became of the wishes.
+#[derive(Clone, Debug)]
+struct Started {
+    io: MediaIo,
+    refusal: Option<String>,
+    shared: Option<SocketAddr>,
 }
 
 impl MediaWorker {
@@ -55,10 +99,35 @@ impl MediaWorker {
     ) -> io::Result<Self> {
         let (commands, queue) = mpsc::sync_channel(config.queue);
         let wake = Arc::new(Wake::new()?);
-        let post = Post { clock, queue, wake: wake.clone(), events: Box::new(events) };
-        let packets = EpollLoop::new(&config, Plane::new(config.seed), post)?;
-        let thread = thread::Builder::new().name(config.name).spawn(move || packets.run())?;
-        Ok(Self { sender: MediaSender { commands, wake }, thread: Some(thread) })
+        let figures = Arc::new(Figures::default());
+        let post =
+            Post { clock, queue, wake: wake.clone(), events: Box::new(events), figures: figures.clone() };
+        let (told, hear) = mpsc::sync_channel(1);
+        let name = config.name.clone();
+        // A ring belongs to the thread that makes it.
+        let thread = thread::Builder::new().name(name).spawn(move || work(&config, post, &told))?;
+        let started = hear.recv().map_err(|_| io::Error::other("the media worker ended at once"))??;
+        Ok(Self { sender: MediaSender { commands, wake }, started, figures, thread: Some(thread) })
+    }
+
+    /// How it moves packets: never [`MediaIo::Auto`].
+    pub fn io(&self) -> MediaIo {
+        self.started.io
+    }
+
+    /// Why it is not io_uring, if that was tried.
+    pub fn refusal(&self) -> Option<&str> {
+        self.started.refusal.as_deref()
+    }
+
+    /// Where its shared socket is.
+    pub fn shared(&self) -> Option<SocketAddr> {
+        self.started.shared
+    }
+
+    /// What it counts.
+    pub fn figures(&self) -> Arc<Figures> {
+        self.figures.clone()
     }
 
     /// A way to send it commands.
@@ -112,14 +181,43 @@ pub enum Undelivered {
     Stopped(Command),
 }
 
-/// One way of moving packets. A loop owns its thread until it is told to stop; between two inputs to the plane it
-/// does what the plane asked for. It may let packets wait for a tick and move them in batches.
-trait PacketLoop: Sized {
-    /// Sets up what can fail.
-    fn new(config: &MediaConfig, plane: Plane, post: Post) -> io::Result<Self>;
+/// The thread of a worker: makes what can fail, says how that went, and moves packets.
+fn work(config: &MediaConfig, post: Post, told: &SyncSender<io::Result<Started>>) {
+    let ring = match config.io {
+        MediaIo::Epoll => None,
+        MediaIo::Auto | MediaIo::Uring => Some(UringIo::new(&*post.wake)),
+    };
+    let started = |io| Started { io, refusal: None, shared: None };
+    let outcome = match ring {
+        Some(Ok(ring)) => run(config, ring, post, started(MediaIo::Uring), told),
+        Some(Err(error)) if config.io == MediaIo::Uring => Err(error),
+        tried => {
+            let refusal = tried.and_then(Result::err).map(|error| error.to_string());
+            EpollIo::new(&*post.wake)
+                .and_then(|io| run(config, io, post, Started { refusal, ..started(MediaIo::Epoll) }, told))
+        }
+    };
+    if let Err(error) = outcome {
+        // Whoever starts a worker waits for this.
+        let _ = told.send(Err(error));
+    }
+}
 
-    /// Moves packets until [`Post::stopped`].
-    fn run(self);
+fn run<I: packet_loop::PacketIo>(
+    config: &MediaConfig,
+    io: I,
+    post: Post,
+    mut started: Started,
+    told: &SyncSender<io::Result<Started>>,
+) -> io::Result<()> {
+    let mut packets = PacketLoop::new(config, io, Plane::new(config.seed), post);
+    if let Some(addr) = config.shared {
+        let bound = packets.share(addr);
+        started.shared = Some(bound.map_err(|fault| io::Error::other(format!("{addr}: {fault:?}")))?);
+    }
+    let _ = told.send(Ok(started));
+    packets.run();
+    Ok(())
 }
 
 /// What connects a loop with the rest of the process: time, commands in, events out.
@@ -128,6 +226,7 @@ struct Post {
     queue: Receiver<Command>,
     wake: Arc<Wake>,
     events: Box<dyn FnMut(Event) + Send>,
+    figures: Arc<Figures>,
 }
 
 impl Post {
@@ -146,6 +245,10 @@ impl Post {
 
     fn next_command(&self) -> Option<Command> {
         self.queue.try_recv().ok()
+    }
+
+    fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     fn deliver(&mut self, event: Event) {
