@@ -27,6 +27,7 @@ mod validate;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use axum::Extension;
 use certificates::{Shelf, Trust};
@@ -53,6 +54,27 @@ pub trait Shards: Send + Sync + 'static {
     fn events(&self) -> broadcast::Receiver<Arc<Event>>;
     /// Whether everything needed for calls is there.
     fn readiness(&self) -> Readiness;
+    /// How media packets are moved, and what was lost before anybody saw it.
+    fn media(&self) -> MediaReport {
+        MediaReport::default()
+    }
+}
+
+/// The media workers of this node, since it began to serve.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MediaReport {
+    /// `uring` or `epoll`.
+    pub io: &'static str,
+    /// How long packets may wait to be moved together.
+    pub tick: Duration,
+    /// Datagrams that the kernel dropped because a socket's buffer was full.
+    pub kernel_drops: u64,
+    /// Datagrams larger than any that is relayed.
+    pub oversized: u64,
+    /// Times that a socket waited because all buffers of a worker were in use.
+    pub shortages: u64,
+    /// Packets at a worker's own port that belong to no call.
+    pub strays: u64,
 }
 
 /// Whether calls can be taken, part by part.

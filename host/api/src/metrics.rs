@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use engine::control::{Answer, Ask, Figures};
 use routing::config::Kind;
 
-use crate::Api;
+use crate::{Api, MediaReport};
 
 /// Every metric of this node, now.
 pub(crate) async fn text(api: &Api) -> String {
@@ -21,6 +21,7 @@ pub(crate) async fn text(api: &Api) -> String {
     let mut page = Page::default();
     about(api, &mut page);
     counters(&figures, &mut page);
+    media(&api.shards.media(), &mut page);
     page.0
 }
 
@@ -110,6 +111,17 @@ fn counters(figures: &[Figures], page: &mut Page) {
     page.family("trunkline_media_ports", "gauge", "Media ports.");
     page.sample("trunkline_media_ports", &[("state", "used")], sum(|f| f.media_ports_used));
     page.sample("trunkline_media_ports", &[("state", "total")], sum(|f| f.media_ports));
+}
+
+fn media(report: &MediaReport, page: &mut Page) {
+    let lost = "trunkline_media_packets_lost_total";
+    page.family(lost, "counter", "Media packets lost here, before any call saw them, by cause.");
+    page.sample(lost, &[("cause", "socket_full")], report.kernel_drops);
+    page.sample(lost, &[("cause", "oversized")], report.oversized);
+    page.sample(lost, &[("cause", "nobodys")], report.strays);
+    let waits = "trunkline_media_buffer_waits_total";
+    page.family(waits, "counter", "Times a media socket waited because all buffers were in use.");
+    page.sample(waits, &[], report.shortages);
 }
 
 /// The text as it grows.

@@ -10,6 +10,7 @@ use certificates::{OwnNames, Shelf, Trust};
 use engine::Persist;
 use engine::control::Event;
 use net::clock::Clock;
+use net::media_loop::MediaIo;
 use net::shard_loop::{ListenerSpec, Office, ShardLoop, ShardSetup, TlsSetup};
 use routing::config::Delta;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -53,6 +54,8 @@ impl Server {
             local_nets: Vec::new(),
             media: None,
             media_ports: (42_000, 42_039),
+            media_io: MediaIo::Auto,
+            media_tick: Duration::ZERO,
             name_servers: vec![SocketAddr::from(([127, 0, 0, 1], 9))],
             rows: Arc::new(Delta { revision: 1, changes: Vec::new() }),
             bindings: Vec::new(),

@@ -86,6 +86,7 @@ impl Assembled {
         open_files: Option<u64>,
     ) -> Result<Banner, Failure> {
         let base = format!("{}/", url(self.http));
+        let (media_io, refusal) = self.call_path.media_io();
         let sip = self.call_path.sip();
         let sip_port = sip.first().map_or(5060, |listener| listener.port);
         let set = |(option, value, origin): (String, String, crate::config::origin::Origin)| Set {
@@ -105,6 +106,8 @@ impl Assembled {
                 first_port: *config.media.ports.start(),
                 last_port: *config.media.ports.end(),
                 calls: config.media.calls(),
+                io: media_io,
+                refusal: refusal.map(str::to_owned),
             },
             public_ip: config.media.public_ip,
             warnings: banner::warnings(config, self.http, self.https, sip_port, open_files),

@@ -94,6 +94,10 @@ pub(crate) struct MediaFacts {
     pub(crate) last_port: u16,
     /// Relayed calls that fit.
     pub(crate) calls: u32,
+    /// How packets are moved: `uring` or `epoll`.
+    pub(crate) io: &'static str,
+    /// Why not through io_uring, if that was tried.
+    pub(crate) refusal: Option<String>,
 }
 
 impl Banner {
@@ -118,7 +122,12 @@ impl Banner {
         lines.extend(self.certificates.iter().filter(|c| c.default).map(Certificate::text));
         let media = &self.media;
         let range = format!("{}-{}", media.first_port, media.last_port);
-        lines.push(format!("  media     udp {range}, room for {} calls", media.calls));
+        let io = match (media.io, &media.refusal) {
+            ("uring", _) => "io_uring".to_owned(),
+            (io, Some(refusal)) => format!("{io}, as the system refuses io_uring: {refusal}"),
+            (io, None) => io.to_owned(),
+        };
+        lines.push(format!("  media     udp {range}, room for {} calls; {io}", media.calls));
         lines.push(match self.public_ip {
             Some(address) => format!("  public    {address}"),
             None => "  public    unknown: peers beyond the local networks will hear no audio".to_owned(),
@@ -217,7 +226,13 @@ mod tests {
             http: vec!["http://127.0.0.1:8080/".into()],
             certificates: Vec::new(),
             sip: vec!["udp:0.0.0.0:5060".into(), "tcp:0.0.0.0:5060".into()],
-            media: MediaFacts { first_port: 20_000, last_port: 29_999, calls: 2500 },
+            media: MediaFacts {
+                first_port: 20_000,
+                last_port: 29_999,
+                calls: 2500,
+                io: "epoll",
+                refusal: Some("Operation not permitted".into()),
+            },
             public_ip: None,
             warnings: vec!["no public address".into()],
             setup_link: Some("http://127.0.0.1:8080/#setup=abc".into()),
@@ -230,7 +245,9 @@ mod tests {
         assert_eq!(text.lines().last(), Some("http://127.0.0.1:8080/#setup=abc"));
         assert!(text.contains("trunkline-data (new)"));
         assert!(text.contains("drain_s = 5  (from --drain-s)"));
-        assert!(text.contains("udp 20000-29999, room for 2500 calls"));
+        assert!(text.contains(
+            "udp 20000-29999, room for 2500 calls; epoll, as the system refuses io_uring: Operation not"
+        ));
         assert!(text.contains("unknown: peers beyond the local networks will hear no audio"));
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use api::{Part, Readiness, Shards, SipAddress};
+use api::{MediaReport, Part, Readiness, Shards, SipAddress};
 use certificates::Trust;
 use engine::BindingRow;
 use engine::control::{Answer, Ask, Event};
@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use net::clock::Clock;
 use net::dns::Names;
+use net::media_loop::{Figure, Figures, MediaWorker};
 use net::shard_loop::{ListenFault, ListenerSpec, ShardHandle, ShardLoop, ShardSetup, TlsSetup};
 use routing::config::Delta;
 use sip_stack::transport::Protocol;
@@ -32,6 +33,7 @@ pub(crate) struct CallPath {
     events: broadcast::Sender<Arc<Event>>,
     draining: AtomicBool,
     trust: Arc<Trust>,
+    media: MediaFacts,
     threads: Mutex<Option<(ShardLoop, JoinHandle<()>)>>,
 }
 
@@ -58,6 +60,8 @@ impl CallPath {
             public_ip: config.media.public_ip,
             local_nets: config.media.local_nets.clone(),
             media: config.media.address,
+            media_io: config.media.io,
+            media_tick: config.media.tick,
             name_servers: config.dns.clone(),
             media_ports: (*config.media.ports.start(), *config.media.ports.end()),
             rows,
@@ -76,8 +80,14 @@ impl CallPath {
             events,
             draining: AtomicBool::new(false),
             trust,
+            media: MediaFacts::of(&threads, config.media.tick),
             threads: Mutex::new(Some((threads, clearing))),
         }))
+    }
+
+    /// How media packets are moved, and why not otherwise.
+    pub(crate) fn media_io(&self) -> (&'static str, Option<&str>) {
+        (self.media.io, self.media.refusal.as_deref())
     }
 
     /// Where SIP is heard.
@@ -151,6 +161,19 @@ impl Shards for CallPath {
         self.events.subscribe()
     }
 
+    fn media(&self) -> MediaReport {
+        let sum =
+            |of: fn(&Figures) -> &Figure| self.media.figures.iter().map(|worker| of(worker).get()).sum();
+        MediaReport {
+            io: self.media.io,
+            tick: self.media.tick,
+            kernel_drops: sum(|figures| &figures.kernel_drops),
+            oversized: sum(|figures| &figures.oversized),
+            shortages: sum(|figures| &figures.shortages),
+            strays: sum(|figures| &figures.strays),
+        }
+    }
+
     fn readiness(&self) -> Readiness {
         let listener = |sip: &SipAddress| Part {
             name: format!("sip {} {}:{}", sip.transport, sip.ip, sip.port),
@@ -161,6 +184,27 @@ impl Shards for CallPath {
         Readiness {
             parts: self.sip.iter().map(listener).chain([tables]).collect(),
             draining: self.draining.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// What the media workers are, and where they count.
+struct MediaFacts {
+    io: &'static str,
+    refusal: Option<String>,
+    tick: Duration,
+    figures: Vec<Arc<Figures>>,
+}
+
+impl MediaFacts {
+    /// All workers started with the same wish on the same kernel.
+    fn of(threads: &ShardLoop, tick: Duration) -> Self {
+        let first = threads.media().first();
+        Self {
+            io: first.map_or("", |worker| worker.io().name()),
+            refusal: first.and_then(|worker| worker.refusal()).map(str::to_owned),
+            tick,
+            figures: threads.media().iter().map(MediaWorker::figures).collect(),
         }
     }
 }

@@ -41,6 +41,10 @@ struct Running {
     uptime_s: u64,
     /// Configuration revision in force.
     config_rev: u64,
+    /// How media packets are moved: `uring` or `epoll`.
+    media_io: &'static str,
+    /// Milliseconds that media packets may wait to be moved together.
+    media_tick_ms: u64,
     /// How many accounts, domains, connections and numbers there are.
     rows: Rows,
 }
@@ -101,7 +105,7 @@ struct MediaRange {
     responses((status = 200, description = "What runs", body = Running), openapi::Reading))]
 async fn info(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Running>, Problem> {
     caller.may(Scope::ConnectionsRead)?;
-    let about = &api.about;
+    let (about, media) = (&api.about, api.shards.media());
     let rows = api.rows();
     Ok(Json(Running {
         version: about.version,
@@ -111,6 +115,8 @@ async fn info(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Runnin
         started_at: rfc3339(about.started_at),
         uptime_s: now().since(about.started_at).as_secs(),
         config_rev: rows.revision,
+        media_io: media.io,
+        media_tick_ms: media.tick.as_millis() as u64,
         rows: Rows {
             accounts: rows.accounts.len(),
             domains: rows.domains.len(),

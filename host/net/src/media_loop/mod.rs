@@ -73,6 +73,17 @@ pub enum MediaIo {
     Uring,
 }
 
+impl MediaIo {
+    /// `auto`, `epoll` or `uring`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Epoll => "epoll",
+            Self::Uring => "uring",
+        }
+    }
+}
+
 /// A running worker; dropping it stops it.
 #[derive(Debug)]
 pub struct MediaWorker {

@@ -14,6 +14,7 @@ mod tls;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use engine::control::{Answer, Ask, Event};
 use engine::{BindingRow, Bounds, Persist};
@@ -23,7 +24,7 @@ use sip_stack::transport::{Listener, Listeners, Protocol};
 
 use crate::clock::Clock;
 use crate::dns::Names;
-use crate::media_loop::{MediaConfig, MediaWorker};
+use crate::media_loop::{MediaConfig, MediaIo, MediaWorker};
 
 pub use book::own_addresses;
 pub use listen::ListenFault;
@@ -74,6 +75,10 @@ pub struct ShardSetup {
     pub media: Option<IpAddr>,
     /// First and last media port.
     pub media_ports: (u16, u16),
+    /// How media packets are moved.
+    pub media_io: MediaIo,
+    /// How long media packets may wait to be moved together.
+    pub media_tick: Duration,
     /// Name servers to ask; those of the system when there are none.
     pub name_servers: Vec<SocketAddr>,
     /// The configuration at start.
@@ -178,6 +183,11 @@ impl ShardLoop {
         &self.bound
     }
 
+    /// The media workers.
+    pub fn media(&self) -> &[MediaWorker] {
+        &self.media
+    }
+
     /// Resolves host names as calls have them resolved.
     pub fn names(&self) -> &Names {
         &self.names
@@ -203,6 +213,8 @@ fn start_media(setup: &ShardSetup, shard: usize, post: &Post) -> std::io::Result
             let random = seed();
             let config = MediaConfig {
                 name: format!("media-{shard}-{worker}"),
+                io: setup.media_io,
+                tick: setup.media_tick,
                 seed: u64::from_le_bytes(random[..8].try_into().expect("eight bytes")),
                 ..MediaConfig::default()
             };
@@ -227,4 +239,4 @@ fn seed() -> [u8; 16] {
 }
 
 /// How long a nonce may be used: longer than a registration lasts by default, shorter than an afternoon.
-const NONCE_LIFE: std::time::Duration = std::time::Duration::from_secs(600);
+const NONCE_LIFE: Duration = Duration::from_secs(600);

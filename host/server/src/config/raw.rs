@@ -71,6 +71,15 @@ pub(crate) struct Raw {
     #[arg(long, value_name = "COUNT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) media_workers: Option<u64>,
+    /// How media packets are moved: `uring` is io_uring (Linux 6.1 or newer), `epoll` works everywhere, `auto` takes the
+    /// first that the kernel allows
+    #[arg(long, value_name = "WAY")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) media_io: Option<String>,
+    /// Milliseconds that media packets may wait to be moved together, up to 10; 0 moves each at once
+    #[arg(long, value_name = "MS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) media_tick_ms: Option<u64>,
     /// Networks that our own web requests may reach although they are private, repeatable
     #[arg(long, value_name = "CIDR")]
     #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
@@ -119,6 +128,8 @@ pub(crate) fn defaults() -> Raw {
         drain_s: Some(30),
         shards: Some(1),
         media_workers: Some(1),
+        media_io: some("auto"),
+        media_tick_ms: Some(0),
         http_allow: all(&[]),
         ws_origins: all(&[]),
         database: some("sqlite:trunkline.db"),

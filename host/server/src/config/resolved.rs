@@ -3,8 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
+use net::media_loop::MediaIo;
 
 use super::origin::{Layers, Origin};
 use super::raw::Raw;
@@ -57,6 +59,10 @@ pub(crate) struct Media {
     pub(crate) public_ip: Option<IpAddr>,
     /// Networks that need no public address.
     pub(crate) local_nets: Vec<IpNet>,
+    /// How packets are moved.
+    pub(crate) io: MediaIo,
+    /// How long packets may wait to be moved together.
+    pub(crate) tick: Duration,
 }
 
 impl Media {
@@ -237,7 +243,29 @@ impl Check<'_> {
             ports: self.media_ports(raw),
             public_ip: self.ip("public_ip", raw.public_ip.as_deref()),
             local_nets: self.nets("local_net", raw.local_net.as_deref()),
+            io: self.media_io(raw),
+            tick: self.media_tick(raw),
         }
+    }
+
+    fn media_io(&mut self, raw: &Raw) -> MediaIo {
+        match raw.media_io.as_deref().unwrap_or_default() {
+            "auto" => MediaIo::Auto,
+            "epoll" => MediaIo::Epoll,
+            "uring" => MediaIo::Uring,
+            other => {
+                self.fault("media_io", &format!("`{other}` is not auto, uring or epoll"));
+                MediaIo::Auto
+            }
+        }
+    }
+
+    fn media_tick(&mut self, raw: &Raw) -> Duration {
+        let ms = raw.media_tick_ms.unwrap_or_default();
+        if ms > LONGEST_TICK_MS {
+            self.fault("media_tick_ms", &format!("{ms} ms are heard: at most {LONGEST_TICK_MS}"));
+        }
+        Duration::from_millis(ms)
     }
 
     fn media_ports(&mut self, raw: &Raw) -> RangeInclusive<u16> {
@@ -365,5 +393,7 @@ fn sip_address(text: &str) -> Result<SipAddress, String> {
 }
 
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+/// Half a packet: more is heard, and no peer expects it.
+const LONGEST_TICK_MS: u64 = 10;
 /// RTP and RTCP on each of two legs.
 const PORTS_PER_CALL: u32 = 4;

@@ -81,6 +81,8 @@ fn faults_name_the_option_and_a_way_out() {
         (&["--sip", "udp:127.0.0.1:5060", "--sip", "udp:127.0.0.1:5060"], "stands twice"),
         (&["--media-ports", "20000"], "--media-ports: `20000` is no range"),
         (&["--media-ports", "20000-20002"], "3 ports hold no call"),
+        (&["--media-io", "dpdk"], "--media-io: `dpdk` is not auto, uring or epoll"),
+        (&["--media-tick-ms", "20"], "--media-tick-ms: 20 ms are heard"),
         (&["--media", "0.0.0.0"], "--media: one address is needed"),
         (&["--public-ip", "example.com"], "--public-ip: `example.com` is no IP address"),
         (&["--dns", "ns.example.test"], "--dns: `ns.example.test` is no ADDRESS[:PORT]"),
