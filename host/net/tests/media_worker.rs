@@ -1,6 +1,9 @@
 //! A real worker on loopback, with every way of moving packets: what is sent arrives, is counted, and closing frees
 //! the ports.
 
+// A way that the system refuses is skipped, and said.
+#![allow(clippy::print_stderr)]
+
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -308,25 +311,20 @@ fn what_the_kernel_drops_is_counted() {
     each(|bench| {
         let phone = bench.phone(A, V4);
         bench.command(Command::Serve { end: A, source: Source::Silence });
-        // While the worker obeys it cannot read.
-        let busy: Vec<_> = (0..2000).map(|n| Command::Close { end: EndId(100 + n) }).collect();
-        let mut sent = 0;
-        let (figures, mut dropped) = (bench.worker.figures(), 0);
-        while dropped == 0 && sent < 2_000_000 {
-            for &command in &busy {
-                let _ = bench.worker.sender().send(command);
+        let (figures, mut sent) = (bench.worker.figures(), 0);
+        let deadline = Instant::now() + LONG;
+        while figures.kernel_drops.get() == 0 && Instant::now() < deadline {
+            // While the worker obeys it does not read.
+            for n in 0..500 {
+                let _ = bench.worker.sender().send(Command::Close { end: EndId(100 + n) });
             }
-            for _ in 0..10_000 {
-                let _ = phone.socket.send_to(&packet(1), phone.end);
-            }
-            sent += 10_000;
-            dropped = figures.kernel_drops.get();
-            while bench.events.try_recv().is_ok() {}
+            sent +=
+                (0..10_000).filter(|_| phone.socket.send_to(&packet(1), phone.end).is_ok()).count() as u64;
         }
         let counters = bench.close(A);
-        let passed = counters.packets_in + counters.invalid_dropped;
-        assert!(passed + figures.kernel_drops.get() <= sent, "nothing is counted twice");
-        assert!(figures.kernel_drops.get() > 0 || passed == sent, "{passed} of {sent}");
+        let passed = counters.packets_in + counters.invalid_dropped + counters.foreign_dropped;
+        let dropped = figures.kernel_drops.get();
+        assert!(dropped > 0 && passed + dropped <= sent, "{passed} passed and {dropped} dropped of {sent}");
     });
 }
 

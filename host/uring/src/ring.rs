@@ -4,7 +4,7 @@
 //!   add(key, socket) ─▶ a multishot RECVMSG of the socket        ┐
 //!   send(key, …)     ─▶ SEND from a buffer, with its address     ├─ submitted together by wait()
 //!   remove(key)      ─▶ ASYNC_CANCEL, and the socket closes      ┘  (or before, when the queue is full)
-//!   next()           ◀─ datagrams, failed sends, the bell
+//!   reap()           ◀─ datagrams, failed sends, the bell
 //! ```
 //!
 //! With `DEFER_TASKRUN` the kernel finishes nothing behind our back: packets are put into buffers only inside of our
@@ -221,7 +221,7 @@ impl Ring {
     }
 
     /// The next of the things that have happened.
-    pub fn next(&mut self) -> Option<Completion> {
+    pub fn reap(&mut self) -> Option<Completion> {
         loop {
             let entry = self.ring.completion().next()?;
             let (kind, generation, key) = parts(entry.user_data());

@@ -58,7 +58,7 @@ impl PacketIo for UringIo {
     }
 
     fn next(&mut self) -> Option<Happened<Datagram>> {
-        self.ring.next().map(|completion| match completion {
+        self.ring.reap().map(|completion| match completion {
             Completion::Received(datagram) => Happened::Packet(datagram.key, datagram.from, datagram),
             Completion::Rung => Happened::Rung,
             Completion::SendFailed(seat) => Happened::SendFailed(seat),

@@ -16,7 +16,7 @@ fn socket(ip: &str) -> (UdpSocket, SocketAddr) {
 
 fn datagram(ring: &mut Ring) -> Datagram {
     for _ in 0..2 {
-        match ring.next() {
+        match ring.reap() {
             Some(Completion::Received(datagram)) => return datagram,
             Some(other) => panic!("{other:?}"),
             None => ring.wait(1, Some(LONG)),
@@ -63,7 +63,7 @@ fn more_packets_than_buffers_wait_in_their_sockets() {
     };
     let kept: Vec<Datagram> = (0..buffers::COUNT).map(|_| datagram(&mut ring)).collect();
     ring.wait(1, Some(Duration::ZERO));
-    assert!(ring.next().is_none() && ring.figures().shortages > 0);
+    assert!(ring.reap().is_none() && ring.figures().shortages > 0);
     for datagram in kept {
         check(&datagram, &ring);
         ring.release(datagram);
@@ -90,7 +90,7 @@ fn a_port_is_free_once_settled_and_late_packets_are_nobodys() {
     let again = UdpSocket::bind(our_addr).expect("the port is free");
     ring.add(3, again);
     ring.wait(1, Some(Duration::ZERO));
-    assert!(ring.next().is_none(), "what came to the former socket is not this one's");
+    assert!(ring.reap().is_none(), "what came to the former socket is not this one's");
     phone.send_to(b"in time", our_addr).expect("sent");
     let datagram = datagram(&mut ring);
     assert_eq!(datagram.bytes(&ring), b"in time");
@@ -120,7 +120,7 @@ fn a_failed_send_is_told_and_a_copy_outlives_the_original() {
     assert!(ring.send(1, phone_addr, &Vec::from(*b"kept")));
     assert!(!ring.send(2, phone_addr, b"no such socket"));
     ring.wait(1, Some(LONG));
-    assert!(matches!(ring.next(), Some(Completion::SendFailed(1))));
+    assert!(matches!(ring.reap(), Some(Completion::SendFailed(1))));
     let mut heard = [0; 10];
     assert_eq!(phone.recv_from(&mut heard).expect("it came"), (4, our_addr));
 }
@@ -153,7 +153,7 @@ fn an_eventfd_rings_each_time() {
     for _ in 0..3 {
         other.send_to(b"!", bell_addr).expect("sent");
         ring.wait(1, Some(LONG));
-        assert!(matches!(ring.next(), Some(Completion::Rung)));
+        assert!(matches!(ring.reap(), Some(Completion::Rung)));
         bell.recv(&mut [0; 1]).expect("there");
     }
 }
