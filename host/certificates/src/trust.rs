@@ -54,6 +54,13 @@ impl Anchors {
         }
         if roots.is_empty() { Err(Problem::NoCertificate) } else { Ok(Self(Arc::new(roots))) }
     }
+
+    /// Whether they vouch for a chain, whatever its first certificate is for; dates count.
+    pub fn vouch_for(&self, chain: &[CertificateDer<'_>]) -> bool {
+        let Some((first, rest)) = chain.split_first() else { return false };
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.0), provider()).build();
+        verifier.is_ok_and(|verifier| verifier.verify_client_cert(first, rest, UnixTime::now()).is_ok())
+    }
 }
 
 impl Trust {

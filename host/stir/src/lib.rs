@@ -1,0 +1,15 @@
+//! Signed caller ids (STIR/SHAKEN): who vouches for a calling number, and how far.
+//!
+//! [`Claims`] are what is said of a call (RFC 8225, RFC 8588); [`Signer`] says it with an account's key, in an Identity
+//! header field (RFC 8224); [`Presented`] is what came in such a field, judged against the request and the chain of
+//! certificates found at its address. Fetches nothing and opens no socket: whoever does brings the chain.
+
+mod claims;
+mod identity;
+mod signer;
+mod verdict;
+
+pub use claims::{Attestation, Claims, canonical};
+pub use identity::{Malformed, Presented};
+pub use signer::{Signer, SignerFault};
+pub use verdict::{Expected, FRESH, Failure, judge};
