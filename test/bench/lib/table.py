@@ -21,13 +21,16 @@ class Rows:
     def cost(self, row, server):
         return self.median(row, server, "us_per_op")
 
-    def latency(self, row, server):
-        """Round trip in ms; of media what the relay adds: less what the generator alone has at as many streams."""
+    def quantiles(self, row, server):
+        """p50 and p99 of the round trip in ms; of media what the relay adds: less what the generator alone has."""
         ms = [self.median(row, server, key) for key in ("p50_ms", "p99_ms")]
         if ms[0] is None:
             us = [(self.median(row, server, key), self.median(row, "direct", key) or 0) for key in ("p50", "p99")]
             ms = [None if value is None else max(0, value - floor) / 1000 for value, floor in us]
-        return " / ".join(shown(value, 2) for value in ms)
+        return ms
+
+    def latency(self, row, server):
+        return " / ".join(shown(value, 2) for value in self.quantiles(row, server))
 
     def lost(self, row, server):
         values = self.all(row, server, "lost") or self.all(row, server, "failed")
@@ -44,6 +47,6 @@ def shown(value, digits):
 
 def met(value, due, least=False):
     """Whether VALUE is at most (or at least) what is due."""
-    if value is None:
+    if value is None or due is None:
         return ""
     return "met" if (value >= due if least else value <= due) else "missed"
