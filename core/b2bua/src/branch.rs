@@ -17,7 +17,8 @@ use timestamp::Timestamp;
 use crate::early::EarlyDialogs;
 use crate::leg::{Leg, SUPPORTED, SUPPORTED_WITHIN, via, write_ourselves};
 use crate::means::Means;
-use crate::passthrough::copy_headers;
+use crate::passthrough::copy_renumbered;
+use crate::renumber::Numbering;
 
 /// One attempt.
 #[derive(Debug)]
@@ -132,6 +133,7 @@ impl Branch {
         let outgoing = Outgoing { flow, invite: true, user: User::Call(offer.call), purpose: number };
         let (dialog, connection, path) = (&self.leg.dialog, self.leg.connection.as_deref(), &self.path);
         let (timer, ids) = (&self.leg.timer, &self.leg.ids);
+        let numbering = Numbering::between(means.tables, offer.caller, connection);
         self.client = means.transactions.request(outgoing, means.now, means.out, &mut |buffer, branch| {
             let via = via(&flow, &shown, branch);
             let max_forwards = offer.max_forwards;
@@ -160,7 +162,7 @@ impl Branch {
             if let Some((name, value)) = credentials {
                 writer.field(name, value);
             }
-            copy_headers(offer.invite, &mut writer, [offer.caller, connection]);
+            copy_renumbered(offer.invite, &mut writer, [offer.caller, connection], numbering);
             match body {
                 [] => writer.end(),
                 body => writer.body(b"application/sdp", body),

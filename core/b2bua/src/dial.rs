@@ -328,26 +328,27 @@ impl Call {
     }
 }
 
-/// What this destination is to see of the caller.
+/// What this destination is to see of the caller: who is hidden is named to trusted peers only, and there beside a From
+/// that names nobody (RFC 3323 §4.1, RFC 3325 §7).
 pub fn present(presentation: &Presentation, destination: &Destination) -> Presentation {
     let mut shown = presentation.clone();
+    let connection = &destination.connection;
     let anonymous = shown.host == ANONYMOUS;
-    let caller_id = destination.caller_id.clone();
+    let caller_id = destination.caller_id.as_deref().map(escape_user);
     let asserted = caller_id.or_else(|| (!anonymous).then(|| shown.user.clone()));
     if let Some(user) = asserted.as_ref().filter(|_| !anonymous) {
         shown.user.clone_from(user);
-    }
-    let connection = &destination.connection;
-    if crate::branch::is_registered_kind(connection.kind) {
-        return shown;
     }
     if shown.hidden {
         shown.display = "Anonymous".into();
     }
     if shown.hidden || anonymous {
         (shown.user, shown.host) = ("anonymous".into(), ANONYMOUS.into());
-    } else {
+    } else if !crate::branch::is_registered_kind(connection.kind) {
         shown.host = String::new();
+    }
+    if matches!(connection.kind, Kind::Device | Kind::Virtual) {
+        return shown;
     }
     // Who registers is known to the registrar by its account: the caller is asserted beside it.
     if let (Kind::RegisterOut, Some(account), Some(peer)) =

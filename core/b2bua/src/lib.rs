@@ -31,6 +31,7 @@ mod refer;
 mod refresh;
 mod reinvite;
 mod renew;
+mod renumber;
 mod replaces;
 mod service;
 mod session_id;

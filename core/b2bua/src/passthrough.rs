@@ -5,12 +5,27 @@ use sip_msg::{Message, Name};
 
 use routing::config::Connection;
 
+use crate::renumber::Numbering;
+
 /// Copies the headers that pass from `from` to the other leg. `strip` are the connections on both sides.
 pub fn copy_headers(from: &Message<'_>, writer: &mut Writer<'_>, strip: [Option<&Connection>; 2]) {
+    copy_renumbered(from, writer, strip, None);
+}
+
+/// The same, and numbers on the way are written as the other side wants them.
+pub(crate) fn copy_renumbered(
+    from: &Message<'_>,
+    writer: &mut Writer<'_>,
+    strip: [Option<&Connection>; 2],
+    numbering: Option<Numbering<'_>>,
+) {
     for (name, written, value) in from.all() {
         if passes(name, written) && !stripped(written, strip) {
-            match name {
-                Name::Other => writer.named(written, value),
+            match (name, numbering) {
+                (Name::Diversion | Name::HistoryInfo, Some(numbering)) => {
+                    writer.field(name, &numbering.rewritten(value))
+                }
+                (Name::Other, _) => writer.named(written, value),
                 _ => writer.field(name, value),
             };
         }

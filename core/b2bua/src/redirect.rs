@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use routing::caller_id::Proposal;
 use routing::decide::{Addressed, Caller, Question, decide};
 use routing::decision::{Destination, Outcome};
 use sip_msg::{Message, Name, NameAddr, Uri};
@@ -25,7 +26,7 @@ impl Call {
         for contact in response.values(Name::Contact).filter_map(NameAddr::parse) {
             let Some((user, host)) = Uri::parse(contact.uri).as_ref().and_then(party) else { continue };
             let (called_user, called_host) = (user.as_str(), host.as_str());
-            let (presented, addressed) = (presented.as_str(), Addressed::Directly);
+            let (presented, addressed) = (Proposal::from(&presented), Addressed::Directly);
             let question = Question { called_user, called_host, presented, addressed };
             let Outcome::Ring(found) = decide(means.tables, &caller, &question).outcome else { continue };
             for destination in found {

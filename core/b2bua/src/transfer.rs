@@ -16,6 +16,7 @@ use sip_stack::dialog::Agreement;
 use sip_stack::timer::Timer;
 use timestamp::Timestamp;
 
+use routing::caller_id::Proposal;
 use routing::config::{AccountId, Connection};
 use routing::decide::{Addressed, Caller, Question, decide, decide_at};
 use routing::decision::{Decision, Outcome, Proof};
@@ -218,7 +219,8 @@ impl Call {
         let unnamed = foreign || goal.host.is_empty();
         let addressed = if unnamed { Addressed::ToContact } else { Addressed::Directly };
         let (called_user, called_host, presented_as) = (&*goal.user, &*goal.host, &*presented);
-        let question = Question { called_user, called_host, presented: presented_as, addressed };
+        let question =
+            Question { called_user, called_host, presented: Proposal::from(presented_as), addressed };
         let at = self.at_home(transferor, &goal.host).filter(|_| foreign);
         let mut decision = match at {
             Some(at) => decide_at(tables, &caller, &question, &at.id),
@@ -230,7 +232,7 @@ impl Call {
             }
             // Outside, it is the transferor who calls: the caller id of whoever waits is not its to use.
             for target in targets.iter_mut().filter(|target| target.outbound) {
-                target.caller_id.get_or_insert_with(|| escape_user(&presented));
+                target.caller_id.get_or_insert_with(|| presented.clone());
             }
         } else if foreign && at.is_none() {
             return refused(Reason::DomainNotOurs);

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use guard::{Ban, Evidence};
 use ipnet::IpNet;
 use routing::config::ConnectionId;
+use routing::identify::Clue;
 pub use routing::near::NearMiss;
 use serde::Serialize;
 use timestamp::Timestamp;
@@ -203,12 +204,27 @@ pub struct RegistrationView {
 /// The answer of `/routes/explain`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExplainView {
+    /// How the caller was looked for: every step of the order.
+    pub identification: Vec<ClueView>,
     /// What would happen.
     pub decision: DecisionView,
     /// Connections considered, in order.
     pub candidates: Vec<b2bua::CandidateRecord>,
     /// What would have been right, where it refuses.
     pub near_misses: Vec<NearMiss>,
+}
+
+/// One step in finding out who calls.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClueView {
+    /// Which.
+    pub step: Clue,
+    /// `matched`, `passed`, `refused` or `not_looked_at`.
+    pub result: &'static str,
+    /// Reason code, when refused.
+    pub reason_code: Option<&'static str>,
+    /// In words.
+    pub text: &'static str,
 }
 
 /// What would happen.

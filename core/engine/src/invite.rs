@@ -62,7 +62,7 @@ impl Shard {
         let question = Question {
             called_user: &called.user,
             called_host: &parties.called_host,
-            presented: &parties.from_user,
+            presented: parties.proposal(),
             addressed: called.addressed,
         };
         let mut decision = decide(&self.tables, &caller, &question);

@@ -7,6 +7,7 @@ mod called;
 mod certified;
 pub mod control;
 mod effects;
+mod explain;
 mod figures;
 mod input;
 mod invite;

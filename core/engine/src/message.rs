@@ -97,7 +97,7 @@ impl Shard {
         let question = Question {
             called_user: &called.user,
             called_host: &parties.called_host,
-            presented: &parties.from_user,
+            presented: parties.proposal(),
             addressed: called.addressed,
         };
         let decision = decide(&self.tables, &sender.caller, &question);

@@ -1,22 +1,16 @@
-//! Questions and orders of the office: calls, status, explanations, counters, drain, configuration.
+//! Questions and orders of the office: calls, status, counters, drain, configuration. Explanations are made in `explain`.
 
 use core::time::Duration;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use b2bua::{EndedBy, candidates, proof_text};
-use routing::config::{Change, Connection, ConnectionId, Delta, Transport};
-use routing::decide::{Addressed, Caller, Question, decide};
-use routing::decision::{Decision, Outcome};
-use routing::identify::{Facts, Identity, identify};
-use routing::near::{Attempt, near_misses};
+use b2bua::EndedBy;
+use routing::config::{Change, ConnectionId, Delta};
 use routing::reason::Reason;
 use sip_stack::{Slot, User};
 use timestamp::Timestamp;
 
-use crate::control::{Answer, Ask, CallView, DecisionView, ExplainQuery, ExplainView};
+use crate::control::{Answer, Ask, CallView};
 use crate::effects::call_view;
-use crate::invite::given;
 use crate::outbox::{Located, Outbox, Output};
 use crate::shard::Shard;
 
@@ -155,110 +149,12 @@ impl Shard {
         Answer::Done
     }
 
-    /// The same code that real calls use, asked with the facts that the question gives.
-    fn explain(&self, query: &ExplainQuery) -> ExplainView {
-        let (from_user, from_host) = self.party(&query.from);
-        let (called_user, called_host) = self.party(&query.to);
-        let facts = Facts {
-            source: query.source.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            transport: Transport::Udp,
-            from_user: &from_user,
-            from_host: &from_host,
-            called_user: &called_user,
-            called_host: &called_host,
-            contact_of: None,
-        };
-        let attempt = Attempt { facts, digest_user: None };
-        let caller = match query.connection.as_ref().and_then(|id| self.tables.connection(id)) {
-            Some(connection) => Ok(given(connection)),
-            None => self.assumed(&facts),
-        };
-        match caller {
-            Ok(caller) => {
-                let question = Question {
-                    called_user: &called_user,
-                    called_host: &called_host,
-                    presented: &from_user,
-                    addressed: Addressed::Directly,
-                };
-                let decision = decide(&self.tables, &caller, &question);
-                let near_misses = match decision.outcome {
-                    Outcome::Refuse(reason) => {
-                        near_misses(&self.tables, &attempt, reason, decision.caller.as_deref())
-                    }
-                    Outcome::Ring(_) | Outcome::Serve(_) | Outcome::Challenge => Vec::new(),
-                };
-                ExplainView {
-                    candidates: candidates(&decision),
-                    decision: decision_view(&decision),
-                    near_misses,
-                }
-            }
-            Err((connection, reason)) => {
-                let looked_for = reason.unwrap_or(Reason::SourceNotAllowed);
-                ExplainView {
-                    decision: self.unproven(&called_user, reason),
-                    candidates: Vec::new(),
-                    near_misses: near_misses(&self.tables, &attempt, looked_for, connection.as_deref()),
-                }
-            }
-        }
-    }
-
-    /// Who would be calling: a user named in From is taken at its word, since a question needs no password.
-    fn assumed(&self, facts: &Facts<'_>) -> Result<Caller, (Option<Arc<Connection>>, Option<Reason>)> {
-        match identify(&self.tables, facts) {
-            Identity::Connection { connection, proof } => Ok(Caller::Connection(connection, proof)),
-            Identity::Digest { connection, .. } => Ok(given(&connection)),
-            Identity::Account(account) => Ok(Caller::Account(account)),
-            Identity::Nobody(_) => Err((None, None)),
-            Identity::Refused { connection, reason } => Err((connection, Some(reason))),
-        }
-    }
-
-    fn party(&self, text: &str) -> (String, String) {
+    /// User and host of what a person wrote.
+    pub(crate) fn party(&self, text: &str) -> (String, String) {
         let plain = text.strip_prefix("sips:").or_else(|| text.strip_prefix("sip:")).unwrap_or(text);
         match plain.split_once('@') {
             Some((user, host)) => (user.to_owned(), host.split([';', ':']).next().unwrap_or(host).to_owned()),
             None => (plain.to_owned(), self.tables.home_domain().map(|d| d.host.clone()).unwrap_or_default()),
         }
-    }
-
-    fn unproven(&self, called: &str, reason: Option<Reason>) -> DecisionView {
-        DecisionView {
-            action: if reason.is_some() { "refuse" } else { "challenge" },
-            config_rev: self.tables.revision(),
-            proof: "none",
-            caller: None,
-            called: called.into(),
-            targets: Vec::new(),
-            sip_code: Some(reason.map_or(407, Reason::sip_code)),
-            reason_code: reason.map(Reason::code),
-            text: reason.map_or("the caller must prove who it is", Reason::text).into(),
-        }
-    }
-}
-
-fn decision_view(decision: &Decision) -> DecisionView {
-    let name = |connection: &Arc<Connection>| connection.id.clone();
-    let (action, targets, reason, text) = match &decision.outcome {
-        Outcome::Ring(targets) => {
-            let ids = targets.iter().map(|t| name(&t.connection)).collect();
-            ("ring", ids, None, "these are rung, one after the other")
-        }
-        Outcome::Serve(_) => ("serve", Vec::new(), None, "answered by the server itself"),
-        Outcome::Challenge => ("challenge", Vec::new(), None, "the caller must prove who it is"),
-        Outcome::Refuse(reason) => ("refuse", Vec::new(), Some(*reason), reason.text()),
-    };
-    DecisionView {
-        action,
-        config_rev: decision.revision,
-        proof: proof_text(decision.proof),
-        caller: decision.caller.as_ref().map(name),
-        called: decision.called.as_str().into(),
-        targets,
-        sip_code: reason.map(Reason::sip_code),
-        reason_code: reason.map(Reason::code),
-        text: text.into(),
     }
 }

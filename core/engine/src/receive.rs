@@ -214,7 +214,7 @@ impl Shard {
     /// Answered to anybody; strangers only so often.
     fn on_options(&mut self, request: &Message<'_>, flow: &Flow, now: Timestamp, out: &mut Outbox) {
         let source = flow.remote.ip();
-        let known = source.is_loopback() || !self.tables.by_source(source).is_empty();
+        let known = source.is_loopback() || self.tables.by_source(source).next().is_some();
         if !known && !self.throttle.admits(source, now) {
             return;
         }

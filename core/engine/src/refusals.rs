@@ -142,7 +142,9 @@ impl Shard {
             contact_of: None,
         };
         let digest_user = digest_user.and_then(|user| core::str::from_utf8(user).ok());
-        let mut misses = near_misses(&self.tables, &Attempt { facts, digest_user }, reason, connection);
+        let presented = parties.asserted.first().unwrap_or(&parties.from_user);
+        let attempt = Attempt { facts, digest_user, presented };
+        let mut misses = near_misses(&self.tables, &attempt, reason, connection);
         let mistake = connection.and_then(|c| self.suspicion.mistakes.of(c.id.as_str(), now));
         if let (Some(mistake), Some(miss)) = (mistake, misses.iter_mut().find(|m| m.field == "password")) {
             let device = if mistake.same_device { "same device" } else { "several devices" };

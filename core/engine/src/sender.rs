@@ -2,11 +2,12 @@
 //! to prove it, refused where it may not. INVITE, MESSAGE, PUBLISH and SUBSCRIBE are all asked the same.
 
 use registrar::NonceUse;
+use routing::caller_id::Proposal;
 use routing::decide::Caller;
 use routing::decision::Proof;
 use routing::identify::{Facts, Identity, after_digest, identify};
 use routing::reason::Reason;
-use sip_msg::{Message, NameAddr, Uri};
+use sip_msg::{Message, Name, NameAddr, Uri};
 use sip_stack::dialog::is_sips;
 use sip_stack::transport::Flow;
 use timestamp::Timestamp;
@@ -35,6 +36,15 @@ pub(crate) struct Parties {
     pub(crate) called_user: String,
     pub(crate) called_host: String,
     pub(crate) display: String,
+    /// User parts of P-Asserted-Identity and Remote-Party-ID, the first to be tried first.
+    pub(crate) asserted: Vec<String>,
+}
+
+impl Parties {
+    /// What the sender proposes to be known as.
+    pub(crate) fn proposal(&self) -> Proposal<'_> {
+        Proposal { from: &self.from_user, asserted: &self.asserted }
+    }
 }
 
 impl Shard {
@@ -154,7 +164,15 @@ pub(crate) fn parties(request: &Message<'_>) -> Option<Parties> {
         called_user: unescaped(&called)?,
         called_host: text(called.host)?,
         display: String::from_utf8_lossy(from.display).replace(['"', '\\', '\r', '\n'], ""),
+        asserted: asserted(request),
     })
+}
+
+/// Who the sender says it is besides From: PAI, then RPID (RFC 3325 §9.1); an address without a user says nothing.
+fn asserted(request: &Message<'_>) -> Vec<String> {
+    let values = request.values(Name::PAssertedIdentity).chain(request.values(Name::RemotePartyId));
+    let users = values.filter_map(NameAddr::parse).filter_map(|value| unescaped(&Uri::parse(value.uri)?));
+    users.filter(|user| !user.is_empty() && user != "anonymous").take(MOST_ASSERTED).collect()
 }
 
 fn unescaped(uri: &Uri<'_>) -> Option<String> {
@@ -166,3 +184,6 @@ fn unescaped(uri: &Uri<'_>) -> Option<String> {
 fn text(bytes: &[u8]) -> Option<String> {
     core::str::from_utf8(bytes).ok().map(str::to_owned)
 }
+
+/// Identities read of one request: a sip: and a tel: URI are all that RFC 3325 §9.1 knows.
+const MOST_ASSERTED: usize = 3;

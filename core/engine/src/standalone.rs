@@ -124,7 +124,7 @@ impl Shard {
         let question = Question {
             called_user: &parties.called_user,
             called_host: &parties.called_host,
-            presented: &parties.from_user,
+            presented: parties.proposal(),
             addressed: Addressed::Directly,
         };
         let decision = decide(&self.tables, &sender.caller, &question);

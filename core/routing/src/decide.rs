@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
+use crate::caller_id::{self, Proposal};
 use crate::config::{
-    Account, AccountId, CallerIdFault, Connection, ConnectionId, DialAction, Domain, Kind, NumberFormat,
-    NumberRow, Target,
+    Account, AccountId, Connection, ConnectionId, DialAction, Domain, Kind, NumberFormat, NumberRow, Target,
 };
 use crate::decision::{Candidate, Decision, Destination, Outcome, Proof, TestLine, Verdict};
 use crate::near::known_number;
@@ -32,8 +32,8 @@ pub struct Question<'a> {
     pub called_user: &'a str,
     /// Its host.
     pub called_host: &'a str,
-    /// The number or user that the caller presents.
-    pub presented: &'a str,
+    /// What the caller proposes to be known as.
+    pub presented: Proposal<'a>,
     /// How it was addressed.
     pub addressed: Addressed,
 }
@@ -51,17 +51,17 @@ pub enum Addressed {
 
 /// Decides. Never refuses for what a caller could not have known: unknown targets are 404 with the reason.
 pub fn decide(tables: &Tables, caller: &Caller, question: &Question<'_>) -> Decision {
-    decide_by(tables, caller, |deciding| deciding.outcome(question))
+    decide_by(tables, caller, question, |deciding| deciding.outcome(question))
 }
 
 /// Decides a call to a host that belongs to a connection: it leaves by that one or not at all, even if it came from there,
 /// and only if the caller may call out and the dial pattern lets the number pass.
 pub fn decide_at(tables: &Tables, caller: &Caller, question: &Question<'_>, at: &ConnectionId) -> Decision {
-    decide_by(tables, caller, |deciding| {
+    decide_by(tables, caller, question, |deciding| {
         let dialled = deciding.rewritten(question.called_user);
         let number = deciding.e164(&dialled).unwrap_or_else(|| dialled.clone());
         let outcome = match deciding.connection().is_some_and(|c| c.may_call_out) {
-            true => match deciding.ways(&number, &dialled, question.presented, Some(at)) {
+            true => match deciding.ways(&number, &dialled, Some(at)) {
                 Ok(ways) if ways.is_empty() => Outcome::Refuse(Reason::NoRoute),
                 Ok(ways) => Outcome::Ring(ways),
                 Err(reason) => Outcome::Refuse(reason),
@@ -75,9 +75,11 @@ pub fn decide_at(tables: &Tables, caller: &Caller, question: &Question<'_>, at: 
 fn decide_by(
     tables: &Tables,
     caller: &Caller,
+    question: &Question<'_>,
     outcome: impl FnOnce(&mut Deciding<'_>) -> (String, Outcome),
 ) -> Decision {
-    let mut deciding = Deciding { tables, caller, candidates: SmallVec::new() };
+    let presented = question.presented;
+    let mut deciding = Deciding { tables, caller, presented, candidates: SmallVec::new() };
     let (called, outcome) = outcome(&mut deciding);
     let (connection, proof) = match caller {
         Caller::Connection(connection, proof) => (Some(Arc::clone(connection)), *proof),
@@ -97,6 +99,7 @@ fn decide_by(
 struct Deciding<'t> {
     tables: &'t Tables,
     caller: &'t Caller,
+    presented: Proposal<'t>,
     candidates: SmallVec<[Candidate; 2]>,
 }
 
@@ -111,7 +114,8 @@ impl Deciding<'_> {
         };
         let dialled = self.rewritten(question.called_user);
         let domain = self.domain(&host);
-        if let Some(target) = domain.as_ref().and_then(|d| self.tables.user(&d.id, &dialled)).cloned() {
+        let user = domain.as_ref().and_then(|d| self.tables.user(&d.id, &dialled));
+        if let Some(target) = user.filter(|user| self.reaches(&user.account)).cloned() {
             let outcome = self.ring(&target, Verdict::User, &dialled);
             return (dialled, outcome);
         }
@@ -137,6 +141,14 @@ impl Deciding<'_> {
         match self.caller {
             Caller::Connection(connection, _) => &connection.account,
             Caller::Account(account) => &account.id,
+        }
+    }
+
+    /// Whether the caller may reach what this account owns: who is let in by an account's sources gets to that account only.
+    fn reaches(&self, owner: &AccountId) -> bool {
+        match self.caller {
+            Caller::Connection(..) => true,
+            Caller::Account(account) => account.id == *owner,
         }
     }
 
@@ -195,7 +207,7 @@ impl Deciding<'_> {
     fn number(&mut self, number: &str) -> Option<Outcome> {
         let rows = self.tables.numbers(number);
         let via = self.connection().map(|c| &c.id);
-        let rows = || rows.iter().filter(|r| r.e164 == number);
+        let rows = || rows.iter().filter(|r| r.e164 == number && self.reaches(&r.account));
         let row = rows().find(|r| r.via.is_some() && r.via.as_ref() == via);
         let row = row.or_else(|| rows().find(|r| r.via.is_none()))?;
         Some(self.target(&row.target.clone(), Verdict::Number, number))
@@ -221,11 +233,17 @@ impl Deciding<'_> {
             connection: Arc::clone(connection),
             number: number_for(connection, called),
             outbound: false,
-            caller_id: None,
+            caller_id: self.caller_id_for(connection),
             stands_in_for: None,
         }];
         self.stand_in(&mut targets, called);
         Outcome::Ring(targets)
+    }
+
+    /// What somebody of ours is shown of the caller.
+    pub(crate) fn caller_id_for(&self, callee: &Connection) -> Option<String> {
+        let caller = self.connection()?;
+        caller_id::shown(self.tables, caller, &self.presented, callee)
     }
 
     fn way_out(&mut self, number: &str, dialled: &str, question: &Question<'_>) -> Outcome {
@@ -233,7 +251,7 @@ impl Deciding<'_> {
         let dialled_one = question.addressed != Addressed::ToBareContact;
         let may = dialled_one && caller.as_ref().is_some_and(|c| c.may_call_out);
         if may {
-            let ways = self.ways(number, dialled, question.presented, None);
+            let ways = self.ways(number, dialled, None);
             match ways {
                 Ok(ways) if !ways.is_empty() => return Outcome::Ring(ways),
                 Ok(_) => {}
@@ -260,7 +278,6 @@ impl Deciding<'_> {
         &mut self,
         number: &str,
         dialled: &str,
-        presented: &str,
         only: Option<&ConnectionId>,
     ) -> Result<SmallVec<[Destination; 2]>, Reason> {
         let tables = self.tables;
@@ -288,7 +305,7 @@ impl Deciding<'_> {
             let presents = match connection.id == caller.id {
                 // To itself it is whoever it says.
                 true => Ok(None),
-                false => caller_id(tables, &caller, presented),
+                false => caller_id::checked(tables, &caller, &self.presented),
             };
             match presents {
                 Ok(caller_id) => {
@@ -329,29 +346,6 @@ fn unfit(connection: &Connection) -> Option<Reason> {
         (false, ..) => Some(Reason::CalleeDisabled),
         (_, Kind::Virtual, _) | (_, _, DialAction::Flow) => Some(Reason::NothingAttached),
         (_, Kind::Device | Kind::RegisterIn | Kind::RegisterOut | Kind::Trunk, DialAction::Bridge) => None,
-    }
-}
-
-/// The caller id to present on a way out: `None` leaves what the caller presents.
-fn caller_id(tables: &Tables, caller: &Connection, presented: &str) -> Result<Option<String>, Reason> {
-    let country = tables.account(&caller.account).and_then(|a| a.country.as_deref());
-    let plain = to_e164(presented, &caller.number_format.from, country);
-    let plain = plain.as_deref().unwrap_or(presented);
-    let own = tables.numbers_of(&caller.id);
-    let allowed = if caller.caller_ids.is_empty() {
-        own.iter().any(|number| **number == *plain)
-    } else {
-        caller.caller_ids.iter().any(|id| id == plain || id == presented)
-    };
-    if allowed {
-        return Ok(None);
-    }
-    match caller.on_bad_caller_id {
-        CallerIdFault::Replace => {
-            let first = caller.caller_ids.first().cloned().or_else(|| own.first().map(ToString::to_string));
-            Ok(caller.default_caller_id.clone().or(first))
-        }
-        CallerIdFault::Refuse => Err(Reason::CallerIdNotAllowed),
     }
 }
 

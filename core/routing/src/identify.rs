@@ -1,13 +1,23 @@
 //! Who is calling: the order of proofs, before anything about a target is looked at.
+//!
+//! Each step of the order can be listened to; that is how `/routes/explain` shows it.
+
+mod sharing;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::config::{Account, Connection, ConnectionId, Domain, IpPolicy, Transport};
+use serde::Serialize;
+
+use crate::config::{Account, Connection, Domain, IpPolicy, Transport};
 use crate::decision::Proof;
 use crate::reason::Reason;
 use crate::sources::{canonical, canonical_net};
 use crate::tables::{Host, Tables};
+
+use sharing::Owner;
 
 /// What is known of a request before anybody is believed.
 #[derive(Clone, Copy, Debug)]
@@ -58,45 +68,129 @@ pub enum Identity {
     },
 }
 
+/// A step of the order in which proofs are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clue {
+    /// Whether the host called is ours.
+    Host,
+    /// A user of ours in From.
+    FromUser,
+    /// A Contact that we registered elsewhere.
+    Contact,
+    /// A trunk's own host.
+    TrunkHost,
+    /// A source address in a connection's list.
+    Source,
+    /// A source address in an account's list.
+    AccountSource,
+    /// Credentials, which everybody may bring.
+    Credentials,
+}
+
+impl Clue {
+    /// All, in their order.
+    pub const ORDER: [Self; 7] = [
+        Self::Host,
+        Self::FromUser,
+        Self::Contact,
+        Self::TrunkHost,
+        Self::Source,
+        Self::AccountSource,
+        Self::Credentials,
+    ];
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It settles who calls, or who has to be proven by a password.
+    Matched(&'static str),
+    /// It does not, and the next is looked at.
+    Passed(&'static str),
+    /// It settles that the request is refused.
+    Refused(Reason),
+}
+
 /// Finds out who is calling (order of the interface, "Who is calling").
 pub fn identify(tables: &Tables, facts: &Facts<'_>) -> Identity {
+    identify_aloud(tables, facts, |_, _| {})
+}
+
+/// The same, and each step is told as it is looked at.
+pub fn identify_aloud(tables: &Tables, facts: &Facts<'_>, mut tell: impl FnMut(Clue, Finding)) -> Identity {
     let host = match (tables.host(facts.called_host), facts.contact_of) {
         (Some(host), _) => host,
         // Behind a translator our Contact shows an address that we do not know as ours.
         (None, Some(_)) => Host::Ours,
-        (None, None) => return Identity::Refused { connection: None, reason: Reason::DomainNotOurs },
+        (None, None) => {
+            tell(Clue::Host, Finding::Refused(Reason::DomainNotOurs));
+            return Identity::Refused { connection: None, reason: Reason::DomainNotOurs };
+        }
     };
+    tell(Clue::Host, Finding::Passed(kind_of(&host)));
     if let Some((connection, domain)) = from_user(tables, facts, &host) {
-        return known_user(connection, domain, facts);
+        return settled(known_user(connection, domain, facts), Clue::FromUser, &mut tell);
     }
+    tell(Clue::FromUser, Finding::Passed("From names no user of ours"));
     if let Some(connection) = facts.contact_of {
-        return by_contact(connection, facts);
+        return settled(by_contact(connection, facts), Clue::Contact, &mut tell);
     }
+    tell(Clue::Contact, Finding::Passed("the Request-URI is no Contact of ours at a registrar"));
     if let Host::Trunk(connection) = &host {
-        return by_trunk_host(connection, tables, facts);
+        return settled(by_trunk_host(connection, tables, facts), Clue::TrunkHost, &mut tell);
     }
-    let owners = tables.by_source(facts.source);
-    match owners {
-        [] => {}
-        [only] => {
-            if let Some(connection) = tables.connection(only) {
-                return by_source(connection);
+    tell(Clue::TrunkHost, Finding::Passed("the host is no trunk's own"));
+    match sharing::connection(tables, facts, &host) {
+        Owner::One(connection) => return settled(by_source(&connection), Clue::Source, &mut tell),
+        Owner::Several => return settled(ambiguous(), Clue::Source, &mut tell),
+        Owner::None => {
+            tell(Clue::Source, Finding::Passed("no connection lists the source address as its proof"))
+        }
+    }
+    match sharing::account(tables, facts, &host) {
+        Owner::One(account) => return settled(Identity::Account(account), Clue::AccountSource, &mut tell),
+        Owner::Several => return settled(ambiguous(), Clue::AccountSource, &mut tell),
+        Owner::None => tell(Clue::AccountSource, Finding::Passed("no account in question lists it either")),
+    }
+    settled(Identity::Nobody(challenge_domain(tables, &host)), Clue::Credentials, &mut tell)
+}
+
+/// Tells what settled it.
+fn settled(identity: Identity, clue: Clue, tell: &mut impl FnMut(Clue, Finding)) -> Identity {
+    let finding = match &identity {
+        Identity::Connection { .. } => match clue {
+            Clue::Contact => Finding::Matched("its registrar calls the Contact that we registered"),
+            Clue::TrunkHost => Finding::Matched("the trunk's own host, and the address is in its list"),
+            Clue::FromUser => {
+                Finding::Matched("the user in From, whose ip_policy takes the address as proof")
             }
+            _ => Finding::Matched("the address is in the connection's list, by the most specific network"),
+        },
+        Identity::Digest { .. } if clue == Clue::TrunkHost => {
+            Finding::Matched("the trunk's own host; its password has to prove it")
         }
-        several => {
-            return match by_number(tables, several, facts.called_user) {
-                Some(connection) => by_source(&connection),
-                None => Identity::Refused { connection: None, reason: Reason::AmbiguousSource },
-            };
+        Identity::Digest { .. } => {
+            Finding::Matched("From names a user of ours; its password has to prove it")
         }
+        Identity::Account(_) => Finding::Matched("the address is in the account's allowed_sources"),
+        Identity::Nobody(_) => Finding::Matched("nobody is known, so credentials are asked for"),
+        Identity::Refused { reason, .. } => Finding::Refused(*reason),
+    };
+    tell(clue, finding);
+    identity
+}
+
+fn kind_of(host: &Host) -> &'static str {
+    match host {
+        Host::Domain(_) => "a domain of ours",
+        Host::Ours => "an address of ours",
+        Host::Trunk(_) => "a trunk's own host",
     }
-    let source = canonical(facts.source);
-    let holds =
-        |account: &&Arc<Account>| account.allowed_sources.iter().any(|n| canonical_net(*n).contains(&source));
-    if let Some(account) = tables.accounts().find(holds) {
-        return Identity::Account(Arc::clone(account));
-    }
-    Identity::Nobody(challenge_domain(tables, &host))
+}
+
+const fn ambiguous() -> Identity {
+    Identity::Refused { connection: None, reason: Reason::AmbiguousSource }
 }
 
 /// The domain whose realm a challenge carries when nobody is known.
@@ -175,17 +269,6 @@ fn proven(connection: &Arc<Connection>, proof: Proof) -> Identity {
     }
 }
 
-/// Several connections share the address: the number dialled decides, if it comes in by one of them.
-fn by_number(tables: &Tables, owners: &[ConnectionId], called: &str) -> Option<Arc<Connection>> {
-    let mut fitting = owners.iter().filter_map(|id| tables.connection(id)).filter(|connection| {
-        let country = tables.account(&connection.account).and_then(|a| a.country.as_deref());
-        let number = crate::number::to_e164(called, &connection.number_format.from, country);
-        number.is_some_and(|n| tables.numbers(&n).iter().any(|row| row.via.as_ref() == Some(&connection.id)))
-    });
-    let first = fitting.next()?;
-    fitting.next().is_none().then(|| Arc::clone(first))
-}
-
 /// Whether the address is in the connection's list.
 pub fn source_listed(connection: &Connection, source: IpAddr) -> bool {
     let source = canonical(source);
@@ -197,8 +280,12 @@ pub fn after_digest(connection: &Connection, source: IpAddr, transport: Transpor
     if !connection.enabled {
         return Err(Reason::Disabled);
     }
-    let filtered = connection.ip_policy == IpPolicy::Filter && !connection.allowed_sources.is_empty();
-    if filtered && !source_listed(connection, source) {
+    let asks_for_address = match connection.ip_policy {
+        IpPolicy::Authenticate => true,
+        IpPolicy::Filter => !connection.allowed_sources.is_empty(),
+        IpPolicy::Either => false,
+    };
+    if asks_for_address && !source_listed(connection, source) {
         return Err(Reason::SourceNotAllowed);
     }
     if !connection.transports.is_empty() && !connection.transports.contains(&transport) {

@@ -1,4 +1,4 @@
-//! Which connections a source address stands for: most specific prefix first.
+//! Which connections, or accounts, a source address stands for: most specific prefix first.
 
 use std::net::IpAddr;
 
@@ -6,12 +6,10 @@ use hashbrown::HashMap;
 use ipnet::IpNet;
 use smallvec::SmallVec;
 
-use crate::config::ConnectionId;
-
-/// Address lists of all connections, by prefix.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    networks: HashMap<IpNet, SmallVec<[ConnectionId; 1]>>,
+/// Address lists of all owners, by prefix.
+#[derive(Clone, Debug)]
+pub struct Sources<Id> {
+    networks: HashMap<IpNet, SmallVec<[Id; 1]>>,
     /// How many networks there are of each length, IPv4 then IPv6.
     lengths: [Lengths; 2],
 }
@@ -25,23 +23,29 @@ impl Default for Lengths {
     }
 }
 
-impl Sources {
-    /// Adds a network of a connection.
-    pub fn add(&mut self, network: IpNet, connection: &ConnectionId) {
+impl<Id> Default for Sources<Id> {
+    fn default() -> Self {
+        Self { networks: HashMap::new(), lengths: Default::default() }
+    }
+}
+
+impl<Id: Clone + PartialEq> Sources<Id> {
+    /// Adds a network of an owner.
+    pub fn add(&mut self, network: IpNet, owner: &Id) {
         let network = canonical_net(network);
         let owners = self.networks.entry(network).or_default();
-        if !owners.contains(connection) {
-            owners.push(connection.clone());
+        if !owners.contains(owner) {
+            owners.push(owner.clone());
             self.lengths[family(network.addr())].0[usize::from(network.prefix_len())] += 1;
         }
     }
 
-    /// Removes a network of a connection.
-    pub fn remove(&mut self, network: IpNet, connection: &ConnectionId) {
+    /// Removes a network of an owner.
+    pub fn remove(&mut self, network: IpNet, owner: &Id) {
         let network = canonical_net(network);
         let Some(owners) = self.networks.get_mut(&network) else { return };
         let before = owners.len();
-        owners.retain(|c| c != connection);
+        owners.retain(|o| o != owner);
         let gone = u32::try_from(before - owners.len()).unwrap_or(0);
         self.lengths[family(network.addr())].0[usize::from(network.prefix_len())] -= gone;
         if owners.is_empty() {
@@ -49,20 +53,15 @@ impl Sources {
         }
     }
 
-    /// The connections with the most specific network that holds the address.
-    pub fn of(&self, address: IpAddr) -> &[ConnectionId] {
+    /// Who lists the address, network by network, the most specific first.
+    pub fn of(&self, address: IpAddr) -> impl Iterator<Item = &[Id]> {
         let address = canonical(address);
         let longest = if address.is_ipv4() { 32 } else { 128 };
-        for length in (0..=longest).rev() {
-            if self.lengths[family(address)].0[usize::from(length)] == 0 {
-                continue;
-            }
-            let Ok(network) = IpNet::new(address, length) else { continue };
-            if let Some(owners) = self.networks.get(&network.trunc()) {
-                return owners;
-            }
-        }
-        &[]
+        let lengths = &self.lengths[family(address)].0;
+        (0..=longest).rev().filter(|length| lengths[usize::from(*length)] != 0).filter_map(move |length| {
+            let network = IpNet::new(address, length).ok()?;
+            self.networks.get(&network.trunc()).map(SmallVec::as_slice)
+        })
     }
 }
 
@@ -89,6 +88,7 @@ fn family(address: IpAddr) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ConnectionId;
 
     #[test]
     fn the_most_specific_network_wins_and_mapped_addresses_count_as_v4() {
@@ -96,9 +96,11 @@ mod tests {
         let mut sources = Sources::default();
         sources.add("10.0.0.0/8".parse().unwrap(), &wide);
         sources.add("10.1.2.0/24".parse().unwrap(), &narrow);
-        let of = |s: &Sources, ip: &str| s.of(ip.parse().unwrap()).to_vec();
-        assert_eq!(of(&sources, "10.1.2.3"), std::slice::from_ref(&narrow));
-        assert_eq!(of(&sources, "::ffff:10.1.2.3"), std::slice::from_ref(&narrow));
+        let of = |s: &Sources<ConnectionId>, ip: &str| {
+            s.of(ip.parse().unwrap()).flatten().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(of(&sources, "10.1.2.3"), [narrow.clone(), wide.clone()]);
+        assert_eq!(of(&sources, "::ffff:10.1.2.3"), [narrow.clone(), wide.clone()]);
         assert_eq!(of(&sources, "10.9.9.9"), std::slice::from_ref(&wide));
         assert!(of(&sources, "11.0.0.1").is_empty());
         sources.remove("10.1.2.0/24".parse().unwrap(), &narrow);

@@ -32,7 +32,8 @@ pub struct Tables {
     numbers: HashMap<Box<str>, SmallVec<[Arc<NumberRow>; 1]>>,
     number_rows: HashMap<NumberId, Arc<NumberRow>>,
     numbers_of: HashMap<ConnectionId, SmallVec<[Box<str>; 1]>>,
-    sources: Sources,
+    sources: Sources<ConnectionId>,
+    account_sources: Sources<AccountId>,
     neighbours: Neighbours,
     ways_out: BTreeMap<AccountId, BTreeMap<(i32, ConnectionId), WayOut>>,
     offered: BTreeMap<(i32, ConnectionId), WayOut>,
@@ -74,8 +75,8 @@ impl Tables {
     pub fn apply(&mut self, delta: &Delta) {
         for change in &delta.changes {
             match change {
-                Change::Account(row) => drop(self.accounts.insert(row.id.clone(), Arc::clone(row))),
-                Change::AccountGone(id) => drop(self.accounts.remove(id)),
+                Change::Account(row) => self.put_account(row),
+                Change::AccountGone(id) => self.drop_account(id),
                 Change::Connection(row) => self.put_connection(row),
                 Change::ConnectionGone(id) => self.drop_connection(id),
                 Change::Domain(row) => self.put_domain(row),
@@ -166,9 +167,14 @@ impl Tables {
         self.numbers_of.get(connection).map_or(&[], |numbers| numbers)
     }
 
-    /// The connections that a source address stands for.
-    pub fn by_source(&self, address: IpAddr) -> &[ConnectionId] {
+    /// The connections that list a source address as their proof, network by network, the most specific first.
+    pub fn by_source(&self, address: IpAddr) -> impl Iterator<Item = &[ConnectionId]> {
         self.sources.of(address)
+    }
+
+    /// The accounts that list a source address, network by network, the most specific first.
+    pub fn accounts_by_source(&self, address: IpAddr) -> impl Iterator<Item = &[AccountId]> {
+        self.account_sources.of(address)
     }
 
     /// Networks of connections, for what lies beside them.
@@ -199,6 +205,21 @@ impl Tables {
             owner.account != *account && owner.offered_to.iter().any(|to| to == "*" || to == account.as_str())
         });
         own.chain(offered)
+    }
+
+    fn put_account(&mut self, row: &Arc<Account>) {
+        self.drop_account(&row.id);
+        for network in &row.allowed_sources {
+            self.account_sources.add(*network, &row.id);
+        }
+        self.accounts.insert(row.id.clone(), Arc::clone(row));
+    }
+
+    fn drop_account(&mut self, id: &AccountId) {
+        let Some(old) = self.accounts.remove(id) else { return };
+        for network in &old.allowed_sources {
+            self.account_sources.remove(*network, id);
+        }
     }
 
     fn put_connection(&mut self, row: &Arc<Connection>) {

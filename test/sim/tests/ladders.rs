@@ -47,6 +47,7 @@ ladders! {
     callee_overloaded
     callee_unavailable
     callee_wants_credentials
+    caller_ids
     caller_refused_without_a_word
     calls_itself
     cancel_before_provisional

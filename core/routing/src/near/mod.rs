@@ -45,6 +45,8 @@ pub struct Attempt<'a> {
     pub facts: Facts<'a>,
     /// User name of the digest it carried.
     pub digest_user: Option<&'a str>,
+    /// The caller id that it proposes first.
+    pub presented: &'a str,
 }
 
 /// What would have been right, best first. `connection` is the one that was identified.
@@ -188,7 +190,7 @@ impl Search<'_> {
         } else {
             connection.caller_ids.iter().take(MOST_READ).map(String::as_str).collect()
         };
-        let presented = self.attempt.facts.from_user;
+        let presented = self.attempt.presented;
         let alike = allowed.iter().find(|id| spelling::same_digits(id, presented));
         let want = alike.or_else(|| allowed.first()).map_or("none is allowed", |id| *id);
         self.add(("connection", connection.id.as_str()), "caller_ids", presented, want);

@@ -89,7 +89,7 @@ fn found(reason: Reason, connection: Option<&str>, mend: impl Fn(&mut Facts<'_>)
         contact_of: None,
     };
     mend(&mut facts);
-    let attempt = Attempt { facts, digest_user: None };
+    let attempt = Attempt { facts, digest_user: None, presented: facts.from_user };
     let connection = connection.map(|id| tables.connection_by_text(id).expect("a connection"));
     near_misses(&tables, &attempt, reason, connection.map(AsRef::as_ref))
         .into_iter()
@@ -237,7 +237,7 @@ fn networks_that_are_gone_are_nobodys_neighbours() {
         called_host: "sip.test",
         contact_of: None,
     };
-    let attempt = Attempt { facts, digest_user: None };
+    let attempt = Attempt { facts, digest_user: None, presented: facts.from_user };
     assert!(near_misses(&tables, &attempt, Reason::SourceNotAllowed, None).is_empty());
 }
 
@@ -255,7 +255,7 @@ proptest::proptest! {
                 called_host: if host.len() % 2 == 0 { "sip.test" } else { &host },
                 contact_of: None,
             };
-            let attempt = Attempt { facts, digest_user: Some(&user) };
+            let attempt = Attempt { facts, digest_user: Some(&user), presented: facts.from_user };
             let alice = tables.connection_by_text("con_alice").map(AsRef::as_ref);
             for connection in [None, alice] {
                 assert!(near_misses(&tables, &attempt, reason, connection).len() <= super::MOST);

@@ -51,6 +51,8 @@ const FIELDS: &[Field] = &[
 struct Explanation {
     /// The decision.
     decision: Decided,
+    /// How the caller was looked for: every step in its order, and what was found there.
+    identification: Vec<Clue>,
     /// Connections considered, in order.
     candidates: Vec<Considered>,
     /// What would have been right, where it refuses.
@@ -79,6 +81,22 @@ struct Decided {
     reason_code: Option<&'static str>,
     /// In words.
     text: String,
+}
+
+/// One step in finding out who calls.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IdentificationStep)]
+struct Clue {
+    /// `host`, `from_user`, `contact`, `trunk_host`, `source`, `account_source` or `credentials`.
+    #[schema(value_type = String, example = "source")]
+    step: routing::identify::Clue,
+    /// `matched` and `refused` settle it; `passed`: the next is looked at; `not_looked_at`: settled before.
+    #[schema(example = "matched")]
+    result: &'static str,
+    /// Reason code, where refused.
+    reason_code: Option<&'static str>,
+    /// Why, in words.
+    text: &'static str,
 }
 
 /// One connection that was considered.
@@ -144,7 +162,14 @@ async fn explain(
 impl From<ExplainView> for Explanation {
     fn from(view: ExplainView) -> Self {
         let decision = view.decision;
+        let identification = view.identification.into_iter().map(|clue| Clue {
+            step: clue.step,
+            result: clue.result,
+            reason_code: clue.reason_code,
+            text: clue.text,
+        });
         Self {
+            identification: identification.collect(),
             decision: Decided {
                 action: decision.action,
                 config_rev: decision.config_rev,

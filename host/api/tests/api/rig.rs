@@ -144,6 +144,19 @@ impl Tester for Rote {
     }
 }
 
+impl NameServers for Rote {
+    /// `right.example.com` leads here, `wrong.example.com` elsewhere, nobody knows of others.
+    fn look_up(&self, name: String, kind: &'static str) -> BoxFuture<'static, Looked> {
+        let records = match (name.as_str(), kind) {
+            ("right.example.com", "A") => vec!["127.0.0.1".to_owned()],
+            ("wrong.example.com", "A") => vec!["192.0.2.1".to_owned()],
+            ("_sip._udp.right.example.com", "SRV") => vec!["5 5 5060 right.example.com.".to_owned()],
+            _ => Vec::new(),
+        };
+        async move { Looked { records, fault: None } }.boxed()
+    }
+}
+
 impl Rig {
     pub(crate) async fn new() -> Self {
         let folder = std::env::temp_dir().join(new_id("api_test"));

@@ -73,6 +73,11 @@ fn explain_route(globals: &Globals, to: &str, arguments: &Arguments) -> Result<(
             out::line(&format!("  {heading:8}{value}"));
         }
     }
+    let looked = list(&body, "identification");
+    if looked.iter().any(|step| write::at(step, "result") != "not_looked_at") {
+        out::line("");
+        write::list(Format::Table, &json!({ "data": looked }), IDENTIFICATION);
+    }
     ways_considered(&client, list(&body, "candidates"));
     advice(&write::at(decision, "reason_code"));
     Ok(())
@@ -221,6 +226,7 @@ fn in_words(reason: Reason) -> String {
     format!("{}  {}{wire}{causes}\n      {}", reason.code(), reason.text(), reason.fix())
 }
 
+const IDENTIFICATION: write::Columns = &[("WHO CALLS", "step"), ("RESULT", "result"), ("WHY", "text")];
 const CANDIDATES: write::Columns =
     &[("CONNECTION", "connection"), ("TAKEN", "taken"), ("REASON", "reason_code"), ("WHY", "text")];
 const ATTEMPTS: write::Columns = &[
