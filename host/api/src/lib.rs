@@ -13,6 +13,8 @@ mod events;
 mod idempotency;
 mod merge;
 mod metrics;
+mod name_servers;
+mod onboarding;
 mod openapi;
 mod problem;
 mod resource;
@@ -40,6 +42,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 
 pub use edge::{Caller, Scope, Trusted};
 pub use merge::Difference;
+pub use name_servers::{Looked, NameServers};
 pub use problem::{Code, FieldError, Problem};
 pub use rows::Rows;
 pub use tester::{ConnectionTest, TestStep, Tester};
@@ -116,6 +119,8 @@ pub struct About {
     pub media: Option<IpAddr>,
     /// Address shown to peers outside.
     pub public_ip: Option<IpAddr>,
+    /// Addresses of our interfaces.
+    pub own_addresses: Vec<IpAddr>,
     /// `http://127.0.0.1:8080`, …
     pub http: Vec<String>,
     /// The certificates that are presented.
@@ -142,7 +147,9 @@ pub struct Api {
     pub(crate) store: Store,
     pub(crate) shards: Arc<dyn Shards>,
     pub(crate) tester: Arc<dyn Tester>,
+    pub(crate) names: Arc<dyn NameServers>,
     pub(crate) tests: tester::Running,
+    pub(crate) once: onboarding::once::Once,
     pub(crate) about: About,
     pub(crate) events: events::Ring,
     pub(crate) in_progress: idempotency::InProgress,
@@ -152,7 +159,7 @@ pub struct Api {
 
 impl Api {
     /// The API over a store, what was loaded from it, and the call path. Must be called on a tokio runtime.
-    pub fn new<C: Shards + Tester>(
+    pub fn new<C: Shards + Tester + NameServers>(
         store: Store,
         loaded: Loaded,
         call_path: Arc<C>,
@@ -162,8 +169,10 @@ impl Api {
         Arc::new(Self {
             store,
             shards: Arc::<C>::clone(&call_path),
+            names: Arc::<C>::clone(&call_path),
             tester: call_path,
             tests: tester::Running::default(),
+            once: onboarding::once::Once::default(),
             about,
             events,
             in_progress: idempotency::InProgress::default(),

@@ -118,6 +118,11 @@ impl Resource for Connection {
         &rows.connections
     }
 
+    fn keep_once(&self, api: &Api, secret: &Secret, once: &mut Map<String, Value>) {
+        let given = if let Secret::Set(password) = secret { Some(password.as_str()) } else { None };
+        api.once.keep(self, given, once);
+    }
+
     fn draft(
         desk: &mut Desk<'_>,
         document: Map<String, Value>,

@@ -175,6 +175,7 @@ fn about(
         media_ports: (*config.media.ports.start(), *config.media.ports.end()),
         media: config.media.address,
         public_ip: config.media.public_ip,
+        own_addresses: net::shard_loop::own_addresses(config.media.public_ip),
         http: [url(http)].into_iter().chain(https.map(secure_url)).collect(),
         shelf: Arc::clone(&tls.shelf),
         trust: Arc::clone(&tls.trust),

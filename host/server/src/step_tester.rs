@@ -3,13 +3,15 @@
 use std::thread::Builder;
 use std::time::Duration;
 
-use api::{ConnectionTest, TestStep, Tester};
+use api::{ConnectionTest, Looked, NameServers, TestStep, Tester};
 use certificates::Demand;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use net::dns::Trace;
 use net::probe::{Target, Tls};
 use net::step_test::{self, Login, Place, Plan, Step};
 use routing::config::{Connection, Kind, Peer, Transport};
-use sip_stack::transport::{Protocol, Query};
+use sip_stack::transport::{Lookup, LookupKind, Protocol, Query};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -35,6 +37,22 @@ impl Tester for CallPath {
             tracing::error!(%fault, "no thread for a test");
         }
         steps
+    }
+}
+
+impl NameServers for CallPath {
+    fn look_up(&self, name: String, kind: &'static str) -> BoxFuture<'static, Looked> {
+        let names = self.names();
+        async move {
+            let kinds = [LookupKind::A, LookupKind::Aaaa, LookupKind::Naptr, LookupKind::Srv];
+            let (Some(names), Some(kind)) = (names, kinds.into_iter().find(|known| known.name() == kind))
+            else {
+                return Looked::default();
+            };
+            let looked = names.look_up(Lookup { name: name.as_str().into(), kind }).await;
+            Looked { records: looked.records.iter().map(ToString::to_string).collect(), fault: looked.fault }
+        }
+        .boxed()
     }
 }
 

@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Api;
+use crate::onboarding::addresses;
 
 /// Which kinds; no flag is all of them.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -115,14 +116,7 @@ fn found(api: &Api, flags: &Flags) -> Map<String, Value> {
         first: about.media_ports.0,
         last: about.media_ports.1,
     }];
-    // An address bound to every interface says nothing to a peer.
-    let bound = about.sip.iter().map(|s| s.ip).filter(|ip| !ip.is_unspecified());
-    let mut ips: Vec<_> = match about.public_ip {
-        Some(public) => vec![public],
-        None => bound.chain(about.media).collect(),
-    };
-    ips.sort_unstable();
-    ips.dedup();
+    let ips = addresses(about);
     let media_ips = about.public_ip.or(about.media).map_or_else(|| ips.clone(), |ip| vec![ip]);
     let resource = |ips: &[core::net::IpAddr], ports: &[PortRange]| {
         json!([MediaResource {

@@ -8,6 +8,7 @@ mod certificates;
 mod check;
 mod collections;
 mod connections;
+mod domain_check;
 mod domains;
 mod events;
 mod explain;
@@ -16,6 +17,7 @@ mod history;
 mod keys;
 mod media_resources;
 mod numbers;
+mod onboarding;
 mod page;
 mod past;
 mod reasons;
@@ -65,6 +67,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(certificates::router())
         .merge(check::router())
         .merge(connections::router())
+        .merge(domain_check::router())
         .merge(domains::router())
         .merge(events::router())
         .merge(explain::router())
@@ -72,6 +75,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(keys::router())
         .merge(media_resources::router())
         .merge(numbers::router())
+        .merge(onboarding::router())
         .merge(reasons::router())
         .merge(refused::router())
         .merge(registration::router())

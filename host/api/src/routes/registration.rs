@@ -163,7 +163,8 @@ async fn rotate(
     let made = credentials::rotate(&mut row, &rotation);
     let row = Arc::new(row);
     let revision = commit(&api, turn, &caller, vec![Change::Connection(Arc::clone(&row))]).await?;
-    let once = Map::from_iter([("credentials".to_owned(), json!(made))]);
+    let mut once = Map::from_iter([("credentials".to_owned(), json!(made))]);
+    api.once.keep(&row, None, &mut once);
     reply(&api, StatusCode::OK, row, revision, Told { once, ..Told::default() }).await
 }
 

@@ -91,6 +91,7 @@ pub(crate) fn draft(
         ));
     }
     let mut errors = Vec::new();
+    keep_former_host(&mut row, existing);
     hosts(desk, &mut row, &mut errors);
     if row.role == DomainRole::Trunk && desk.rows.has_users(&row.id) {
         let message = "users live in this domain, so it stays a place to register";
@@ -100,6 +101,16 @@ pub(crate) fn draft(
     desk.pending.hosts.insert(row.host.clone());
     desk.pending.hosts.extend(row.aliases.iter().cloned());
     Ok(Drafted::new(row, Vec::new()))
+}
+
+/// A host that was renamed leads here still, until somebody takes it out of the aliases.
+fn keep_former_host(row: &mut Domain, existing: Option<&Domain>) {
+    let Some(former) = existing.map(|d| d.host.as_str()) else { return };
+    let now = row.host.to_ascii_lowercase();
+    row.aliases.retain(|alias| !alias.eq_ignore_ascii_case(&now));
+    if former != now && !row.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(former)) {
+        row.aliases.push(former.to_owned());
+    }
 }
 
 fn hosts(desk: &Desk<'_>, row: &mut Domain, errors: &mut Vec<FieldError>) {

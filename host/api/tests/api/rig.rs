@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use api::{About, Api, ConnectionTest, Part, Readiness, Shards, SipAddress, TestStep, Tester};
+use api::{
+    About, Api, ConnectionTest, Looked, NameServers, Part, Readiness, Shards, SipAddress, TestStep, Tester,
+};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
@@ -68,6 +70,7 @@ impl Shards for Rote {
                     .collect(),
             ),
             Ask::Explain(query) => Answer::Explained(ExplainView {
+                identification: Vec::new(),
                 decision: DecisionView {
                     action: "refuse",
                     config_rev: 1,
@@ -187,6 +190,7 @@ impl Rig {
             media_ports: (20_000, 29_999),
             media: None,
             public_ip: None,
+            own_addresses: Vec::new(),
             http: vec!["http://127.0.0.1:8080".to_owned()],
             started_at: now(),
         };

@@ -14,11 +14,12 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use sip_stack::transport::{Listeners, Query, Target, Ways};
+use sip_stack::transport::{Listeners, Lookup, Query, Record, Target, Ways};
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use cache::{Cache, Found, Known};
 use servers::Servers;
@@ -36,6 +37,7 @@ type Reply = Box<dyn FnOnce(Vec<Target>) + Send>;
 enum Order {
     Locate(Query, Reply),
     Trace(Query, oneshot::Sender<Trace>),
+    LookUp(Lookup, oneshot::Sender<Looked>),
 }
 
 impl Names {
@@ -61,6 +63,22 @@ impl Names {
         let _ = self.orders.send(Order::Trace(query, reply));
         traced.await.unwrap_or_default()
     }
+
+    /// One lookup, asked afresh.
+    pub async fn look_up(&self, lookup: Lookup) -> Looked {
+        let (reply, looked) = oneshot::channel();
+        let _ = self.orders.send(Order::LookUp(lookup, reply));
+        looked.await.unwrap_or_default()
+    }
+}
+
+/// What one lookup brought, past whatever is remembered.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    /// Its records; none if there are none.
+    pub records: Vec<Record>,
+    /// Why nothing is known, when nobody answered.
+    pub fault: Option<String>,
 }
 
 /// Owns what is known and what is being asked.
@@ -100,6 +118,7 @@ impl Desk {
                 order = orders.recv() => match order {
                     Some(Order::Locate(query, reply)) => self.locate(query, reply),
                     Some(Order::Trace(query, reply)) => self.trace(query, reply),
+                    Some(Order::LookUp(lookup, reply)) => self.look_up(lookup, reply),
                     None => return,
                 },
                 Some(done) = self.running.join_next() => self.on_done(done.unwrap_or(Done::Traced)),
@@ -142,6 +161,21 @@ impl Desk {
             let targets = traced.found.ways.order(&mut below);
             // Who asked may have gone.
             let _ = reply.send(Trace { steps: traced.steps, targets });
+            Done::Traced
+        });
+    }
+
+    fn look_up(&mut self, lookup: Lookup, reply: oneshot::Sender<Looked>) {
+        self.servers.refresh();
+        let servers = self.servers.clone();
+        self.running.spawn(async move {
+            let answered = timeout(PATIENCE, servers.ask(&lookup)).await;
+            let looked = match answered {
+                Ok(answered) => Looked { records: answered.records, fault: answered.fault },
+                Err(_) => Looked { records: Vec::new(), fault: Some("no answer in time".to_owned()) },
+            };
+            // Who asked may have gone.
+            let _ = reply.send(looked);
             Done::Traced
         });
     }

@@ -87,6 +87,23 @@ pub(crate) enum Command {
         #[command(flatten)]
         list: Rows,
     },
+    /// What to enter at the other end: Asterisk, FreePBX, FreeSWITCH, 3CX, Yealink, Zoiper, Linphone, anything
+    PeerConfig {
+        /// Which.
+        #[command(flatten)]
+        named: Named,
+        /// asterisk, freepbx, freeswitch, 3cx, yealink, zoiper, linphone, generic
+        #[arg(long = "for", value_name = "WHAT", default_value = "generic")]
+        made_for: String,
+        /// Only the text of this file, to be appended to it: pjsip.conf, extensions.conf
+        #[arg(long, value_name = "NAME")]
+        file: Option<String>,
+        /// From the peer_config_url of a reply, which shows the password
+        #[arg(long, value_name = "TOKEN")]
+        token: Option<String>,
+    },
+    /// What it speaks, as a sheet for the people at the other end
+    Spec(Named),
     /// No calls from it or to it until it is resumed
     Pause(Named),
     /// Calls again
@@ -204,8 +221,42 @@ pub(super) fn run(globals: &Globals, command: Command) -> Result<(), Failure> {
             write::list(globals.output, &body, LOG);
             Ok(())
         }
+        Command::PeerConfig { named, made_for, file, token } => {
+            let id = route::connection(&client, &named.connection)?;
+            let query = [("for", Some(made_for)), ("token", token)];
+            let path = route::path(&format!("/connections/{id}/peer-config"), &query);
+            peer_config(globals, &client.call(Method::GET, &path, None)?, file.as_deref())
+        }
+        Command::Spec(named) => {
+            let sheet = client.call(Method::GET, &below(&named, "/spec")?, None)?;
+            text_or(globals, &sheet, "markdown");
+            Ok(())
+        }
         Command::Pause(named) => switch(&client, &named, &below(&named, "")?, false),
         Command::Resume(named) => switch(&client, &named, &below(&named, "")?, true),
+    }
+}
+
+/// The whole text, or one of its files alone.
+fn peer_config(globals: &Globals, guide: &Value, file: Option<&str>) -> Result<(), Failure> {
+    let Some(wanted) = file else {
+        text_or(globals, guide, "text");
+        return Ok(());
+    };
+    let files = guide.get("files").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let Some(found) = files.iter().find(|file| write::at(file, "name") == wanted) else {
+        let names: Vec<_> = files.iter().map(|file| write::at(file, "name")).collect();
+        return Err(Failure::NotFound(format!("there is no file {wanted}, only: {}", names.join(", "))));
+    };
+    text_or(globals, found, "text");
+    Ok(())
+}
+
+/// The text in a member for people, everything for programs.
+fn text_or(globals: &Globals, body: &Value, member: &str) {
+    match globals.output {
+        Format::Table => out::line(write::at(body, member).trim_end()),
+        format => write::one(format, body),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::collection::{self, Collection, Rows, Verb, Verbs};
 use super::write::{self, Columns};
-use super::{Globals, moment, route};
+use super::{Format, Globals, moment, route};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::out;
@@ -37,6 +37,15 @@ pub(crate) enum DomainCommand {
     Add {
         /// Host name
         host: String,
+    },
+    /// Whether its names lead here, and the records there should be
+    Check {
+        /// Id or host
+        #[arg(value_name = "DOMAIN")]
+        domain: String,
+        /// Only the lines for the zone file
+        #[arg(long)]
+        zone: bool,
     },
     /// What every collection has.
     #[command(flatten)]
@@ -147,11 +156,29 @@ pub(super) fn number(globals: &Globals, command: NumberCommand) -> Result<(), Fa
 pub(super) fn domain(globals: &Globals, command: DomainCommand) -> Result<(), Failure> {
     let host = match command {
         DomainCommand::Add { host } => host,
+        DomainCommand::Check { domain, zone } => return check_domain(globals, &domain, zone),
         DomainCommand::Any(verb) => return collection::answer(globals, &DOMAINS, verb),
     };
     let body = json!({ "host": host });
     let reply = Client::new(globals)?.call(Method::POST, &route::path(DOMAINS.path, &[]), Some(&body))?;
     write::one(globals.output, &reply);
+    Ok(())
+}
+
+/// Asks whether a domain leads here.
+fn check_domain(globals: &Globals, domain: &str, zone: bool) -> Result<(), Failure> {
+    let client = Client::new(globals)?;
+    let id = route::id(&client, DOMAINS.path, DOMAINS.prefix, DOMAINS.names, domain)?;
+    let body = client.call(Method::GET, &route::path(&format!("/domains/{id}/check"), &[]), None)?;
+    match (globals.output, zone) {
+        (_, true) => out::line(write::at(&body, "zone").trim_end()),
+        (Format::Table, false) => {
+            out::line(&format!("{}: {}\n", write::at(&body, "state"), write::at(&body, "detail")));
+            let records = body.get("records").cloned().unwrap_or_default();
+            write::list(Format::Table, &json!({ "data": records }), RECORDS);
+        }
+        (format, false) => write::one(format, &body),
+    }
     Ok(())
 }
 
@@ -263,3 +290,5 @@ const CALLS: Columns =
     &[("ID", "id"), ("STATE", "state"), ("FROM", "from"), ("DIALLED", "dialled"), ("SINCE", "started_at")];
 /// Rows of a list that has no end, unless --limit says otherwise.
 const MOST: usize = 50;
+const RECORDS: Columns =
+    &[("NAME", "name"), ("KIND", "kind"), ("STATE", "state"), ("WANTED", "want"), ("WHY", "detail")];

@@ -61,6 +61,12 @@ pub(crate) const FIELDS: &[Field] = &[
         "users and generated passwords it registers with: primary and secondary",
     )
     .of(bit(Kind::RegisterIn)),
+    Field::read_only(
+        "peer_config_url",
+        Shape::Text(1, 500),
+        "in replies that make or set a password: the configuration of the other end with it, for 15 minutes and \
+         without a key; add &for=asterisk or another",
+    ),
     Field::open("trunk_name", Shape::Text(1, 63), "DNS label of its own host [made from name]").of(PEERS),
     Field::read_only("trunk_aliases", Shape::List(&ID, 1_000), "former trunk names that still lead here")
         .of(PEERS),
