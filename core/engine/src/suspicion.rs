@@ -291,7 +291,7 @@ impl Shard {
         let address = at.addr();
         address.is_loopback()
             || self.suspicion.bans.is_allowed(address, now)
-            || !self.tables.by_source(address).is_empty()
+            || self.tables.by_source(address).next().is_some()
             || self.peering.is_reached_at(&|peer| at.contains(&peer.to_canonical()))
             || self.tables.accounts().any(|a| a.allowed_sources.iter().any(|n| n.contains(&at)))
             || self.location.lives(now, &|source| at.contains(&source.to_canonical()))
@@ -372,7 +372,7 @@ impl Shard {
     /// Whether one more challenge may be sent to a source that leaves challenges unanswered.
     pub(crate) fn may_challenge(&mut self, source: SocketAddr, now: Timestamp) -> bool {
         let source = source.ip();
-        let known = source.is_loopback() || !self.tables.by_source(source).is_empty();
+        let known = source.is_loopback() || self.tables.by_source(source).next().is_some();
         let may = known || self.suspicion.challenged.take(source, now);
         self.counts.slowed += u64::from(!may);
         may
