@@ -13,15 +13,16 @@ use sip_stack::transport::{Flow, Target, stamp};
 use smallvec::SmallVec;
 use timestamp::Timestamp;
 
-use routing::config::{AccountId, Connection, ConnectionId};
+use routing::config::{AccountId, Connection};
 use routing::decision::{Decision, Destination, Outcome, TestLine};
 use routing::reason::Reason;
 
 use crate::anchor::LegMedia;
 use crate::branch::{Branch, Place, Presentation};
+use crate::claim::Claim;
 use crate::hunt::Hunt;
 use crate::leg::Leg;
-use crate::means::{Effect, Means, Milestone, Question};
+use crate::means::{Effect, Means, Milestone};
 use crate::provisional::Progress;
 use crate::record::{AttemptRecord, EndedBy, LegRecord, OpenCall};
 use crate::transfer::Handover;
@@ -46,9 +47,10 @@ pub struct Call {
     pub(crate) next_leg: u8,
     pub(crate) redirects: u8,
     pub(crate) hunt: Hunt,
-    pub(crate) held: SmallVec<[ConnectionId; 2]>,
-    /// The connection whose home was asked for a place and has not answered yet.
-    pub(crate) asked: Option<ConnectionId>,
+    /// Places taken, the newest last.
+    pub(crate) held: SmallVec<[Box<Claim>; 2]>,
+    /// Homes were asked for a place and have not answered yet.
+    pub(crate) asked: bool,
     pub(crate) times: Times,
     pub(crate) ending: Option<Ending>,
     pub(crate) recorded: bool,
@@ -258,7 +260,7 @@ impl Call {
             redirects: 0,
             hunt: Hunt::default(),
             held: SmallVec::new(),
-            asked: None,
+            asked: false,
             times: Times { started: means.now, ringing: None, answered: None, ended: None },
             ending: None,
             recorded: false,
@@ -280,9 +282,10 @@ impl Call {
         call.respond(100, b"", None, None, means);
         means.effects.push(Effect::Open(Box::new(call.marker())));
         means.effects.push(Effect::Announce(Milestone::Started));
-        match call.caller.connection.clone() {
-            Some(connection) => call.ask(&connection, true, nonce, means),
-            None => call.admitted(means),
+        let claim = call.claim(call.caller.connection.as_deref(), true, means);
+        match claim.counts() {
+            true => call.ask(Claim { nonce, ..claim }, means),
+            false => call.admitted(means),
         }
         call
     }
@@ -351,7 +354,7 @@ impl Call {
     pub fn is_over(&self) -> bool {
         self.recorded
             && self.losers.is_empty()
-            && self.asked.is_none()
+            && !self.asked
             && self.caller_is_quiet()
             && self.handover.departing.is_empty()
     }
@@ -361,8 +364,18 @@ impl Call {
         matches!(self.phase, Phase::Over)
     }
 
-    /// The connections among whose calls it has a place.
-    pub fn places(&self) -> &[ConnectionId] {
+    /// Whether it waits for its caller's place.
+    pub fn is_admitting(&self) -> bool {
+        matches!(self.phase, Phase::Admitting)
+    }
+
+    /// How the caller's messages come, and what it calls itself.
+    pub fn caller_flow(&self) -> (&Flow, &str) {
+        (&self.caller.dialog.flow, &self.caller.user_agent)
+    }
+
+    /// Its places among calls of others.
+    pub fn places(&self) -> &[Box<Claim>] {
         &self.held
     }
 
@@ -423,22 +436,22 @@ impl Call {
         }
     }
 
-    pub(crate) fn ask(
-        &mut self,
-        connection: &Connection,
-        from: bool,
-        nonce: Option<registrar::NonceUse>,
-        means: &mut Means<'_>,
-    ) {
-        let limits = &connection.limits;
-        self.asked = Some(connection.id.clone());
-        means.effects.push(Effect::Ask(Box::new(Question {
-            connection: connection.id.clone(),
-            most: [limits.concurrent, limits.concurrent_from, limits.concurrent_to],
-            from,
-            locate: !from && crate::branch::is_registered_kind(connection.kind),
-            nonce,
-        })));
+    /// A claim to be among the calls of a connection, or of the call's account.
+    pub(crate) fn claim(&self, connection: Option<&Connection>, from: bool, means: &Means<'_>) -> Claim {
+        let account = connection.map(|c| &c.account).or_else(|| self.account());
+        let id = connection.map(|c| c.id.clone());
+        let routed = self.routed();
+        Claim {
+            emergency: routed.emergency,
+            country: routed.country.filter(|_| from),
+            ..Claim::new(id, account.cloned(), from, means.tables, means.now)
+        }
+    }
+
+    /// Asks the homes that a claim is for.
+    pub(crate) fn ask(&mut self, claim: Claim, means: &mut Means<'_>) {
+        self.asked = true;
+        means.effects.push(Effect::Ask(Box::new(claim)));
     }
 
     /// Answers the caller's INVITE. A 2xx is kept until its ACK; every final answer lets the INVITE go.

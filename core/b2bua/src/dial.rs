@@ -18,11 +18,13 @@ use routing::reason::Reason;
 
 use crate::anchor;
 use crate::branch::{
-    ANONYMOUS, Branch, Offer, Place, Presentation, escape_user, place_at_pbx, place_of_binding,
+    ANONYMOUS, Branch, Offer, Place, Presentation, escape_user, is_registered_kind, place_at_pbx,
+    place_of_binding,
 };
 use crate::call::{Call, Dialling, Final, Invite, Phase, timers};
+use crate::claim::{Claim, Level, Told};
 use crate::losers::TIMED_OUT;
-use crate::means::{Effect, MOST_LEGS, Means, Told};
+use crate::means::{Effect, MOST_LEGS, Means};
 use crate::record::EndedBy;
 
 impl Call {
@@ -36,30 +38,36 @@ impl Call {
 
     /// The home of a connection answered.
     pub fn on_told(&mut self, told: Told, means: &mut Means<'_>) {
-        let asked = self.asked.take();
+        self.asked = false;
         if self.handover.replacing.is_some() && matches!(self.phase, Phase::Talking { .. }) {
-            self.on_replacement_told(&told, means);
+            self.on_replacement_told(told, means);
             return;
         }
         match (&self.phase, told) {
-            (Phase::Admitting, Told::Granted(_) | Told::Down(_) | Told::Rehearsed) => {
-                self.held.extend(asked);
+            (Phase::Admitting, Told::Granted(claim, _) | Told::Down(claim, _)) => {
+                if !claim.onward {
+                    self.held.push(claim);
+                }
                 self.admitted(means);
             }
-            (Phase::Admitting, Told::Full) => self.refuse(Reason::Simultaneous, EndedBy::System, means),
+            (Phase::Admitting, Told::Full(over, _)) => self.refuse(over.reason, EndedBy::System, means),
             (Phase::Admitting, Told::Replayed) => self.challenge_again(means),
-            (Phase::Seeking { target }, Told::Granted(bindings)) => {
+            (Phase::Seeking { target }, Told::Granted(claim, bindings)) => {
                 let target = *target;
-                self.held.extend(asked);
+                self.held.push(claim);
                 self.reach(target, &bindings, means);
             }
-            (Phase::Seeking { target }, Told::Full | Told::Replayed) => {
-                let (target, busy) = (*target, Final::ours(486, Reason::Simultaneous));
+            (Phase::Seeking { target }, Told::Full(over, _)) => {
+                let (target, busy) = (*target, Final::ours(486, over.reason));
                 self.pass_over(target, busy, means);
             }
-            (Phase::Seeking { target }, Told::Down(bindings)) => {
+            (Phase::Seeking { target }, Told::Replayed) => {
+                let (target, busy) = (*target, Final::ours(486, Reason::NonceReplayed));
+                self.pass_over(target, busy, means);
+            }
+            (Phase::Seeking { target }, Told::Down(claim, bindings)) => {
                 let target = *target;
-                self.held.extend(asked);
+                self.held.push(claim);
                 if self.next_target(target).is_some() {
                     self.pass_over(target, Final::ours(480, Reason::KnownDown), means);
                 } else {
@@ -71,9 +79,10 @@ impl Call {
                 let target = *target;
                 self.pass_over(target, Final::ours(480, Reason::Rehearsal), means);
             }
-            (_, Told::Granted(_) | Told::Down(_)) => {
+            (Phase::Admitting, Told::Rehearsed) => self.refuse(Reason::Rehearsal, EndedBy::System, means),
+            (_, Told::Granted(claim, _) | Told::Down(claim, _)) => {
                 // The caller gave up while the question was out: the place goes back.
-                means.effects.extend(asked.map(Effect::Release));
+                means.effects.push(Effect::Release(claim));
             }
             (Phase::Locating { .. } | Phase::Dialling(_) | Phase::Talking { .. } | Phase::Over, _) => {}
         }
@@ -85,9 +94,11 @@ impl Call {
             self.refuse(Reason::NoRoute, EndedBy::System, means);
             return;
         };
-        let connection = Arc::clone(&destination.connection);
+        let (connection, outbound) = (Arc::clone(&destination.connection), destination.outbound);
         self.phase = Phase::Seeking { target };
-        self.ask(&connection, false, None, means);
+        let behalf = self.routed().caller.as_ref().filter(|_| outbound).map(|c| c.id.clone());
+        let claim = self.claim(Some(&connection), false, means);
+        self.ask(Claim { locate: is_registered_kind(connection.kind), behalf, ..claim }, means);
     }
 
     /// Rings the next contact of a PBX that registered.
@@ -254,18 +265,40 @@ impl Call {
     /// Gives back the place at a target that did not answer.
     fn leave_place(&mut self, target: usize, means: &mut Means<'_>) {
         let Some(id) = self.target(target).map(|t| t.connection.id.clone()) else { return };
-        let held = self.held.iter().filter(|held| **held == id).count();
+        let held = self.held.iter().filter(|held| held.is_of(&id) && !held.left).count();
         if held > self.present(&id) {
             self.give_back(&id, means);
         }
     }
 
-    /// Gives back the newest place at a connection.
+    /// Gives back the newest place at a connection, and with it those of whoever left it behind.
     pub(crate) fn give_back(&mut self, id: &ConnectionId, means: &mut Means<'_>) {
-        if let Some(index) = self.held.iter().rposition(|held| held == id) {
-            self.held.remove(index);
-            means.effects.push(Effect::Release(id.clone()));
+        let Some(index) = self.held.iter().rposition(|held| held.is_of(id) && !held.left) else { return };
+        let claim = self.held.remove(index);
+        if let Some(behalf) = claim.behalf.as_ref().filter(|behalf| !self.is_outside_for(behalf)) {
+            while let Some(index) = self.held.iter().position(|held| held.left && held.is_of(behalf)) {
+                means.effects.push(Effect::Release(self.held.remove(index)));
+            }
         }
+        means.effects.push(Effect::Release(claim));
+    }
+
+    /// A connection leaves the call: what it set up outside goes on counting as its own.
+    pub(crate) fn leave_place_of(&mut self, id: &ConnectionId, means: &mut Means<'_>) {
+        if !self.is_outside_for(id) {
+            self.give_back(id, means);
+            return;
+        }
+        let Some(held) = self.held.iter_mut().rfind(|held| held.is_of(id) && !held.left) else { return };
+        held.left = true;
+        if let Some(home) = held.homes[Level::Connection as usize] {
+            means.effects.push(Effect::Leave(id.clone(), home, held.from));
+        }
+    }
+
+    /// Whether the call is outside on behalf of this connection.
+    fn is_outside_for(&self, id: &ConnectionId) -> bool {
+        self.held.iter().any(|held| held.behalf.as_ref() == Some(id))
     }
 
     /// Legs at a connection that are there whatever becomes of those being rung.
@@ -344,7 +377,7 @@ pub fn present(presentation: &Presentation, destination: &Destination) -> Presen
     }
     if shown.hidden || anonymous {
         (shown.user, shown.host) = ("anonymous".into(), ANONYMOUS.into());
-    } else if !crate::branch::is_registered_kind(connection.kind) {
+    } else if !is_registered_kind(connection.kind) {
         shown.host = String::new();
     }
     if matches!(connection.kind, Kind::Device | Kind::Virtual) {

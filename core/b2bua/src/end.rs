@@ -237,9 +237,7 @@ impl Call {
         }
         self.closing += anchor::close(&mut self.caller, means);
         self.leave_all(means);
-        for id in self.held.drain(..) {
-            means.effects.push(Effect::Release(id));
-        }
+        means.effects.extend(self.held.drain(..).map(Effect::Release));
         self.ending = Some(ending);
         means.effects.push(Effect::Announce(Milestone::Ended));
         if self.closing > 0

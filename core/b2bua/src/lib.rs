@@ -11,6 +11,7 @@ mod attempts;
 mod branch;
 mod call;
 mod cause;
+mod claim;
 mod dial;
 mod early;
 mod end;
@@ -46,12 +47,13 @@ pub use branch::{
     place_of_binding, place_of_peer, protocol_of, targets_of, terms,
 };
 pub use call::{Begin, Call};
+pub use claim::{Claim, INSTALLATION, Level, Told};
 pub use dial::present;
 pub use end::{candidates, offered, proof_text};
 pub use failure::{Failure, better, hunts, relayed};
 pub use hop::{hop_of_uri, next_hop, route_of};
 pub use leg::{ALLOW, SUPPORTED, contact, via};
-pub use means::{Effect, LEG_KIND, MOST_LEGS, Means, Milestone, OWN, Question, Told};
+pub use means::{Effect, LEG_KIND, MOST_LEGS, Means, Milestone, OWN};
 pub use passthrough::copy_headers;
 pub use ports::PortPool;
 pub use random::Random;

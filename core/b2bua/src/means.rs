@@ -7,11 +7,11 @@ use sip_stack::transport::{AddressBook, Flow, Listeners, Query, Reach, Reserved,
 use sip_stack::{Out, Slot};
 use std::net::SocketAddr;
 
-use registrar::{BindingRow, NonceUse};
 use routing::config::ConnectionId;
 use routing::tables::Tables;
 use timestamp::Timestamp;
 
+use crate::claim::Claim;
 use crate::ports::PortPool;
 use crate::random::Random;
 use crate::record::{CallRecord, OpenCall};
@@ -56,10 +56,12 @@ pub struct Means<'m> {
 pub enum Effect {
     /// For the media plane.
     Media(media::Command),
-    /// A question for the home of a connection; the answer comes back as [`Told`].
-    Ask(Box<Question>),
-    /// Gives back a place at the home of a connection.
-    Release(ConnectionId),
+    /// A claim for the homes; the answer comes back as [`crate::Told`].
+    Ask(Box<Claim>),
+    /// Gives back what homes granted.
+    Release(Box<Claim>),
+    /// A connection has left the call, and keeps its place: its id, home, and whether it called.
+    Leave(ConnectionId, u8, bool),
     /// Resolve a host name; the answer comes back to the call.
     Locate(Query),
     /// A branch rings, which the first announcement tells of the first one only.
@@ -70,36 +72,6 @@ pub enum Effect {
     Open(Box<OpenCall>),
     /// The call is over.
     Record(Box<CallRecord>),
-}
-
-/// A question for the home of a connection.
-#[derive(Clone, Debug)]
-pub struct Question {
-    /// The connection.
-    pub connection: ConnectionId,
-    /// The most calls at once: in both directions, from it, to it.
-    pub most: [Option<u32>; 3],
-    /// Whether the call comes from it.
-    pub from: bool,
-    /// Whether its bindings are wanted.
-    pub locate: bool,
-    /// The nonce that proved the caller, to be used once only.
-    pub nonce: Option<NonceUse>,
-}
-
-/// What a home answers.
-#[derive(Clone, Debug)]
-pub enum Told {
-    /// A place was free and is taken.
-    Granted(Vec<BindingRow>),
-    /// A place is taken, but as far as its home knows, it cannot be reached.
-    Down(Vec<BindingRow>),
-    /// It is to be taken for down: a rehearsal of failover.
-    Rehearsed,
-    /// No place is free.
-    Full,
-    /// The nonce was used before.
-    Replayed,
 }
 
 /// What is announced of a call.

@@ -82,7 +82,7 @@ impl Call {
         let Phase::Talking { callee: Some(callee) } = &self.phase else { return false };
         self.caller.is_free()
             && callee.is_free()
-            && self.asked.is_none()
+            && !self.asked
             && self.handover.renewal.is_none()
             && self.handover.replacing.is_none()
     }

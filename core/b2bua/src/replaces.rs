@@ -21,8 +21,9 @@ use routing::reason::Reason;
 use crate::anchor::{self, LegMedia};
 use crate::branch::{Branch, Offer, Place};
 use crate::call::{Call, Dialling, Phase, timers};
+use crate::claim::{Claim, Told};
 use crate::leg::{Leg, SUPPORTED, write_ourselves};
-use crate::means::{Means, Told};
+use crate::means::Means;
 use crate::record::EndedBy;
 
 /// An INVITE that wants the place of a leg.
@@ -98,22 +99,26 @@ impl Call {
         replacing.respond(100, &[], None, self.slot, means);
         self.handover.replacing = Some(Box::new(replacing));
         match connection {
-            Some(connection) => self.ask(&connection, true, nonce, means),
+            Some(connection) => {
+                let claim = self.claim(Some(&connection), true, means);
+                self.ask(Claim { nonce, ..claim }, means);
+            }
             None => self.offer_replacement(means),
         }
     }
 
     /// The home of the new leg's connection answered.
-    pub(crate) fn on_replacement_told(&mut self, told: &Told, means: &mut Means<'_>) {
+    pub(crate) fn on_replacement_told(&mut self, told: Told, means: &mut Means<'_>) {
         match told {
-            Told::Granted(_) | Told::Down(_) | Told::Rehearsed => {
+            Told::Granted(claim, _) | Told::Down(claim, _) => {
                 if let Some(replacing) = &mut self.handover.replacing {
                     replacing.placed = true;
-                    self.held.extend(replacing.leg.connection.as_ref().map(|c| c.id.clone()));
+                    self.held.push(claim);
                 }
                 self.offer_replacement(means);
             }
-            Told::Full => self.refuse_replacement(Reason::Simultaneous.sip_code(), means),
+            Told::Full(over, _) => self.refuse_replacement(over.reason.sip_code(), means),
+            Told::Rehearsed => self.refuse_replacement(Reason::Rehearsal.sip_code(), means),
             Told::Replayed => self.refuse_replacement(403, means),
         }
     }

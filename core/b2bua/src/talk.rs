@@ -11,6 +11,7 @@ use sip_stack::timer::Timer;
 use sip_stack::transport::{Flow, stamp};
 use sip_stack::{Slot, User};
 
+use routing::policy::limits_of;
 use routing::reason::Reason;
 
 use crate::call::{Call, FORWARD, NOTIFY, Phase, REFRESH, timers};
@@ -237,8 +238,12 @@ impl Call {
     }
 
     fn max_duration_s(&self, means: &Means<'_>) -> Option<u32> {
+        if self.decision.emergency {
+            return None;
+        }
         let limits = [self.connection_in(), self.connection_out()];
-        let of_connections = limits.into_iter().flatten().filter_map(|c| c.limits.max_duration_s);
+        let of_connections =
+            limits.into_iter().flatten().filter_map(|c| limits_of(means.tables, c).max_duration_s());
         let account = self.account().and_then(|id| means.tables.account(id));
         let of_account = account.and_then(|a| a.limits.max_duration_s);
         let of_all = means.tables.limits().and_then(|l| l.max_duration_s);

@@ -25,6 +25,7 @@ use routing::reason::Reason;
 use crate::anchor;
 use crate::branch::{Presentation, escape_user};
 use crate::call::{Call, Final, Invite, Phase, timers};
+use crate::claim::Claim;
 use crate::end::leg_record;
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone};
@@ -185,11 +186,24 @@ impl Call {
         }));
         match outcome {
             Outcome::Ring(_) if ours => self.ring_ourselves(means),
+            Outcome::Ring(targets) if targets.iter().any(|target| target.outbound) => self.go_onward(means),
             Outcome::Ring(_) => self.seek(0, means),
             Outcome::Refuse(reason) => self.refuse(reason, EndedBy::System, means),
             Outcome::Serve(_) | Outcome::Challenge => {
                 self.refuse(Reason::NothingAttached, EndedBy::System, means)
             }
+        }
+    }
+
+    /// A new call outside, as far as limits of the transferor are concerned; the place that it has is enough.
+    fn go_onward(&mut self, means: &mut Means<'_>) {
+        let connection = self.routed().caller.clone();
+        let claim = self.claim(connection.as_deref(), true, means);
+        if claim.counts() {
+            self.phase = Phase::Admitting;
+            self.ask(Claim { onward: true, ..claim }, means);
+        } else {
+            self.seek(0, means);
         }
     }
 
@@ -412,7 +426,7 @@ impl Call {
         self.parted.push((leg.number, leg_record(leg.role(), leg)));
         self.close_leg(leg, means);
         if let Some(id) = leg.connection.as_ref().map(|c| c.id.clone()) {
-            self.give_back(&id, means);
+            self.leave_place_of(&id, means);
         }
     }
 

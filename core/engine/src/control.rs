@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use guard::{Ban, Evidence};
 use ipnet::IpNet;
-use routing::config::ConnectionId;
+use routing::config::{AccountId, ConnectionId};
 use routing::identify::Clue;
 pub use routing::near::NearMiss;
+pub use routing::policy::Usage;
 use serde::Serialize;
 use timestamp::Timestamp;
 
@@ -36,6 +37,13 @@ pub enum Ask {
     Status {
         /// Which.
         connections: Vec<ConnectionId>,
+    },
+    /// How much of their limits accounts use, and the installation; each answered by its home.
+    LimitsUsed {
+        /// Which accounts.
+        accounts: Vec<AccountId>,
+        /// Whether the installation's are wanted.
+        installation: bool,
     },
     /// What would happen to a call.
     Explain(ExplainQuery),
@@ -87,6 +95,8 @@ pub enum Answer {
     NotNow,
     /// State per connection asked for.
     Status(Vec<StatusView>),
+    /// How much of their limits those use that live here, by id.
+    LimitsUsed(Vec<(Box<str>, Vec<Usage>)>),
     /// What would happen.
     Explained(ExplainView),
     /// Counters.
@@ -141,6 +151,8 @@ pub struct StatusView {
     pub active_calls: u32,
     /// A device that tries to be this connection with a wrong password.
     pub wrong_password: Option<WrongPassword>,
+    /// Its limits, and how much of each is used.
+    pub limits: Vec<Usage>,
 }
 
 /// A device with a wrong password saved.
@@ -300,6 +312,12 @@ pub enum Happening {
     /// Policy refused a request. Told once in a while of each source; `/refused` has them all, folded.
     #[serde(rename = "call.refused")]
     CallRefused(Box<Refusal>),
+    /// An emergency number was dialled.
+    #[serde(rename = "call.emergency")]
+    CallEmergency(EmergencyCall),
+    /// A limit is nearly reached. Told once in its window, and not more than once an hour.
+    #[serde(rename = "limit.warning")]
+    LimitWarning(LimitWarning),
     /// A contact registered for the first time.
     #[serde(rename = "registration.added")]
     RegistrationAdded {
@@ -387,6 +405,36 @@ pub enum Happening {
         /// The connection.
         connection: Box<str>,
     },
+}
+
+/// An emergency number was dialled.
+#[derive(Clone, Debug, Serialize)]
+pub struct EmergencyCall {
+    /// When.
+    pub at: Timestamp,
+    /// Whose.
+    pub account: Box<str>,
+    /// The connection that calls; empty if it is none.
+    pub connection: Box<str>,
+    /// Who calls.
+    pub from: Box<str>,
+    /// The number.
+    pub dialled: Box<str>,
+    /// The connections that are tried, in order; none is a reason for alarm.
+    pub ways: Vec<ConnectionId>,
+}
+
+/// A limit that is nearly reached.
+#[derive(Clone, Debug, Serialize)]
+pub struct LimitWarning {
+    /// Whose: `connection con_…`, `account acc_…` or `system`.
+    pub resource: Box<str>,
+    /// The field of the limit.
+    pub limit: &'static str,
+    /// How much of it is used.
+    pub used: u32,
+    /// How much there is.
+    pub max: u32,
 }
 
 /// One line in the log of a connection's registrations: a change of state or a failure, never a mere refresh.

@@ -2,7 +2,7 @@
 
 use core::mem;
 
-use b2bua::{Call, Effect, EndedBy, Milestone, Question, Told};
+use b2bua::{Call, Effect, EndedBy, Milestone, Told};
 use presence::dialog_info::{Party, Progress};
 use routing::reason::Reason;
 use sip_msg::Uri;
@@ -31,18 +31,11 @@ impl Shard {
     fn carry_out_one(&mut self, slot: Slot, effect: Effect, now: Timestamp, out: &mut Outbox) {
         match effect {
             Effect::Media(command) => out.outputs.push(Output::Media(command)),
-            Effect::Ask(question) => {
-                let home = self.tables.connection(&question.connection).map_or(0, |c| self.owners.home_of(c));
-                self.tell(home, ShardMessage::Ask { from: self.index, call: slot, question }, out);
-            }
-            Effect::Release(connection) => {
-                // Of a connection that is gone nobody knows the home: all are told.
-                let home = self.tables.connection(&connection).map(|c| self.owners.home_of(c));
-                let holder = (self.index, slot);
-                for shard in home.map_or_else(|| 0..self.owners.shards(), |home| home..home + 1) {
-                    let connection = connection.as_str().into();
-                    self.tell(shard, ShardMessage::Release { connection, holder }, out);
-                }
+            Effect::Ask(claim) => self.put_claim((self.index, slot), claim, now, out),
+            Effect::Release(claim) => self.give_back((self.index, slot), claim, out),
+            Effect::Leave(connection, home, from) => {
+                let (connection, holder) = (connection.as_str().into(), (self.index, slot));
+                self.tell(home, ShardMessage::Leave { connection, holder, from }, out);
             }
             Effect::Locate(query) => {
                 self.next_question += 1;
@@ -91,19 +84,16 @@ impl Shard {
                     self.on_cancel(&cancel, &flow, home, now, out);
                 }
             }
-            ShardMessage::Ask { from, call, question } => {
-                let told = self.answer_question(&question, (from, call), now);
-                let taken = matches!(told, Told::Granted(_) | Told::Down(_));
-                self.tell(from, ShardMessage::Told { call, told }, out);
-                if taken {
-                    self.calls_changed(question.connection.as_str(), now, out);
-                }
-            }
+            ShardMessage::Ask { holder, claim } => self.on_ask_claim(holder, claim, now, out),
             ShardMessage::Told { call, told } => {
+                if let Told::Full(over, of) = &told {
+                    self.note_full(call, *over, of, now, out);
+                }
                 self.with_call(call, now, out, |call, means| call.on_told(told, means));
             }
-            ShardMessage::Release { connection, holder } => {
-                self.places.release(&connection, holder);
+            ShardMessage::Release { holder, claim, undo } => self.on_release(holder, claim, undo, now, out),
+            ShardMessage::Leave { connection, holder, from } => {
+                self.places.leave(&connection, (holder, from));
                 self.calls_changed(&connection, now, out);
             }
             ShardMessage::Progress { connection, holder, from, progress, remote } => {
@@ -130,31 +120,6 @@ impl Shard {
             ShardMessage::Noticed(notice) => self.reach.on_notice(&notice, now),
             ShardMessage::Suspected(suspected) => self.on_suspected(suspected, now, out),
         }
-    }
-
-    fn answer_question(&mut self, question: &Question, holder: (u8, Slot), now: Timestamp) -> Told {
-        let connection = question.connection.as_str();
-        if let Some(used) = question.nonce {
-            let keep_until = now + self.nonces.life();
-            if !self.location.admit(connection, used, keep_until) {
-                return Told::Replayed;
-            }
-        }
-        if !question.from && self.rehearsals.until(connection).is_some() {
-            return Told::Rehearsed;
-        }
-        if !self.places.take(question, holder) {
-            return Told::Full;
-        }
-        let mut rows =
-            if question.locate { self.location.of(connection, now) } else { smallvec::SmallVec::new() };
-        self.order_contacts(connection, &mut rows);
-        let bindings: Vec<_> = rows.into_iter().cloned().collect();
-        let registered = !question.locate || !bindings.is_empty();
-        if !question.from && registered && self.standing.is_down(connection) {
-            return Told::Down(bindings);
-        }
-        Told::Granted(bindings)
     }
 
     fn announce_call(&mut self, slot: Slot, milestone: Milestone, now: Timestamp, out: &mut Outbox) {
@@ -215,8 +180,8 @@ impl Shard {
             out.bytes.truncate(bytes);
             self.effects.clear();
             self.calls.remove(slot);
-            for connection in held {
-                self.places.release(connection.as_str(), (self.index, slot));
+            for claim in held {
+                self.give_back((self.index, slot), claim, out);
             }
         }
     }

@@ -6,6 +6,7 @@ use routing::config::Delta;
 use sip_stack::transport::{Flow, StreamFault};
 
 use crate::control::Ask;
+use crate::counters::CounterRow;
 use crate::outbox::Located;
 use crate::owner::ShardMessage;
 
@@ -71,4 +72,6 @@ pub enum Input<'a> {
     FromShard(ShardMessage),
     /// Bindings that a former process left.
     Restore(Vec<registrar::BindingRow>),
+    /// What a former process counted.
+    Recount(Vec<CounterRow>),
 }

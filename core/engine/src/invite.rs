@@ -7,11 +7,13 @@ use registrar::NonceUse;
 use routing::config::{AccountId, Connection};
 use routing::decide::{Caller, Question, decide};
 use routing::decision::{Decision, Outcome, Proof};
+use routing::policy::is_emergency;
 use routing::reason::Reason;
-use sip_msg::{Message, Name, answer};
+use sip_msg::{Message, Name, Uri, answer};
 use sip_stack::transport::{Flow, response_flow, stamp};
 use timestamp::Timestamp;
 
+use crate::control::{EmergencyCall, Event, Happening};
 use crate::outbox::{Outbox, Output, Persist};
 use crate::sender::{Parties, Sender};
 use crate::shard::{Shard, Sink};
@@ -30,9 +32,8 @@ impl Shard {
             self.on_own_replacement(request, flow, now, out);
             return;
         }
-        if self.draining {
-            let fields: &[(Name, &[u8])] = &[(Name::RetryAfter, b"5"), (Name::Warning, SHUTTING_DOWN)];
-            self.reply(request, &flow, 503, b"", fields, out);
+        if self.draining && !self.is_for_help(request) {
+            self.refuse_new(request, &flow, out);
             return;
         }
         let Some(Sender { parties, caller, nonce }) = self.sender(request, &flow, now, out) else { return };
@@ -69,6 +70,12 @@ impl Shard {
         if self.came_back(request, &decision.called) {
             decision.outcome = Outcome::Refuse(Reason::Loop);
         }
+        if decision.emergency {
+            raise_alarm(&decision, parties, now, out);
+        } else if self.draining {
+            self.refuse_new(request, &flow, out);
+            return;
+        }
         if let Outcome::Refuse(reason) = decision.outcome {
             self.refuse_decided(request, &flow, &decision, reason, now, out);
             return;
@@ -79,6 +86,19 @@ impl Shard {
         self.insert_call(now, out, |slot, means| {
             Call::begin(Begin { slot, invite: request, flow, server, decision, presentation, nonce }, means)
         });
+    }
+
+    /// Whether somebody's emergency number is dialled.
+    fn is_for_help(&self, request: &Message<'_>) -> bool {
+        let user = Uri::parse(request.uri()).and_then(|uri| uri.user).unwrap_or_default();
+        let user = core::str::from_utf8(user).unwrap_or_default();
+        self.tables.accounts().any(|account| is_emergency(account, user))
+    }
+
+    /// We are about to end.
+    fn refuse_new(&mut self, request: &Message<'_>, flow: &Flow, out: &mut Outbox) {
+        let fields: &[(Name, &[u8])] = &[(Name::RetryAfter, b"5"), (Name::Warning, SHUTTING_DOWN)];
+        self.reply(request, flow, 503, b"", fields, out);
     }
 
     /// What callees see of the caller: a user of ours at our domain, anybody else at our address, nobody as nobody.
@@ -225,6 +245,25 @@ impl Shard {
             legs: vec![leg],
         }
     }
+}
+
+/// Somebody calls for help: those who watch are told, and it is written down.
+fn raise_alarm(decision: &Decision, parties: &Parties, now: Timestamp, out: &mut Outbox) {
+    let ways = match &decision.outcome {
+        Outcome::Ring(ways) => ways.iter().map(|way| way.connection.id.clone()).collect(),
+        Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => Vec::new(),
+    };
+    let call = EmergencyCall {
+        at: now,
+        account: decision.account.as_ref().map_or("", AccountId::as_str).into(),
+        connection: decision.caller.as_ref().map_or("", |caller| caller.id.as_str()).into(),
+        from: parties.from_user.as_str().into(),
+        dialled: decision.called.as_str().into(),
+        ways,
+    };
+    let (account, what) = (call.account.clone(), Happening::CallEmergency(call.clone()));
+    out.outputs.push(Output::Announce(Event { at: now, account, what }));
+    out.outputs.push(Output::Persist(Persist::Emergency(Box::new(call))));
 }
 
 /// Values of Reason (RFC 6432) and Warning.

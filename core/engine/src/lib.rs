@@ -5,7 +5,9 @@
 
 mod called;
 mod certified;
+mod claims;
 pub mod control;
+mod counters;
 mod effects;
 mod explain;
 mod figures;
@@ -43,6 +45,7 @@ pub use b2bua::{
     AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndOwner, EndedBy, LegRecord, OpenCall,
     PortPool, Then, end_owner,
 };
+pub use counters::CounterRow;
 pub use guard::{Ban, Evidence, TriedUser};
 pub use input::{Client, Input};
 pub use outbox::{Located, Outbox, Output, Persist};

@@ -23,6 +23,9 @@ impl Shard {
             Ask::Status { connections } => {
                 Answer::Status(connections.iter().filter_map(|id| self.status(id, now, out)).collect())
             }
+            Ask::LimitsUsed { accounts, installation } => {
+                Answer::LimitsUsed(self.limits_used_of(&accounts, installation, now))
+            }
             Ask::Explain(query) => Answer::Explained(self.explain(&query)),
             Ask::Bans(order) => self.on_ban_order(order, now, out),
             Ask::Figures => Answer::Figures(Box::new(self.figures())),
@@ -61,7 +64,11 @@ impl Shard {
             if let Change::Connection(row) = change {
                 self.attend(&row.id, now, out);
             }
+            if let Change::AccountGone(gone) = change {
+                self.counters.forget(gone.as_str(), now);
+            }
             if let Change::ConnectionGone(gone) = change {
+                self.counters.forget(gone.as_str(), now);
                 self.attend(gone, now, out);
                 self.standing.forget(gone.as_str());
                 self.forget_rehearsal(gone.as_str());

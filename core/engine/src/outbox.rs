@@ -4,7 +4,8 @@ use b2bua::{CallRecord, OpenCall};
 use registrar::BindingRow;
 use sip_stack::transport::{Flow, Query, Target, Terms};
 
-use crate::control::{Answer, Event, Refusal, RegistrationLogRow};
+use crate::control::{Answer, EmergencyCall, Event, Refusal, RegistrationLogRow};
+use crate::counters::CounterRow;
 use crate::owner::ShardMessage;
 
 /// One thing to be done by the host.
@@ -72,6 +73,8 @@ pub enum Persist {
         /// Contact URI.
         contact: Box<str>,
     },
+    /// An emergency number was dialled: a row of the audit log.
+    Emergency(Box<EmergencyCall>),
     /// A call has begun or was answered: the marker that lets history close it after a crash.
     Open(Box<OpenCall>),
     /// A call has ended.
@@ -80,6 +83,8 @@ pub enum Persist {
     Refused(Box<Refusal>),
     /// Somebody is banned.
     Ban(Box<guard::Ban>),
+    /// What was counted of a connection, an account or the installation.
+    Counter(Box<CounterRow>),
     /// What became of a registration, of ours or here.
     RegistrationLog(Box<RegistrationLogRow>),
 }

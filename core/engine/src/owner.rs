@@ -7,7 +7,7 @@
 use core::hash::Hasher;
 use std::net::SocketAddr;
 
-use b2bua::{LEG_KIND, MOST_LEGS, OWN, Question, Told};
+use b2bua::{Claim, LEG_KIND, MOST_LEGS, OWN, Told};
 use presence::dialog_info::{Party, Progress};
 use registrar::{BindingRow, NonceUse};
 use routing::config::{Connection, ConnectionId};
@@ -54,14 +54,12 @@ pub enum ShardMessage {
         /// The message.
         bytes: Box<[u8]>,
     },
-    /// A question for the home of a connection.
+    /// A claim for a home: of a connection, an account or the installation.
     Ask {
-        /// Who asks, for the answer.
-        from: u8,
-        /// The call that waits.
-        call: Slot,
-        /// The question.
-        question: Box<Question>,
+        /// The call that waits, with its shard.
+        holder: (u8, Slot),
+        /// The claim.
+        claim: Box<Claim>,
     },
     /// The answer.
     Told {
@@ -70,12 +68,23 @@ pub enum ShardMessage {
         /// The answer.
         told: Told,
     },
-    /// A call gives back its place at this home.
+    /// A call gives back what homes granted.
     Release {
+        /// The call, with its shard.
+        holder: (u8, Slot),
+        /// What they granted.
+        claim: Box<Claim>,
+        /// Whether the call was refused elsewhere, and was none.
+        undo: bool,
+    },
+    /// A connection has left a call that goes on on its behalf.
+    Leave {
         /// The connection.
         connection: Box<str>,
         /// The call, with its shard.
         holder: (u8, Slot),
+        /// Whether the connection called.
+        from: bool,
     },
     /// A call of a connection at home there rings or is answered.
     Progress {
@@ -206,6 +215,11 @@ impl Owners {
     /// The home of a connection: of its user, so that REGISTER finds it without looking anything up.
     pub fn home_of(&self, connection: &Connection) -> u8 {
         self.home(connection.user.as_deref().unwrap_or(connection.id.as_str()).as_bytes())
+    }
+
+    /// The home of an account or of the installation, by its id.
+    pub fn home_of_id(&self, id: &str) -> u8 {
+        self.home(id.as_bytes())
     }
 
     /// The leg of a call that a tag of ours names.

@@ -1,15 +1,37 @@
-//! Places among the calls of a connection, kept at its home by call and not by number, so that nothing drifts.
+//! Places among the calls of connections, accounts and the installation, kept at their homes by call and not by number,
+//! so that nothing drifts.
 
-use b2bua::Question;
+use b2bua::Level;
 use hashbrown::HashMap;
 use presence::dialog_info::{Party, Progress};
 use sip_stack::Slot;
 use smallvec::SmallVec;
 
-/// Who takes part in calls, by connection.
+/// Who takes part in calls.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
-    taken: HashMap<Box<str>, SmallVec<[Place; 2]>>,
+    /// By connection, with what is to be told of each call.
+    taken: HashMap<Box<str>, Taken>,
+    /// By account, and of the installation: there are more of them, and nothing is told of them.
+    shared: HashMap<Box<str>, Shared>,
+}
+
+/// The calls of a connection.
+#[derive(Debug, Default)]
+struct Taken {
+    places: SmallVec<[Place; 2]>,
+    from: u32,
+    /// Calls that it left, and whose outward legs are still there on its behalf.
+    left: Vec<(Holder, bool)>,
+}
+
+/// The calls of several connections.
+#[derive(Debug, Default)]
+struct Shared {
+    /// Places of each call: of its calling side, and of called ones.
+    calls: HashMap<Holder, [u16; 2]>,
+    /// Calls with a place of each kind.
+    used: [u32; 2],
 }
 
 /// One call that a connection takes part in.
@@ -29,37 +51,66 @@ pub(crate) struct Place {
 pub(crate) type Holder = (u8, Slot);
 
 impl Places {
-    /// Takes a place, if the limits allow one more.
-    pub(crate) fn take(&mut self, question: &Question, holder: Holder) -> bool {
-        let [both, from, to] = question.most;
-        let places = match self.taken.get_mut(question.connection.as_str()) {
-            Some(places) => places,
-            None => self.taken.entry(question.connection.as_str().into()).or_default(),
-        };
-        let count = |wanted: bool| {
-            u32::try_from(places.iter().filter(|p| p.from == wanted).count()).unwrap_or(u32::MAX)
-        };
-        let one_way = if question.from { from } else { to };
-        let full = both.is_some_and(|most| u32::try_from(places.len()).unwrap_or(u32::MAX) >= most)
-            || one_way.is_some_and(|most| count(question.from) >= most);
-        if !full {
-            let progress = Progress::Trying;
-            places.push(Place { holder, from: question.from, progress, remote: None });
-        } else if places.is_empty() {
-            self.taken.remove(question.connection.as_str());
+    /// Calls at once, in both directions, from it and to it, and whether this call is among them.
+    pub(crate) fn used(&self, level: Level, key: &str, holder: Holder) -> ([u32; 3], bool) {
+        match level {
+            Level::Connection => {
+                let used = self.taken.get(key).map_or([0; 3], Taken::used);
+                // Who calls itself is twice in the call, and busy twice.
+                (used, false)
+            }
+            Level::Account | Level::Installation => self
+                .shared
+                .get(key)
+                .map_or(([0; 3], false), |shared| (shared.used(), shared.calls.contains_key(&holder))),
         }
-        !full
     }
 
-    /// Gives a place back.
-    pub(crate) fn release(&mut self, connection: &str, holder: Holder) {
-        let Some(places) = self.taken.get_mut(connection) else { return };
-        // The newest first: a call from a connection to itself that tries elsewhere keeps its caller's place.
-        if let Some(index) = places.iter().rposition(|p| p.holder == holder) {
-            places.remove(index);
+    /// Takes a place.
+    pub(crate) fn take(&mut self, level: Level, key: &str, (holder, from): (Holder, bool)) {
+        match level {
+            Level::Connection => {
+                let taken = match self.taken.get_mut(key) {
+                    Some(taken) => taken,
+                    None => self.taken.entry(key.into()).or_default(),
+                };
+                taken.from += u32::from(from);
+                taken.places.push(Place { holder, from, progress: Progress::Trying, remote: None });
+            }
+            Level::Account | Level::Installation => {
+                let shared = match self.shared.get_mut(key) {
+                    Some(shared) => shared,
+                    None => self.shared.entry(key.into()).or_default(),
+                };
+                let [calling, called] = shared.calls.entry(holder).or_default();
+                let (count, place) = if from { (calling, 0) } else { (called, 1) };
+                *count = count.saturating_add(1);
+                shared.used[place] += u32::from(*count == 1);
+            }
         }
-        if places.is_empty() {
-            self.taken.remove(connection);
+    }
+
+    /// A connection has left a call that goes on on its behalf: it counts, and is not shown any more.
+    pub(crate) fn leave(&mut self, connection: &str, place: (Holder, bool)) {
+        let Some(taken) = self.taken.get_mut(connection) else { return };
+        if let Some(index) = taken.place_of(place) {
+            taken.places.remove(index);
+            taken.left.push(place);
+        }
+    }
+
+    /// Gives a place back, or one that was left.
+    pub(crate) fn release(&mut self, level: Level, key: &str, place: (Holder, bool), left: bool) {
+        let empty = match level {
+            Level::Connection => self.taken.get_mut(key).is_some_and(|taken| taken.release(place, left)),
+            Level::Account | Level::Installation => {
+                self.shared.get_mut(key).is_some_and(|shared| shared.release(place))
+            }
+        };
+        match level {
+            Level::Connection if empty => drop(self.taken.remove(key)),
+            Level::Account | Level::Installation if empty => drop(self.shared.remove(key)),
+            Level::Connection | Level::Account | Level::Installation => {}
         }
     }
 
@@ -71,7 +122,7 @@ impl Places {
         progress: Progress,
         remote: Box<Party>,
     ) {
-        let Some(places) = self.taken.get_mut(connection) else { return };
+        let Some(Taken { places, .. }) = self.taken.get_mut(connection) else { return };
         // Who waits for a transfer becomes the side that calls, and keeps the place it took when it was called.
         let exact = places.iter().position(|p| p.holder == holder && p.from == from);
         let index = exact.or_else(|| places.iter().position(|p| p.holder == holder));
@@ -83,18 +134,64 @@ impl Places {
 
     /// The calls that a connection takes part in.
     pub(crate) fn calls(&self, connection: &str) -> &[Place] {
-        self.taken.get(connection).map_or(&[], |places| places)
+        self.taken.get(connection).map_or(&[], |taken| &taken.places)
     }
 
     /// How many calls a connection takes part in.
     pub(crate) fn of(&self, connection: &str) -> u32 {
-        self.taken.get(connection).map_or(0, |places| u32::try_from(places.len()).unwrap_or(u32::MAX))
+        self.taken.get(connection).map_or(0, |taken| u32::try_from(taken.places.len()).unwrap_or(u32::MAX))
     }
 
     /// Places taken in all.
     #[cfg(test)]
     pub(crate) fn total(&self) -> usize {
-        self.taken.values().map(|places| places.len()).sum()
+        let shared = self.shared.values().map(|shared| shared.calls.len()).sum::<usize>();
+        self.taken.values().map(|taken| taken.places.len() + taken.left.len()).sum::<usize>() + shared
+    }
+}
+
+impl Taken {
+    fn used(&self) -> [u32; 3] {
+        let all = u32::try_from(self.places.len() + self.left.len()).unwrap_or(u32::MAX);
+        [all, self.from, all.saturating_sub(self.from)]
+    }
+
+    fn place_of(&self, (holder, from): (Holder, bool)) -> Option<usize> {
+        self.places.iter().rposition(|place| place.holder == holder && place.from == from)
+    }
+
+    /// Whether nothing is left.
+    fn release(&mut self, place: (Holder, bool), left: bool) -> bool {
+        let found = if left {
+            let index = self.left.iter().position(|known| *known == place);
+            index.inspect(|index| _ = self.left.swap_remove(*index))
+        } else {
+            self.place_of(place).inspect(|index| _ = self.places.remove(*index))
+        };
+        self.from -= u32::from(found.is_some() && place.1);
+        self.places.is_empty() && self.left.is_empty()
+    }
+}
+
+impl Shared {
+    fn used(&self) -> [u32; 3] {
+        let [from, to] = self.used;
+        [u32::try_from(self.calls.len()).unwrap_or(u32::MAX), from, to]
+    }
+
+    /// Whether nothing is left.
+    fn release(&mut self, (holder, from): (Holder, bool)) -> bool {
+        if let Some(counts) = self.calls.get_mut(&holder) {
+            let place = usize::from(!from);
+            if let Some(count) = counts.get_mut(place).filter(|count| **count > 0) {
+                *count -= 1;
+                self.used[place] -= u32::from(*count == 0);
+            }
+            if *counts == [0, 0] {
+                self.calls.remove(&holder);
+            }
+        }
+        self.calls.is_empty()
     }
 }
 
@@ -102,28 +199,56 @@ impl Places {
 mod tests {
     use super::*;
 
+    fn call(index: u32) -> Holder {
+        (0, Slot { index, generation: 1 })
+    }
+
     #[test]
-    fn limits_by_direction_and_in_all_and_every_place_comes_back() {
+    fn every_place_of_a_connection_comes_back() {
         let mut places = Places::default();
-        let ask =
-            |from, most| Question { connection: "con_1".into(), most, from, locate: false, nonce: None };
-        let call = |index| (0, Slot { index, generation: 1 });
-        let most = [Some(3), Some(1), None];
-        assert!(places.take(&ask(true, most), call(1)));
-        assert!(!places.take(&ask(true, most), call(2)), "one from it at most");
-        assert!(places.take(&ask(false, most), call(3)));
-        assert!(places.take(&ask(false, most), call(4)));
-        assert!(!places.take(&ask(false, most), call(5)), "three in all");
-        for index in [1, 3, 4, 4] {
-            places.release("con_1", call(index));
+        let used = |places: &Places| places.used(Level::Connection, "con_1", call(1)).0;
+        for (index, from) in [(1, true), (3, false), (4, false), (7, true), (7, false)] {
+            places.take(Level::Connection, "con_1", (call(index), from));
         }
-        assert_eq!((places.of("con_1"), places.total()), (0, 0));
-        assert!(places.take(&ask(true, most), call(7)));
-        assert!(places.take(&ask(false, most), call(7)), "it calls itself");
-        places.release("con_1", call(7));
-        assert!(!places.take(&ask(true, most), call(8)), "its caller's place is still taken");
-        places.release("con_1", call(7));
-        assert!(!places.take(&ask(true, [Some(0), None, None]), call(6)));
-        assert_eq!(places.total(), 0);
+        assert_eq!(used(&places), [5, 2, 3]);
+        // It calls itself, and tries elsewhere: the caller's place is still taken.
+        places.release(Level::Connection, "con_1", (call(7), false), false);
+        assert_eq!(used(&places), [4, 2, 2]);
+        // Given back twice, and what was never taken.
+        for (index, from) in [(7, true), (1, true), (1, true), (3, false), (4, false), (4, false), (9, true)]
+        {
+            places.release(Level::Connection, "con_1", (call(index), from), false);
+        }
+        assert_eq!((used(&places), places.total()), ([0; 3], 0));
+    }
+
+    #[test]
+    fn a_call_that_was_left_counts_and_is_not_shown() {
+        let mut places = Places::default();
+        let used = |places: &Places| places.used(Level::Connection, "con_1", call(1)).0;
+        places.take(Level::Connection, "con_1", (call(1), false));
+        places.leave("con_1", (call(1), false));
+        assert_eq!((used(&places), places.of("con_1"), places.calls("con_1")), ([1, 0, 1], 0, &[][..]));
+        places.release(Level::Connection, "con_1", (call(1), false), false);
+        assert_eq!(used(&places), [1, 0, 1]);
+        places.release(Level::Connection, "con_1", (call(1), false), true);
+        assert_eq!((used(&places), places.total()), ([0; 3], 0));
+    }
+
+    #[test]
+    fn a_call_within_an_account_is_one_call() {
+        let mut places = Places::default();
+        let used = |places: &Places, index| places.used(Level::Account, "acc_1", call(index));
+        places.take(Level::Account, "acc_1", (call(1), true));
+        assert_eq!(used(&places, 2), ([1, 1, 0], false));
+        places.take(Level::Account, "acc_1", (call(1), false));
+        assert_eq!(used(&places, 1), ([1, 1, 1], true));
+        places.take(Level::Account, "acc_1", (call(2), false));
+        places.take(Level::Account, "acc_1", (call(2), false));
+        assert_eq!(used(&places, 2), ([2, 1, 2], true));
+        for (index, from) in [(2, false), (1, true), (1, true), (2, false), (1, false), (1, false)] {
+            places.release(Level::Account, "acc_1", (call(index), from), false);
+        }
+        assert_eq!((used(&places, 1), places.total()), (([0; 3], false), 0));
     }
 }

@@ -6,9 +6,11 @@
 
 use routing::config::{Connection, ConnectionId};
 use routing::identify::Facts;
-use routing::near::{Attempt, NearMiss, near_misses};
+use routing::near::{APPROVED, Attempt, NearMiss, near_misses};
+use routing::policy::Over;
 use routing::reason::Reason;
 use sip_msg::{Credentials, Message, Method, Name, Uri};
+use sip_stack::Slot;
 use sip_stack::transport::Flow;
 use timestamp::Timestamp;
 
@@ -176,6 +178,48 @@ impl Shard {
             reason,
             near_misses,
         };
+        self.file(refusal, flow, now, out);
+    }
+
+    /// A limit does not let a call begin.
+    pub(crate) fn note_full(&mut self, slot: Slot, over: Over, of: &str, now: Timestamp, out: &mut Outbox) {
+        let Some(call) = self.calls.get(slot).filter(|call| call.is_admitting()) else { return };
+        let reason = over.reason;
+        let miss = match over.country {
+            Some(country) => NearMiss {
+                resource: of.into(),
+                field: APPROVED,
+                have: country.to_string().into(),
+                want: "an approved country".into(),
+            },
+            None => NearMiss {
+                resource: of.into(),
+                field: over.limit,
+                have: format!("{} calls", over.used.saturating_add(1)).into(),
+                want: format!("{} at most", over.max).into(),
+            },
+        };
+        let (flow, agent) = call.caller_flow();
+        let (flow, account) = (*flow, call.account().map_or("", |account| account.as_str()).into());
+        let refusal = Refusal {
+            at: now,
+            account,
+            source: flow.remote,
+            transport: flow.protocol.name(),
+            method: "INVITE",
+            from: call.from().into(),
+            to: call.dialled().into(),
+            user_agent: agent.into(),
+            sip_code: reason.sip_code(),
+            reason,
+            near_misses: vec![miss],
+        };
+        self.counts.refused(reason);
+        self.file(refusal, &flow, now, out);
+    }
+
+    /// Tells of a refusal, and puts it on its way to the inbox.
+    fn file(&mut self, refusal: Refusal, flow: &Flow, now: Timestamp, out: &mut Outbox) {
         if self.notices.may_tell(flow, now) {
             let what = Happening::CallRefused(Box::new(refusal.clone()));
             out.outputs.push(Output::Announce(Event { at: now, account: refusal.account.clone(), what }));

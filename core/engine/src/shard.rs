@@ -18,6 +18,7 @@ use sip_stack::transport::{AddressBook, Flow, Listeners, Reach, Reserved, Stream
 use sip_stack::{Out, Slot, Slots, User};
 use timestamp::Timestamp;
 
+use crate::counters::Counters;
 use crate::figures::Counts;
 use crate::input::Input;
 use crate::message::Carried;
@@ -80,6 +81,7 @@ pub struct Shard {
     pub(crate) location: Location,
     pub(crate) bounds: Bounds,
     pub(crate) places: Places,
+    pub(crate) counters: Counters,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) publications: Publications,
     pub(crate) messages: Slots<Carried>,
@@ -179,6 +181,7 @@ impl Shard {
             location: Location::default(),
             bounds: setup.bounds,
             places: Places::default(),
+            counters: Counters::default(),
             subscriptions: Subscriptions::default(),
             publications: Publications::default(),
             messages: Slots::default(),
@@ -233,12 +236,21 @@ impl Shard {
         if self.publications.next_timeout().is_some_and(|at| at <= now) {
             self.guarded(now, out, |shard, out| shard.expire_publications(now, out));
         }
+        if self.counters.next_timeout().is_some_and(|at| at <= now) {
+            self.guarded(now, out, |shard, out| shard.write_counters(out));
+        }
     }
 
     /// When [`Shard::handle_timeout`] wants to be called.
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        let own = [self.wheel.next_timeout(), self.location.next_timeout(), self.publications.next_timeout()];
-        own.into_iter().chain([self.rehearsals.next_timeout()]).flatten().min()
+        let own = [
+            self.wheel.next_timeout(),
+            self.location.next_timeout(),
+            self.publications.next_timeout(),
+            self.counters.next_timeout(),
+            self.rehearsals.next_timeout(),
+        ];
+        own.into_iter().flatten().min()
     }
 
     /// Calls in progress.
@@ -262,6 +274,7 @@ impl Shard {
             Input::Config { id, delta } => self.on_config(id, &delta, now, out),
             Input::FromShard(message) => self.on_shard_message(message, now, out),
             Input::Restore(rows) => rows.into_iter().for_each(|row| self.location.restore(row)),
+            Input::Recount(rows) => self.recount(rows),
         }
     }
 

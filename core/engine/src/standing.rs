@@ -2,6 +2,7 @@
 //!
 //! What it is computed from lies elsewhere: bindings, registrations of ours, probes, and the last final answer.
 
+use b2bua::Level;
 use hashbrown::HashMap;
 use peering::Verdict;
 use routing::config::{Connection, ConnectionId, Kind};
@@ -250,6 +251,7 @@ impl Shard {
         out: &mut Outbox,
     ) -> Option<StatusView> {
         self.judge(id, now, out);
+        let limits = self.limits_used(Level::Connection, id.as_str(), now);
         let connection = self.tables.connection(id).filter(|c| self.owners.home_of(c) == self.index)?;
         let rows = self.location.of(id.as_str(), now);
         let health = self.standing.health.get(id.as_str());
@@ -277,6 +279,7 @@ impl Shard {
                 .collect(),
             active_calls: self.places.of(id.as_str()),
             wrong_password: self.suspicion.mistakes.of(id.as_str(), now).map(WrongPassword::of),
+            limits,
         })
     }
 }

@@ -13,6 +13,7 @@ use crate::config::{
 use crate::decision::{Candidate, Decision, Destination, Outcome, Proof, TestLine, Verdict};
 use crate::near::known_number;
 use crate::number::{for_peer, rewrite, to_e164};
+use crate::policy::{Country, destination, is_emergency, ways_for_help};
 use crate::reason::Reason;
 use crate::tables::{Host, Tables, WayOut};
 
@@ -78,8 +79,14 @@ fn decide_by(
     question: &Question<'_>,
     outcome: impl FnOnce(&mut Deciding<'_>) -> (String, Outcome),
 ) -> Decision {
-    let presented = question.presented;
-    let mut deciding = Deciding { tables, caller, presented, candidates: SmallVec::new() };
+    let mut deciding = Deciding {
+        tables,
+        caller,
+        presented: question.presented,
+        candidates: SmallVec::new(),
+        country: None,
+        emergency: false,
+    };
     let (called, outcome) = outcome(&mut deciding);
     let (connection, proof) = match caller {
         Caller::Connection(connection, proof) => (Some(Arc::clone(connection)), *proof),
@@ -93,6 +100,8 @@ fn decide_by(
         called,
         outcome,
         candidates: deciding.candidates,
+        country: deciding.country,
+        emergency: deciding.emergency,
     }
 }
 
@@ -101,6 +110,8 @@ struct Deciding<'t> {
     caller: &'t Caller,
     presented: Proposal<'t>,
     candidates: SmallVec<[Candidate; 2]>,
+    country: Option<Country>,
+    emergency: bool,
 }
 
 impl Deciding<'_> {
@@ -118,6 +129,12 @@ impl Deciding<'_> {
         if let Some(target) = user.filter(|user| self.reaches(&user.account)).cloned() {
             let outcome = self.ring(&target, Verdict::User, &dialled);
             return (dialled, outcome);
+        }
+        // As it was dialled, or without the digits for a line outside.
+        for number in [question.called_user, &dialled] {
+            if let Some(outcome) = self.for_help(number) {
+                return (number.to_owned(), outcome);
+            }
         }
         if let Some(service) = service(&dialled) {
             return (dialled, Outcome::Serve(service));
@@ -177,8 +194,18 @@ impl Deciding<'_> {
         });
         let digits = dialled.strip_prefix('+').unwrap_or(dialled);
         let number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        let emergency = |account: &Arc<Account>| account.emergency.numbers.iter().any(|n| n == dialled);
-        strict && number && !self.tables.account(self.account()).is_some_and(emergency)
+        strict && number
+    }
+
+    /// An emergency call: every way there is, and no question asked.
+    fn for_help(&mut self, dialled: &str) -> Option<Outcome> {
+        let account = self.tables.account(self.account()).filter(|account| is_emergency(account, dialled))?;
+        self.emergency = true;
+        let ways = ways_for_help(self.tables, account, dialled);
+        for way in &ways {
+            self.note(&way.connection.id, true, Verdict::Emergency);
+        }
+        Some(if ways.is_empty() { Outcome::Refuse(Reason::NoRoute) } else { Outcome::Ring(ways) })
     }
 
     fn domain(&self, host: &Host) -> Option<Arc<Domain>> {
@@ -283,7 +310,7 @@ impl Deciding<'_> {
         let tables = self.tables;
         let Some(caller) = self.connection().cloned() else { return Ok(SmallVec::new()) };
         let mut found = SmallVec::new();
-        let mut bad_caller_id = None;
+        let (mut refused, mut permitted) = (None, None);
         let named = |way: &&WayOut| only.is_none_or(|only| *only == way.connection.id);
         for way in tables.ways_out(&caller.account).filter(named) {
             let connection = &way.connection;
@@ -305,7 +332,9 @@ impl Deciding<'_> {
             let presents = match connection.id == caller.id {
                 // To itself it is whoever it says.
                 true => Ok(None),
-                false => caller_id::checked(tables, &caller, &self.presented),
+                false => permitted
+                    .get_or_insert_with(|| self.permitted(&caller, number))
+                    .and_then(|()| caller_id::checked(tables, &caller, &self.presented)),
             };
             match presents {
                 Ok(caller_id) => {
@@ -320,17 +349,23 @@ impl Deciding<'_> {
                 }
                 Err(reason) => {
                     self.note(&connection.id, false, Verdict::Refused(reason));
-                    bad_caller_id = Some(reason);
+                    refused = Some(reason);
                 }
             }
         }
-        match bad_caller_id {
+        match refused {
             Some(reason) if found.is_empty() => Err(reason),
             Some(_) | None => {
                 self.stand_in(&mut found, number);
                 Ok(found)
             }
         }
+    }
+
+    /// Whether the caller's limits let it call there.
+    fn permitted(&mut self, caller: &Connection, number: &str) -> Result<(), Reason> {
+        self.country = destination(self.tables, caller, number).map_err(|refused| refused.reason)?;
+        Ok(())
     }
 
     fn note(&mut self, connection: &ConnectionId, taken: bool, reason: Verdict) {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use smallvec::SmallVec;
 
 use crate::config::{AccountId, Connection, ConnectionId, FailurePolicy};
+use crate::policy::Country;
 use crate::reason::Reason;
 
 /// Who calls, whom they reach, and every candidate that was looked at.
@@ -25,6 +26,10 @@ pub struct Decision {
     pub outcome: Outcome,
     /// Connections considered, in order.
     pub candidates: SmallVec<[Candidate; 2]>,
+    /// The country that a call to a number outside leads to.
+    pub country: Option<Country>,
+    /// It is a call for help: no limit applies to it.
+    pub emergency: bool,
 }
 
 /// How a caller was identified.
@@ -121,6 +126,8 @@ pub enum Verdict {
     DefaultTarget,
     /// Taken: it takes over where the connection before it cannot be reached.
     Failover,
+    /// Taken: it is a way for emergency calls.
+    Emergency,
     /// Taken: its dial pattern matches.
     Pattern,
     /// Passed over: its dial pattern does not match.
@@ -143,7 +150,12 @@ impl Verdict {
     /// The reason code shown with it.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::User | Self::Number | Self::DefaultTarget | Self::Failover | Self::Pattern => "OK",
+            Self::User
+            | Self::Number
+            | Self::DefaultTarget
+            | Self::Failover
+            | Self::Emergency
+            | Self::Pattern => "OK",
             Self::InLine | Self::PatternDiffers | Self::NoPattern | Self::NotOffered | Self::CameFromIt => {
                 Reason::NoRoute.code()
             }
@@ -159,6 +171,7 @@ impl Verdict {
             Self::Number => "the number points at it",
             Self::DefaultTarget => "default target of the connection that calls",
             Self::Failover => "takes over when the connection before it cannot be reached, fails or is full",
+            Self::Emergency => "a way for emergency calls",
             Self::Pattern => "its dial pattern matches",
             Self::PatternDiffers => "its dial pattern does not match",
             Self::NoPattern => "it has no dial pattern",

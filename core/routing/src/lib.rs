@@ -11,6 +11,7 @@ pub mod identify;
 pub mod near;
 pub mod number;
 pub mod pattern;
+pub mod policy;
 pub mod reason;
 pub mod sources;
 pub mod tables;

@@ -66,6 +66,10 @@ reasons! {
     TooLong "L-04" 0 31 "the call reached its longest duration" "Raise limits.max_duration_s.";
     Prefix "L-05" 403 21 "prefix not allowed" "Change limits.prefixes.";
     CallerIdNotAllowed "L-06" 403 21 "caller id not allowed" "Add the number to caller_ids, or set on_bad_caller_id to replace.";
+    CallsPerHour "L-07" 403 21 "too many calls in an hour" "Raise limits.per_hour, or wait.";
+    CallsPerDay "L-08" 403 21 "too many calls in a day" "Raise limits.per_day, or wait.";
+    CallsPerWeek "L-09" 403 21 "too many calls in a week" "Raise limits.per_week, or wait.";
+    FirstCall "L-10" 403 21 "the first call to this country waits for approval" "Approve the country, or set limits.countries.on_first to allow.";
     NoCommonCodec "M-01" 488 88 "no common codec" "Allow a codec that both sides have.";
     EncryptionMismatch "M-02" 488 88 "one side demands encryption that the other does not offer" "Change media.srtp of one of the connections.";
     NoMedia "M-03" 0 41 "no audio arrived" "Check that the peer's network lets its RTP packets reach our media ports.";

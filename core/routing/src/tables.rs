@@ -109,6 +109,11 @@ impl Tables {
         self.accounts.get(id)
     }
 
+    /// An account by the text of its id.
+    pub fn account_by_text(&self, id: &str) -> Option<&Arc<Account>> {
+        self.accounts.get(id)
+    }
+
     /// The installation's limits.
     pub fn limits(&self) -> Option<&Arc<Limits>> {
         self.limits.as_ref()

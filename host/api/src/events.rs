@@ -130,6 +130,8 @@ fn kind(what: &Happening) -> &'static str {
         Happening::CallTransferred { .. } => "call.transferred",
         Happening::CallEnded { .. } => "call.ended",
         Happening::CallRefused(_) => "call.refused",
+        Happening::CallEmergency(_) => "call.emergency",
+        Happening::LimitWarning(_) => "limit.warning",
         Happening::RegistrationAdded { .. } => "registration.added",
         Happening::RegistrationRemoved { .. } => "registration.removed",
         Happening::RegistrationFailed { .. } => "registration.failed",
@@ -178,6 +180,10 @@ fn document(event: &Event, id: u64) -> Value {
             "sip_code": refusal.sip_code, "reason_code": refusal.reason.code(),
             "reason_text": refusal.reason.text(), "near_misses": refusal.near_misses,
         }),
+        Happening::CallEmergency(call) => json!({
+            "connection": call.connection, "from": call.from, "dialled": call.dialled, "ways": call.ways,
+        }),
+        Happening::LimitWarning(warning) => json!(warning),
         Happening::RegistrationRemoved { connection, contact, expired } => {
             json!({"connection": connection, "contact": contact, "expired": expired})
         }

@@ -144,7 +144,10 @@ documents! {
 
 /// The schema Limits.
 pub(crate) struct Limits;
-document!(Limits, shown(limits::LIMITS));
+document!(
+    Limits,
+    object(limits::LIMITS, true).property("status", Ref::from_schema_name("LimitsStatus")).into()
+);
 
 fn shown(fields: &[Field]) -> Schema {
     let mut object = object(fields, true);
@@ -152,7 +155,9 @@ fn shown(fields: &[Field]) -> Schema {
         object = object.required("id");
     }
     if fields.iter().any(|f| f.name == "status") {
-        object = object.property("status", Ref::from_schema_name("ConnectionStatus"));
+        let status =
+            if fields.iter().any(|f| f.name == "kind") { "ConnectionStatus" } else { "LimitsStatus" };
+        object = object.property("status", Ref::from_schema_name(status));
     }
     object.into()
 }

@@ -55,6 +55,10 @@ impl Resource for Account {
     fn referrers(&self, rows: &Rows) -> Vec<String> {
         account::referrers(rows, self)
     }
+
+    async fn enliven(api: &Api, shown: &mut [Shown<Self>]) {
+        status::add_to_accounts(api, shown).await;
+    }
 }
 
 impl Resource for Domain {

@@ -4,8 +4,8 @@
 
 use std::collections::HashMap;
 
-use engine::control::{self, Answer, Ask, CallView, StatusView};
-use routing::config::{Connection, ConnectionId};
+use engine::control::{self, Answer, Ask, CallView, StatusView, Usage};
+use routing::config::{Account, AccountId, Connection, ConnectionId};
 use serde::Serialize;
 use serde_json::json;
 use store::rfc3339;
@@ -85,21 +85,70 @@ pub(crate) struct Registration {
     pub(crate) credential: String,
 }
 
-/// How much of the limits is used.
+/// How much of each limit is used that is set.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(crate) struct LimitsUsed {
     /// Calls at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) concurrent: Option<Used>,
+    /// Calls at once from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) concurrent_from: Option<Used>,
+    /// Calls at once to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) concurrent_to: Option<Used>,
+    /// New calls in the last second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) per_second: Option<Used>,
+    /// New calls from it in the last hour, or since it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) per_hour: Option<Used>,
+    /// New calls from it in the last 24 hours, or today.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) per_day: Option<Used>,
+    /// New calls from it in the last seven days, or since Monday.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) per_week: Option<Used>,
 }
 
 /// How much of one limit is used.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub(crate) struct Used {
     /// In use.
     pub(crate) used: u32,
     /// Allowed.
     pub(crate) max: u32,
+    /// For so many milliseconds too long a call may be counted: the length of a bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bucket_ms: Option<u64>,
+}
+
+/// What is known of an account or the installation right now.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub(crate) struct LimitsStatus {
+    /// Limits that are set, and how much of them is used.
+    pub(crate) limits: LimitsUsed,
+}
+
+impl LimitsUsed {
+    fn of<'u>(usage: impl Iterator<Item = &'u Usage>) -> Self {
+        let mut used = Self::default();
+        for part in usage {
+            let place = match part.limit {
+                "concurrent" => &mut used.concurrent,
+                "concurrent_from" => &mut used.concurrent_from,
+                "concurrent_to" => &mut used.concurrent_to,
+                "per_second" => &mut used.per_second,
+                "per_hour" => &mut used.per_hour,
+                "per_day" => &mut used.per_day,
+                "per_week" => &mut used.per_week,
+                _ => continue,
+            };
+            let bucket_ms = Some(part.late_ms).filter(|bucket| *bucket > 0);
+            *place = Some(Used { used: part.used, max: part.max, bucket_ms });
+        }
+        used
+    }
 }
 
 /// A call in progress.
@@ -185,9 +234,7 @@ impl ConnectionStatus {
                 .collect(),
             active_calls,
             wrong_password: parts.iter().find_map(|part| part.wrong_password.as_ref()).map(Into::into),
-            limits: LimitsUsed {
-                concurrent: row.limits.concurrent.map(|max| Used { used: active_calls, max }),
-            },
+            limits: LimitsUsed::of(parts.iter().flat_map(|part| &part.limits)),
         }
     }
 }
@@ -227,6 +274,37 @@ pub(crate) async fn add(api: &Api, shown: &mut [Shown<Connection>]) {
     for (shown, status) in shown.iter_mut().zip(found) {
         shown.document.insert("status".to_owned(), json!(status));
     }
+}
+
+/// How much of its limits an account uses, or where there is none, the installation.
+pub(crate) async fn limits_used(api: &Api, account: Option<&AccountId>) -> LimitsStatus {
+    let found = limits_used_of(api, account.cloned().into_iter().collect(), account.is_none()).await;
+    found.into_values().next().unwrap_or_default()
+}
+
+/// Puts `status` into documents of accounts.
+pub(crate) async fn add_to_accounts(api: &Api, shown: &mut [Shown<Account>]) {
+    if shown.is_empty() {
+        return;
+    }
+    let accounts = shown.iter().map(|shown| shown.row.id.clone()).collect();
+    let mut found = limits_used_of(api, accounts, false).await;
+    for shown in shown {
+        let status = found.remove(shown.row.id.as_str()).unwrap_or_default();
+        shown.document.insert("status".to_owned(), json!(status));
+    }
+}
+
+async fn limits_used_of(
+    api: &Api,
+    accounts: Vec<AccountId>,
+    installation: bool,
+) -> HashMap<Box<str>, LimitsStatus> {
+    let answers = api.shards.ask(Ask::LimitsUsed { accounts, installation }).await;
+    let parts = answers
+        .into_iter()
+        .flat_map(|answer| if let Answer::LimitsUsed(parts) = answer { parts } else { Vec::new() });
+    parts.map(|(id, usage)| (id, LimitsStatus { limits: LimitsUsed::of(usage.iter()) })).collect()
 }
 
 /// Calls in progress in every shard, newest first.

@@ -3,9 +3,12 @@
 //! A suggestion is made afresh whenever a refusal is read or resolved, so it is never stale: what is done already is
 //! not suggested, and what cannot be done any more says so.
 
+mod destination;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use routing::near::{APPROVED, COUNTRIES, PREFIXES};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::{NearMissRow, RefusedRow};
@@ -18,7 +21,8 @@ use crate::validate::sources::{host_net, parse};
 /// Something that can be done about a refusal.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Suggestion {
-    /// `allow_source`, `accept_number`, `enable_connection` or `ignore`.
+    /// `allow_source`, `accept_number`, `enable_connection`, `allow_country`, `allow_prefix`, `approve_country` or
+    /// `ignore`.
     #[schema(example = "allow_source")]
     pub(crate) action: &'static str,
     /// What it does, in words.
@@ -54,16 +58,21 @@ pub(crate) enum Mend {
 /// What is changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Of {
+    Account,
     Connection,
+    /// The limits of the installation, which have no id.
+    Limits,
     Number,
 }
 
 impl Of {
-    /// Path of the collection.
-    pub(crate) const fn path(self) -> &'static str {
+    /// Path of the one with this id.
+    pub(crate) fn path(self, id: &str) -> String {
         match self {
-            Self::Connection => "/connections",
-            Self::Number => "/numbers",
+            Self::Account => format!("/accounts/{id}"),
+            Self::Connection => format!("/connections/{id}"),
+            Self::Limits => "/system/limits".to_owned(),
+            Self::Number => format!("/numbers/{id}"),
         }
     }
 }
@@ -74,6 +83,9 @@ pub(crate) fn action(field: &str) -> Option<&'static str> {
         "allowed_sources" => Some("allow_source"),
         "enabled" => Some("enable_connection"),
         "forms" => Some("accept_number"),
+        COUNTRIES => Some("allow_country"),
+        PREFIXES => Some("allow_prefix"),
+        APPROVED => Some("approve_country"),
         _ => None,
     }
 }
@@ -104,6 +116,7 @@ pub(crate) fn is_seen(rows: &Rows, caller: &Caller, miss: &NearMissRow) -> bool 
         Some(("connection", id)) => rows.connections.get(id).map(|c| &c.account),
         Some(("number", id)) => rows.numbers.get(id).map(|n| &n.account),
         Some(("domain", id)) => rows.domains.get(id).map(|d| &d.account),
+        Some(("account", id)) => rows.accounts.get(id).map(|a| &a.id),
         _ => None,
     };
     owner.map_or_else(|| caller.account.is_none(), |owner| caller.sees(owner))
@@ -128,6 +141,7 @@ pub(crate) fn mend(rows: &Rows, caller: &Caller, miss: &NearMissRow, network: Ip
             None => Mend::Gone,
         },
         ("forms", Some(("number", id))) => accept_number(rows, id, &miss.have),
+        (COUNTRIES | PREFIXES | APPROVED, _) => destination::mend(rows, miss),
         _ => Mend::Gone,
     }
 }

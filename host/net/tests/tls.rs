@@ -59,6 +59,7 @@ impl Server {
             name_servers: vec![SocketAddr::from(([127, 0, 0, 1], 9))],
             rows: Arc::new(Delta { revision: 1, changes: Vec::new() }),
             bindings: Vec::new(),
+            counters: Vec::new(),
             office: Arc::new(Nobody),
         })
         .expect("started");

@@ -48,9 +48,11 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
         store.set_admin_password(&Actor::system(), "admin", &password.0).await.map_err(failed)?;
     }
     let bindings = store.bindings(store::now()).await.map_err(failed)?;
+    let counters = store.counters().await.map_err(failed)?;
     let loaded = store.load().await.map_err(failed)?;
     let tls = tls::open(config)?;
-    let call_path = CallPath::start(config, in_force(&loaded), bindings, store.writer(), tls.clone())?;
+    let left = (bindings, counters);
+    let call_path = CallPath::start(config, in_force(&loaded), left, store.writer(), tls.clone())?;
     let bans = store.bans_in_force(store::now()).await.map_err(failed)?;
     api::Shards::ask(&*call_path, Ask::Bans(BanOrder::Restore(bans))).await;
     let door = http::bind("--http", config.http, config.http_may_move).await?;

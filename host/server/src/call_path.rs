@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use api::{MediaReport, Part, Readiness, Shards, SipAddress};
 use certificates::Trust;
-use engine::BindingRow;
 use engine::control::{Answer, Ask, Event};
+use engine::{BindingRow, CounterRow};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use net::clock::Clock;
@@ -42,7 +42,7 @@ impl CallPath {
     pub(crate) fn start(
         config: &Config,
         rows: Arc<Delta>,
-        bindings: Vec<BindingRow>,
+        (bindings, counters): (Vec<BindingRow>, Vec<CounterRow>),
         writer: Writer,
         tls: TlsSetup,
     ) -> Result<Arc<Self>, Failure> {
@@ -66,6 +66,7 @@ impl CallPath {
             media_ports: (*config.media.ports.start(), *config.media.ports.end()),
             rows,
             bindings,
+            counters,
             office: Arc::new(desk),
         };
         let threads = ShardLoop::start(setup).map_err(|fault| cannot_listen(&fault))?;

@@ -2,6 +2,7 @@
 //!
 //! Secrets never appear; that they changed does.
 
+use engine::control::EmergencyCall;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::sqlite::SqliteRow;
@@ -156,6 +157,27 @@ pub(crate) async fn write_one(
 ) -> Result<(), StoreError> {
     let revision: i64 = sqlx::query_scalar(READ_REVISION).fetch_one(&mut *connection).await?;
     write(connection, actor, u64::try_from(revision).unwrap_or(0), &[entry]).await
+}
+
+/// Writes emergency calls down, as what their connections did.
+pub(crate) async fn write_emergencies(
+    connection: &mut SqliteConnection,
+    calls: &[EmergencyCall],
+) -> Result<(), StoreError> {
+    for call in calls {
+        let told = serde_json::to_string(call).map_err(StoreError::internal)?;
+        let actor = Actor { name: call.connection.to_string(), via: "call".to_owned() };
+        let entry = Entry {
+            resource: "emergency_call",
+            resource_id: &call.connection,
+            account: Some(&call.account),
+            before: None,
+            after: Some(&told),
+            secrets_changed: false,
+        };
+        write_one(connection, &actor, entry).await?;
+    }
+    Ok(())
 }
 
 fn read(row: &SqliteRow) -> Result<AuditRow, StoreError> {

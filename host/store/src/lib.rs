@@ -11,6 +11,7 @@ mod audit;
 mod ban;
 mod binding;
 mod clock;
+mod counter;
 mod error;
 mod folder;
 mod history;
@@ -25,6 +26,7 @@ mod registration_log;
 mod row;
 mod secret;
 mod writer;
+mod zone;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -50,6 +52,7 @@ pub use prune::Pruned;
 pub use refused::{NearMissRow, RefusedQuery, RefusedRow, RefusedSource};
 pub use registration_log::{LogLine, LogQuery};
 pub use writer::Writer;
+pub use zone::zone_of;
 
 use folder::Folder;
 use secret::Vault;
@@ -208,8 +211,10 @@ fn first_rows(seed: Seed<'_>) -> Vec<Change> {
         name: "main".to_owned(),
         country: seed.country.map(str::to_owned),
         timezone: None,
+        zone: Arc::default(),
         language: None,
         allowed_sources: Vec::new(),
+        defaults: routing::config::Defaults::default(),
         limits: routing::config::Limits::default(),
         quota: routing::config::Quota::default(),
         transcoding: true,

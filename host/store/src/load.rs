@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::StoreError;
 use crate::row::{LIMITS, Secrets};
+use crate::zone::zone_of;
 use crate::{READ_REVISION, Shared, Store};
 
 /// The configuration as of one revision, secrets in clear.
@@ -41,7 +42,7 @@ impl Store {
             .await?;
         let loaded = Loaded {
             revision: u64::try_from(revision).unwrap_or(0),
-            accounts: read(&mut tx, &self.shared, ACCOUNTS, |raw, _| raw.decode("account")).await?,
+            accounts: read(&mut tx, &self.shared, ACCOUNTS, |raw, _| raw.account()).await?,
             domains: read(&mut tx, &self.shared, DOMAINS, |raw, _| raw.decode("domain")).await?,
             connections: read(&mut tx, &self.shared, CONNECTIONS, Raw::connection).await?,
             numbers: read(&mut tx, &self.shared, NUMBERS, |raw, _| raw.decode("number")).await?,
@@ -64,6 +65,13 @@ struct Raw {
 impl Raw {
     fn decode<T: DeserializeOwned>(&self, table: &'static str) -> Result<T, StoreError> {
         serde_json::from_str(&self.row).map_err(|error| self.broken(table, error.to_string()))
+    }
+
+    fn account(&self) -> Result<Account, StoreError> {
+        let mut row: Account = self.decode("account")?;
+        // A name that this machine does not know any more counts as UTC until somebody sets another.
+        row.zone = Arc::new(row.timezone.as_deref().and_then(zone_of).unwrap_or_default());
+        Ok(row)
     }
 
     fn connection(&self, shared: &Shared) -> Result<ConnectionRow, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use routing::config::{Account, Change, Connection, Credential, Domain, NumberRow, OutwardSecret};
+use routing::config::{Account, Change, Connection, Credential, Domain, Limits, NumberRow, OutwardSecret};
 use serde_json::{Value, json};
 use sip_msg::digest::{Algorithm, ha1};
 
@@ -11,10 +11,19 @@ pub const DOMAIN: &str = "example.test";
 
 /// The account `main`.
 pub fn account(settings: &[(&str, &str)]) -> Result<Change, String> {
-    let mut row = json!({"id": "acc_main", "name": "main", "country": "DE"});
+    let defaults = json!({"limits": {"countries": {"allow": ["*"]}}});
+    let mut row = json!({"id": "acc_main", "name": "main", "country": "DE", "defaults": defaults});
     apply(&mut row, settings);
     let row: Account = serde_json::from_value(row).map_err(|error| format!("account: {error}"))?;
     Ok(Change::Account(Arc::new(row)))
+}
+
+/// Limits of the installation.
+pub fn limits(settings: &[(&str, &str)]) -> Result<Change, String> {
+    let mut row = json!({});
+    apply(&mut row, settings);
+    let row: Limits = serde_json::from_value(row).map_err(|error| format!("limits: {error}"))?;
+    Ok(Change::Limits(Arc::new(row)))
 }
 
 /// The registrar domain.

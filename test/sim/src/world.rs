@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use engine::control::{Answer, Ask, Event, Figures, Refusal, RegistrationLogRow};
 use engine::{
-    BindingRow, Bounds, CallRecord, Input, Located, Outbox, Output, Persist, Setup, Shard, ShardMessage,
+    BindingRow, Bounds, CallRecord, CounterRow, Input, Located, Outbox, Output, Persist, Setup, Shard,
+    ShardMessage,
 };
 use routing::config::{Change, Delta};
 use sip_stack::transport::{AddressBook, Flow, Listener, Listeners, Protocol};
@@ -72,6 +73,8 @@ pub struct World {
     pub log: Vec<RegistrationLogRow>,
     /// Bindings as the store would have them.
     pub bindings: BTreeMap<(Box<str>, Box<str>), BindingRow>,
+    /// Counters as the store would have them.
+    pub counters: BTreeMap<Box<str>, CounterRow>,
     /// What was announced.
     pub announced: Vec<Event>,
     /// Streams that we closed.
@@ -114,6 +117,7 @@ impl World {
             bans: Vec::new(),
             log: Vec::new(),
             bindings: BTreeMap::new(),
+            counters: BTreeMap::new(),
             announced: Vec::new(),
             disconnected: Vec::new(),
             media: MediaPlane::default(),
@@ -207,6 +211,7 @@ impl World {
             self.bindings.values().cloned().map(|row| BindingRow { stream: 0, ..row }).collect();
         for shard in 0..self.shards.len() {
             self.give(shard, Input::Restore(bindings.clone()));
+            self.give(shard, Input::Recount(self.counters.values().cloned().collect()));
         }
     }
 
@@ -340,7 +345,8 @@ impl World {
             Persist::BindingGone { connection, contact } => {
                 drop(self.bindings.remove(&(connection, contact)))
             }
-            Persist::Open(_) => {}
+            Persist::Counter(row) => drop(self.counters.insert(row.of.clone(), *row)),
+            Persist::Emergency(_) | Persist::Open(_) => {}
             Persist::Record(record) => self.records.push(*record),
             Persist::Refused(refusal) => self.refusals.push(*refusal),
             Persist::Ban(ban) => self.bans.push(*ban),

@@ -57,17 +57,20 @@ ladders! {
     cancel_while_ringing
     certificate_demanded
     challenged_within_a_call
+    countries
     disabled_later
     downstream_fork
     draining
     early_media
     early_update
+    emergency
     echo
     echo_late_offer
     failover
     failover_full
     failover_never_twice
     failover_rehearsal
+    first_call_held
     fork_all_fail
     fork_first_answer_wins
     fork_late_200
@@ -84,6 +87,8 @@ ladders! {
     late_offer_without_100rel
     late_offer_without_answer
     limits
+    limits_of_every_level
+    limits_per_period
     loop_through_a_carrier
     lost_200
     lost_ack

@@ -1,9 +1,11 @@
 //! An account: the owner of everything else.
 
+use std::sync::Arc;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, ConnectionId, Limits};
+use super::{AccountId, ConnectionId, Limits, Zone};
 
 /// One customer of the installation; a fresh one has `main` and nobody needs a second.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,12 +21,18 @@ pub struct Account {
     /// IANA time zone name.
     #[serde(default)]
     pub timezone: Option<String>,
+    /// What that name means; made by the host.
+    #[serde(skip)]
+    pub zone: Arc<Zone>,
     /// BCP 47 language.
     #[serde(default)]
     pub language: Option<String>,
     /// Networks whose calls to the account's users and numbers need no registration; never onward.
     #[serde(default)]
     pub allowed_sources: Vec<IpNet>,
+    /// What connections of the account have where they say nothing themselves.
+    #[serde(default)]
+    pub defaults: Defaults,
     /// Limits over all connections of the account.
     #[serde(default)]
     pub limits: Limits,
@@ -40,6 +48,14 @@ pub struct Account {
     /// How long records are kept.
     #[serde(default)]
     pub retention: Retention,
+}
+
+/// What connections of an account have where they say nothing themselves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// Limits.
+    pub limits: Limits,
 }
 
 /// How many rows an account may own.

@@ -11,8 +11,9 @@ mod id;
 mod limits;
 mod number;
 mod secret;
+mod zone;
 
-pub use account::{Account, Emergency, Quota, Retention};
+pub use account::{Account, Defaults, Emergency, Quota, Retention};
 pub use connection::{
     CallerIdFault, Connection, DialAction, Dialled, DidIn, DtmfMode, FailurePolicy, HeaderRules, IpPolicy,
     Kind, Latching, MediaMode, MediaProfile, NumberFormat, NumberFormats, Peer, Probe, Register, Rewrite,
@@ -21,6 +22,7 @@ pub use connection::{
 pub use delta::{Change, Delta};
 pub use domain::{DigestAlgorithm, Domain, DomainRole};
 pub use id::{AccountId, ConnectionId, DomainId, FlowId, NumberId};
-pub use limits::{Allowance, Limits, Window};
+pub use limits::{Allowance, Countries, FirstCall, InForce, Limits, Window};
 pub use number::NumberRow;
 pub use secret::{Credential, OutwardSecret};
+pub use zone::Zone;

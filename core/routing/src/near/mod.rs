@@ -5,6 +5,7 @@
 //! with the configuration: likely spellings are made and looked up, lists are read to a limit. Nothing here goes
 //! to the sender of the request.
 
+mod destination;
 mod number;
 mod source;
 mod spelling;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use destination::{APPROVED, COUNTRIES, PREFIXES};
 pub use source::Neighbours;
 
 use crate::config::{Connection, Domain, Target};
@@ -73,15 +75,17 @@ struct Search<'a> {
 impl Search<'_> {
     /// Where each reason looks.
     fn look(&mut self, reason: Reason) {
-        let looks: [(Reason, fn(&mut Self)); 13] = [
+        let looks: [(Reason, fn(&mut Self)); 15] = [
             (Reason::CalleeDisabled, Self::callee_disabled),
             (Reason::CallerIdNotAllowed, Self::caller_id),
+            (Reason::Country, Self::destination),
             (Reason::Disabled, Self::disabled),
             (Reason::DomainNotOurs, Self::host),
             (Reason::MayNotCallOut, Self::may_not_call_out),
             (Reason::NoRoute, Self::ways),
             (Reason::NumberForm, Self::number),
             (Reason::NumberNotKnown, Self::number),
+            (Reason::Prefix, Self::destination),
             (Reason::SourceNotAllowed, Self::network),
             (Reason::TransportNotAllowed, Self::transport),
             (Reason::UnknownUser, Self::caller_user),

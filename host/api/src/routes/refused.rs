@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use ipnet::IpNet;
-use routing::config::{Connection, NumberRow};
+use routing::config::{Account, Connection, NumberRow};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::{NearMissRow, RefusedQuery, RefusedRow};
@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::collections::list_query;
 use super::past;
+use super::system::change_limits;
 use crate::body::{Asked, Document, Expected};
 use crate::collection;
 use crate::edge::{Caller, Scope};
@@ -127,7 +128,8 @@ struct NearMisses {
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "the schema of what RESOLUTION checks")]
 struct Resolution {
-    /// `allow_source`, `accept_number`, `enable_connection`, `ignore` or `show` (the opposite).
+    /// `allow_source`, `accept_number`, `enable_connection`, `allow_country`, `allow_prefix`, `approve_country`,
+    /// `ignore` or `show` (the opposite).
     #[schema(example = "allow_source")]
     action: String,
     /// The resource of the near miss that is meant, where there are several.
@@ -142,7 +144,16 @@ struct Resolution {
 const RESOLUTION: &[Field] = &[
     Field::open(
         "action",
-        Shape::Choice(&["allow_source", "accept_number", "enable_connection", "ignore", "show"]),
+        Shape::Choice(&[
+            "allow_source",
+            "accept_number",
+            "enable_connection",
+            "allow_country",
+            "allow_prefix",
+            "approve_country",
+            "ignore",
+            "show",
+        ]),
         "",
     ),
     Field::open("resource", Shape::Text(1, 300), ""),
@@ -260,10 +271,12 @@ async fn resolve(
             Mend::Gone => 2,
         });
         let revision = match &mend {
-            Some(Mend::Change { of: Of::Connection, id, .. }) => {
-                rows.connections.kept(id).map(|k| k.revision)
-            }
-            Some(Mend::Change { of: Of::Number, id, .. }) => rows.numbers.kept(id).map(|k| k.revision),
+            Some(Mend::Change { of, id, .. }) => match of {
+                Of::Account => rows.accounts.kept(id).map(|k| k.revision),
+                Of::Connection => rows.connections.kept(id).map(|k| k.revision),
+                Of::Limits => Some(rows.limits.revision),
+                Of::Number => rows.numbers.kept(id).map(|k| k.revision),
+            },
             Some(Mend::Done | Mend::Gone) | None => None,
         };
         // What was looked at is what is changed.
@@ -271,12 +284,16 @@ async fn resolve(
     };
     match mend {
         Some(Mend::Change { of, id, patch, undo, .. }) => {
-            let path = format!("{}/{id}", of.path());
+            let path = of.path(&id);
             let asking = |body: &Map<String, Value>| {
                 Some(Asking { method: "PATCH", path: path.clone(), body: Value::Object(body.clone()) })
             };
             let (change, undo) = (asking(&patch), asking(&undo));
             match of {
+                Of::Account => {
+                    collection::patch::<Account>(&api, caller, &id, &expected, patch, false).await?
+                }
+                Of::Limits => change_limits(&api, &caller, &expected, patch, false).await?,
                 Of::Connection => {
                     collection::patch::<Connection>(&api, caller, &id, &expected, patch, false).await?
                 }

@@ -6,9 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use routing::config::Change;
+use routing::config::{Change, Limits};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use store::{now, rfc3339};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,6 +20,7 @@ use crate::collection::commit;
 use crate::edge::{Caller, Scope};
 use crate::merge::{merge, without_nulls};
 use crate::problem::{Code, Problem};
+use crate::status::{self, LimitsStatus};
 use crate::validate::limits;
 use crate::{Api, openapi};
 
@@ -155,8 +156,26 @@ async fn addresses(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<A
     responses((status = 200, description = "The limits", body = openapi::Limits), openapi::Reading))]
 async fn get_limits(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, Problem> {
     caller.may(Scope::ConnectionsRead)?;
-    let rows = api.rows();
-    tagged(&serde_json::to_value(&*rows.limits.row).unwrap_or_default(), rows.limits.revision)
+    let (row, revision) = {
+        let rows = api.rows();
+        (Arc::clone(&rows.limits.row), rows.limits.revision)
+    };
+    tagged(&with_status(&api, &row).await, revision)
+}
+
+/// Limits of the installation, and how much of them is used.
+async fn with_status(api: &Api, row: &Limits) -> Value {
+    let mut document = serde_json::to_value(row).unwrap_or_default();
+    document["status"] = serde_json::to_value(status::limits_used(api, None).await).unwrap_or_default();
+    document
+}
+
+/// How much of the installation's limits is used.
+#[utoipa::path(get, path = "/system/limits/status", tag = "system", operation_id = "get_limits_status",
+    responses((status = 200, description = "How much is used", body = LimitsStatus), openapi::Reading))]
+async fn limits_status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<LimitsStatus>, Problem> {
+    caller.may(Scope::ConnectionsRead)?;
+    Ok(Json(status::limits_used(&api, None).await))
 }
 
 /// Changes limits of the whole installation by a merge patch: null is unlimited.
@@ -168,7 +187,20 @@ async fn patch_limits(
     caller: Caller,
     Asked(query): Asked<Rehearsal>,
     expected: Expected,
-    Document(body): Document,
+    Document(mut body): Document,
+) -> Result<Response, Problem> {
+    // Read only, and sent back by whoever changes what it got.
+    body.remove("status");
+    change_limits(&api, &caller, &expected, body, query.dry_run).await
+}
+
+/// Changes limits of the whole installation.
+pub(super) async fn change_limits(
+    api: &Arc<Api>,
+    caller: &Caller,
+    expected: &Expected,
+    body: Map<String, Value>,
+    dry_run: bool,
 ) -> Result<Response, Problem> {
     caller.must_run_the_installation()?;
     let turn = api.turn().await;
@@ -182,12 +214,12 @@ async fn patch_limits(
         without_nulls(&mut document);
         (limits::draft(&document)?, rows.limits.revision)
     };
-    let document = serde_json::to_value(&drafted).unwrap_or_default();
-    if query.dry_run {
-        return tagged(&document, before);
+    if dry_run {
+        return tagged(&serde_json::to_value(&drafted).unwrap_or_default(), before);
     }
-    let revision = commit(&api, turn, &caller, vec![Change::Limits(Arc::new(drafted))]).await?;
-    tagged(&document, revision)
+    let drafted = Arc::new(drafted);
+    let revision = commit(api, turn, caller, vec![Change::Limits(Arc::clone(&drafted))]).await?;
+    tagged(&with_status(api, &drafted).await, revision)
 }
 
 fn tagged(document: &Value, revision: u64) -> Result<Response, Problem> {
@@ -201,4 +233,5 @@ pub(super) fn router() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(info))
         .routes(routes!(addresses))
         .routes(routes!(get_limits, patch_limits))
+        .routes(routes!(limits_status))
 }

@@ -1,5 +1,7 @@
 //! An account from its document.
 
+use std::sync::Arc;
+
 use routing::config::{Account, AccountId};
 use serde_json::{Map, Value, json};
 use store::new_id;
@@ -22,11 +24,17 @@ pub(crate) const FIELDS: &[Field] = &[
         Shape::List(&Shape::Network, 1_000),
         "networks whose calls to the account's users and numbers need no registration",
     ),
+    Field::open(
+        "defaults",
+        Shape::Object(DEFAULTS),
+        "what its connections have where they say nothing themselves",
+    ),
     Field::open("limits", Shape::Object(LIMITS), "limits over all its connections"),
     Field::open("quota", Shape::Object(QUOTA), "how much it may configure"),
     Field::open("transcoding", Shape::Boolean, "whether its media may be transcoded [true]"),
     Field::open("emergency", Shape::Object(EMERGENCY), "emergency numbers and the way out for them"),
     Field::open("retention", Shape::Object(RETENTION), "how long records are kept"),
+    Field::read_only("status", Shape::Free, "how much of its limits is used"),
     Field::read_only(
         "warnings",
         Shape::List(&Shape::Text(0, 1_000), 100),
@@ -35,6 +43,9 @@ pub(crate) const FIELDS: &[Field] = &[
 ];
 
 const ID: Shape = Shape::Text(1, 253);
+
+const DEFAULTS: &[Field] =
+    &[Field::open("limits", Shape::Object(LIMITS), "limits of its connections; their own go before")];
 
 const QUOTA: &[Field] = &[
     Field::open("connections", Shape::Integer(0, 100_000_000), "connections at most"),
@@ -75,6 +86,8 @@ pub(crate) fn draft(
     names(desk, &mut row, &mut errors);
     emergency(desk, &mut row, existing, &mut errors);
     super::limits::check(&mut row.limits, "/limits", &mut errors);
+    super::limits::check(&mut row.defaults.limits, "/defaults/limits", &mut errors);
+    zone(&mut row, &mut errors);
     if sources::too_wide(&row.allowed_sources) {
         let message =
             "together larger than a /8 of IPv4 or a /16 of IPv6, and the address alone is the proof";
@@ -92,9 +105,11 @@ pub(crate) fn draft(
     verdict(errors)?;
     let mut warnings = Vec::new();
     if row.country.is_none() {
-        warnings.push("without a country, national numbers are not understood".to_owned());
+        warnings.push(
+            "without a country, national numbers are not understood, and every country may be called"
+                .to_owned(),
+        );
     }
-    super::limits::advise(&row.limits, false, &mut warnings);
     desk.pending.account_names.insert(row.name.clone());
     Ok(Drafted::new(row, warnings))
 }
@@ -116,6 +131,20 @@ fn names(desk: &Desk<'_>, row: &mut Account, errors: &mut Vec<FieldError>) {
         country.make_ascii_uppercase();
         if !is_country(country) {
             errors.push(FieldError::new(Code::InvalidValue, "/country", "a country code of two letters"));
+        }
+    }
+}
+
+/// What the name of the time zone means.
+fn zone(row: &mut Account, errors: &mut Vec<FieldError>) {
+    let Some(name) = &row.timezone else { return };
+    match store::zone_of(name) {
+        Some(zone) => row.zone = Arc::new(zone),
+        None => {
+            let message = format!("there is no time zone {name}");
+            errors.push(
+                FieldError::new(Code::InvalidValue, "/timezone", message).hint("Europe/Berlin, or UTC"),
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Limits: their fields, and what makes sense in them.
 
-use routing::config::{Allowance, Limits};
+use routing::config::Limits;
+use routing::policy::Country;
 use serde_json::{Map, Value};
 
 use crate::problem::{Code, FieldError, Problem};
@@ -11,21 +12,37 @@ pub(crate) const LIMITS: &[Field] = &[
     Field::open("concurrent", COUNT, "calls at once in both directions"),
     Field::open("concurrent_from", COUNT, "calls at once from it"),
     Field::open("concurrent_to", COUNT, "calls at once to it"),
-    Field::open("per_second", COUNT, "new calls per second"),
-    Field::open("per_hour", COUNT, "new calls per hour"),
-    Field::open("per_day", COUNT, "new calls per day"),
-    Field::open("per_week", COUNT, "new calls per week"),
-    Field::open("window", Shape::Choice(&["rolling", "calendar"]), "how periods are counted [rolling]"),
+    Field::open("per_second", COUNT, "new calls per second in both directions"),
+    Field::open("per_hour", COUNT, "new calls per hour from it"),
+    Field::open("per_day", COUNT, "new calls per day from it"),
+    Field::open("per_week", COUNT, "new calls per week from it"),
+    Field::open(
+        "window",
+        Shape::Choice(&["rolling", "calendar"]),
+        "the last hour, day and week, or those of the calendar in the account's time zone [rolling]",
+    ),
     Field::open("max_duration_s", Shape::Integer(1, 31_536_000), "longest call, in seconds"),
-    Field::open("countries", Shape::Object(ALLOWANCE), "countries by ISO code"),
-    Field::open("prefixes", Shape::Object(ALLOWANCE), "prefixes in E.164, with +"),
+    Field::open("warn_at", Shape::Integer(1, 100), "per cent of a limit at which an event warns [80]"),
+    Field::open("countries", Shape::Object(COUNTRIES), "countries of called numbers, by ISO code; * is all"),
+    Field::open("prefixes", Shape::Object(PREFIXES), "prefixes of called numbers in E.164, with +"),
 ];
 
 const COUNT: Shape = Shape::Integer(0, 1_000_000_000);
-const ALLOWANCE: &[Field] = &[
-    Field::open("allow", Shape::List(&Shape::Text(1, 20), 1_000), "allowed; absent means no rule"),
-    Field::open("deny", Shape::List(&Shape::Text(1, 20), 1_000), "denied; goes before allow"),
+const COUNTRIES: &[Field] = &[
+    Field::open("allow", CODES, "allowed; a connection where it is absent may call its account's country"),
+    Field::open("deny", CODES, "denied"),
+    Field::open(
+        "on_first",
+        Shape::Choice(&["allow", "hold"]),
+        "whether the first call to a country is refused until somebody approves it [allow]",
+    ),
+    Field::open("approved", CODES, "countries whose first call was approved"),
 ];
+const PREFIXES: &[Field] = &[
+    Field::open("allow", Shape::List(&Shape::Text(2, 20), 1_000), "allowed; absent means no rule"),
+    Field::open("deny", Shape::List(&Shape::Text(2, 20), 1_000), "denied; the longest match decides"),
+];
+const CODES: Shape = Shape::List(&Shape::Text(1, 2), 1_000);
 
 /// The installation's limits as they would be after a change.
 pub(crate) fn draft(document: &Map<String, Value>) -> Result<Limits, Problem> {
@@ -40,38 +57,21 @@ pub(crate) fn draft(document: &Map<String, Value>) -> Result<Limits, Problem> {
     Ok(limits)
 }
 
-/// Says which limits are kept but not applied yet; only a connection counts its calls.
-pub(crate) fn advise(limits: &Limits, counts_calls: bool, warnings: &mut Vec<String>) {
-    let rules = |allowance: &Allowance| allowance.allow.is_some() || !allowance.deny.is_empty();
-    let calls = [limits.concurrent, limits.concurrent_from, limits.concurrent_to];
-    let without_effect: Vec<&str> = [
-        ("concurrent calls", !counts_calls && calls.iter().any(Option::is_some)),
-        ("per_second", limits.per_second.is_some()),
-        ("per_hour", limits.per_hour.is_some()),
-        ("per_day", limits.per_day.is_some()),
-        ("per_week", limits.per_week.is_some()),
-        ("countries", rules(&limits.countries)),
-        ("prefixes", rules(&limits.prefixes)),
-    ]
-    .into_iter()
-    .filter_map(|(name, set)| set.then_some(name))
-    .collect();
-    if !without_effect.is_empty() {
-        warnings.push(format!("limits kept, but not applied in this release: {}", without_effect.join(", ")));
-    }
-}
-
 /// Checks words in limits and writes country codes in capitals; `at` points to the limits.
 pub(crate) fn check(limits: &mut Limits, at: &str, errors: &mut Vec<FieldError>) {
     let countries = &mut limits.countries;
-    let lists = [("allow", countries.allow.as_mut()), ("deny", Some(&mut countries.deny))];
-    for (list, codes) in lists {
+    let lists = [
+        ("allow", true, countries.allow.as_mut()),
+        ("deny", true, Some(&mut countries.deny)),
+        ("approved", false, Some(&mut countries.approved)),
+    ];
+    for (list, all, codes) in lists {
         for (index, code) in codes.into_iter().flatten().enumerate() {
-            if is_country(code) {
+            if Country::by_code(code).is_some() {
                 code.make_ascii_uppercase();
-            } else {
+            } else if !(all && code == "*") {
                 let pointer = format!("{at}/countries/{list}/{index}");
-                errors.push(FieldError::new(Code::InvalidValue, pointer, "a country code of two letters"));
+                errors.push(FieldError::new(Code::InvalidValue, pointer, "no code of a country"));
             }
         }
     }

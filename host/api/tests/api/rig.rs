@@ -12,7 +12,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use certificates::{OwnNames, Shelf, Trust};
 use engine::BanOrder;
-use engine::control::{Answer, Ask, CallView, DecisionView, Event, ExplainView, Figures, StatusView};
+use engine::control::{Answer, Ask, CallView, DecisionView, Event, ExplainView, Figures, StatusView, Usage};
 use futures_util::future::{BoxFuture, FutureExt};
 use routing::config::Delta;
 use serde_json::Value;
@@ -66,9 +66,16 @@ impl Shards for Rote {
                         registrations: Vec::new(),
                         active_calls: 3,
                         wrong_password: None,
+                        limits: vec![Usage { limit: "concurrent", used: 3, max: 8, late_ms: 0 }],
                     })
                     .collect(),
             ),
+            Ask::LimitsUsed { accounts, installation } => {
+                let used = vec![Usage { limit: "per_hour", used: 7, max: 100, late_ms: 60_000 }];
+                let accounts = accounts.iter().map(|id| id.as_str().into());
+                let all = accounts.chain(installation.then(|| "system".into()));
+                Answer::LimitsUsed(all.map(|id| (id, used.clone())).collect())
+            }
             Ask::Explain(query) => Answer::Explained(ExplainView {
                 identification: Vec::new(),
                 decision: DecisionView {

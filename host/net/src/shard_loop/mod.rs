@@ -17,7 +17,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use engine::control::{Answer, Ask, Event};
-use engine::{BindingRow, Bounds, Persist};
+use engine::{BindingRow, Bounds, CounterRow, Persist};
 use ipnet::IpNet;
 use routing::config::Delta;
 use sip_stack::transport::{Listener, Listeners, Protocol};
@@ -85,6 +85,8 @@ pub struct ShardSetup {
     pub rows: Arc<Delta>,
     /// Bindings that a former process left.
     pub bindings: Vec<BindingRow>,
+    /// What a former process counted.
+    pub counters: Vec<CounterRow>,
     /// Where records and events go.
     pub office: Arc<dyn Office>,
 }
@@ -165,7 +167,7 @@ impl ShardLoop {
             if let Some(tls) = setup.tls.as_ref().filter(|_| index == 0) {
                 thread.secure(tls);
             }
-            thread.restore(&setup.rows, &setup.bindings);
+            thread.restore(&setup.rows, &setup.bindings, &setup.counters);
             let run = Builder::new().name(format!("shard-{index}")).spawn(move || thread.run());
             threads.push(run.map_err(ListenFault::Os)?);
         }

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{BindingRow, Client, Input, Located, Outbox, Output, Setup, Shard};
+use engine::{BindingRow, Client, CounterRow, Input, Located, Outbox, Output, Setup, Shard};
 use routing::config::Delta;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
@@ -112,11 +112,12 @@ impl ShardThread {
         self.streams = Streams::new(Some(tls));
     }
 
-    /// Configuration and bindings, before the first packet is looked at.
-    pub(super) fn restore(&mut self, rows: &Arc<Delta>, bindings: &[BindingRow]) {
+    /// Configuration, bindings and counters, before the first packet is looked at.
+    pub(super) fn restore(&mut self, rows: &Arc<Delta>, bindings: &[BindingRow], counters: &[CounterRow]) {
         self.streams.learn(rows);
         self.shard.handle(Input::Config { id: 0, delta: Arc::clone(rows) }, self.now, &mut self.outbox);
         self.shard.handle(Input::Restore(bindings.to_vec()), self.now, &mut self.outbox);
+        self.shard.handle(Input::Recount(counters.to_vec()), self.now, &mut self.outbox);
         self.outbox.clear();
     }
 

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use engine::control::{Refusal, RegistrationLogRow};
-use engine::{Ban, BindingRow, CallRecord, OpenCall, Persist};
+use engine::control::{EmergencyCall, Refusal, RegistrationLogRow};
+use engine::{Ban, BindingRow, CallRecord, CounterRow, OpenCall, Persist};
 use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{Amend, State};
+use crate::audit;
 use crate::ban;
 use crate::clock;
+use crate::counter;
 use crate::error::StoreError;
 use crate::history::{self, HistoryRow};
 use crate::refused::Folds;
@@ -22,6 +24,8 @@ pub(super) struct Batch {
     open: HashMap<Box<str>, OpenCall>,
     /// By connection and contact; `None` takes the binding away.
     bindings: HashMap<(Box<str>, Box<str>), Option<Box<BindingRow>>>,
+    counters: HashMap<Box<str>, Box<CounterRow>>,
+    emergencies: Vec<EmergencyCall>,
     refused: Vec<Refusal>,
     log: Vec<RegistrationLogRow>,
     bans: Vec<Ban>,
@@ -44,6 +48,10 @@ impl Batch {
             Persist::BindingGone { connection, contact } => {
                 self.bindings.insert((connection, contact), None);
             }
+            Persist::Counter(row) => {
+                self.counters.insert(row.of.clone(), row);
+            }
+            Persist::Emergency(call) => self.emergencies.push(*call),
             Persist::Open(call) => {
                 self.open.insert(call.id.clone(), *call);
             }
@@ -73,6 +81,8 @@ impl Batch {
         history::write(&mut tx, &rows).await?;
         history::forget_open(&mut tx, &ended).await?;
         write_bindings(&mut tx, &self.bindings).await?;
+        counter::write(&mut tx, &self.counters).await?;
+        audit::write_emergencies(&mut tx, &self.emergencies).await?;
         registration_log::write(&mut tx, &self.log, &mut state.lines).await?;
         ban::write(&mut tx, &self.bans.iter().collect::<Vec<_>>()).await?;
         if let Some(folds) = &state.folds {

@@ -46,6 +46,7 @@ pub(crate) fn order(world: &mut World, word: &str, line: &Line) -> Result<(), St
                 None => Ok(()),
             }
         }
+        "used" => used(world, &id, line),
         "logged" => {
             let of_it = world.log.iter().filter(|row| *row.connection == *id);
             let events: Vec<_> = of_it.map(|row| row.event).collect();
@@ -59,6 +60,28 @@ pub(crate) fn order(world: &mut World, word: &str, line: &Line) -> Result<(), St
             if events == wanted { Ok(()) } else { Err(format!("announced: {events:?}")) }
         }
     }
+}
+
+/// How much of limits is used.
+fn used(world: &mut World, id: &str, line: &Line) -> Result<(), String> {
+    let answers = match line.word(1) {
+        "system" => world.ask(&Ask::LimitsUsed { accounts: Vec::new(), installation: true }),
+        "account" => world.ask(&Ask::LimitsUsed { accounts: vec!["acc_main".into()], installation: false }),
+        _ => world.ask(&Ask::Status { connections: vec![id.into()] }),
+    };
+    let of_answer = |answer| match answer {
+        Answer::LimitsUsed(found) => found.into_iter().flat_map(|(_, usage)| usage).collect(),
+        Answer::Status(views) => views.into_iter().flat_map(|view| view.limits).collect(),
+        _ => Vec::new(),
+    };
+    let usage: Vec<_> = answers.into_iter().flat_map(of_answer).collect();
+    for (limit, wanted) in line.settings(2) {
+        let found: Vec<_> = usage.iter().filter(|usage| usage.limit == limit).collect();
+        if !matches!(found.as_slice(), [found] if found.used.to_string() == wanted) {
+            return Err(format!("{limit} is not {wanted}: {usage:?}"));
+        }
+    }
+    Ok(())
 }
 
 /// What was announced of the way to this connection.

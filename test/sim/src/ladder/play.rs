@@ -86,7 +86,7 @@ impl Playing {
     /// Orders to the world rather than to an agent.
     fn order(&mut self, word: &str, name: &str, line: &Line) -> Result<(), String> {
         match word {
-            "register-now" | "rehearse" | "status" | "logged" | "announced" => {
+            "register-now" | "rehearse" | "status" | "logged" | "announced" | "used" => {
                 return super::peers::order(&mut self.world, word, line);
             }
             "drain" => drop(self.world.ask(&Ask::Drain)),
@@ -109,6 +109,7 @@ impl Playing {
                     self.scene.agents.iter().find(|agent| agent.name == name).ok_or("nobody of this name")?;
                 self.world.close(agent.flow());
             }
+            "set" if name == "account" => self.world.configure(vec![rows::account(&line.settings(2))?]),
             "set" => {
                 let place = self
                     .scene

@@ -42,7 +42,7 @@ pub(crate) fn draft(
     let mut warnings = Vec::new();
     if existing.is_none() {
         quota(desk, account)?;
-        let defaults = std::mem::replace(&mut document, defaults(kind));
+        let defaults = std::mem::replace(&mut document, defaults(kind, account));
         merge(&mut document, defaults);
         sources_from_peers(&mut document, kind, &mut warnings);
     }
@@ -105,10 +105,15 @@ fn kind_of(document: &Map<String, Value>) -> Result<Kind, Problem> {
     }
 }
 
-/// What a fresh connection of this kind has beyond the defaults of every field.
-fn defaults(kind: Kind) -> Map<String, Value> {
-    let mut limits = Map::from_iter([("max_duration_s".to_owned(), json!(14_400))]);
-    if kind == Kind::Device {
+/// What a fresh connection of this kind has beyond the defaults of every field, unless those of its account say
+/// otherwise.
+fn defaults(kind: Kind, account: &Account) -> Map<String, Value> {
+    let inherited = &account.defaults.limits;
+    let mut limits = Map::new();
+    if inherited.max_duration_s.is_none() {
+        limits.insert("max_duration_s".to_owned(), json!(14_400));
+    }
+    if kind == Kind::Device && inherited.concurrent.is_none() {
         limits.insert("concurrent".to_owned(), json!(8));
     }
     Map::from_iter([("limits".to_owned(), Value::Object(limits))])
@@ -331,7 +336,6 @@ fn quota(desk: &Desk<'_>, account: &Account) -> Result<(), Problem> {
 }
 
 fn advise(row: &Connection, warnings: &mut Vec<String>) {
-    super::limits::advise(&row.limits, true, warnings);
     if row.kind == Kind::Device && row.credentials.is_empty() {
         warnings.push("without a password it cannot register or call, only be dialled".to_owned());
     }
