@@ -56,6 +56,11 @@ fn options_and_retransmissions_allocate_nothing() {
 }
 
 #[test]
+fn a_challenge_and_a_refreshed_registration_allocate_nothing() {
+    check(Peer::register, &[("REGISTER", 0), ("REGISTER", 0), ("", 0)]);
+}
+
+#[test]
 fn messages_of_a_call() {
     check(
         Peer::call,
@@ -71,9 +76,4 @@ fn messages_of_a_call() {
             ("", 0),
         ],
     );
-}
-
-#[test]
-fn a_registration_refreshed() {
-    check(Peer::register, &[("REGISTER", 7), ("REGISTER", 20), ("", 0)]);
 }

@@ -107,7 +107,11 @@ impl<'o> Writer<'o> {
 
 /// Appends `value`; a run of line ends and the blanks of folding around it become one blank.
 fn guarded(out: &mut Vec<u8>, mut value: &[u8]) {
-    while let Some(at) = lex::find_any([b'\r', b'\n'], value) {
+    let line_end = |s: &[u8]| match s.len() {
+        0..=32 => lex::find_any([b'\r', b'\n'], s),
+        _ => memchr::memchr2(b'\r', b'\n', s),
+    };
+    while let Some(at) = line_end(value) {
         let (line, rest) = lex::cut(value, at);
         out.extend_from_slice(lex::trim_end(line));
         out.push(b' ');

@@ -3,7 +3,7 @@
 //! Only what a server needs to trust is looked at; unknown header fields, dates and bodies are not. Responses have
 //! no defects: one that could not be matched or is garbled is refused by parsing already.
 
-use crate::header::{NameAddr, Params, Via, is_star, split};
+use crate::header::{NameAddr, Via, is_star};
 use crate::{Message, Name, Scheme, Uri, lex};
 
 /// A reason to refuse a request.
@@ -161,7 +161,7 @@ fn addresses(message: &Message<'_>) -> Option<&'static str> {
         // The view of the first one is there already, unless what stands first is empty.
         let known = if lex::trim(element).is_empty() { None } else { top.take() };
         match known.or_else(|| Via::parse(element)) {
-            Some(via) if are_params(via.params) => {}
+            Some(via) if via.is_sound() => {}
             _ => return Some("Via cannot be parsed"),
         }
     }
@@ -203,12 +203,5 @@ fn address(value: &[u8], view: Option<&NameAddr<'_>>) -> Option<&'static str> {
     if open.is_none() && sip && lex::find(b'?', address.uri).is_some() {
         return Some("A URI with header fields needs angle brackets");
     }
-    (!are_params(address.params)).then_some("Parameters cannot be parsed")
-}
-
-/// Whether every `;` is followed by a parameter with a token for its name.
-fn are_params(params: Params<'_>) -> bool {
-    let mut rest = params.iter();
-    rest.next_segment().is_none_or(|before| lex::trim(before).is_empty())
-        && core::iter::from_fn(|| rest.next_segment()).all(|raw| lex::is_token(split(lex::trim(raw)).0))
+    (!address.is_sound()).then_some("Parameters cannot be parsed")
 }

@@ -95,6 +95,8 @@ impl Name {
         let mut slot = hash(bytes);
         loop {
             match NAMES.get(usize::from(SLOTS[slot])) {
+                // Most write a name as we do.
+                Some((name, text)) if text.as_bytes() == bytes => return *name,
                 Some((name, text)) if text.as_bytes().eq_ignore_ascii_case(bytes) => return *name,
                 Some(_) => slot = (slot + 1) % SLOTS.len(),
                 None => return Self::Other,

@@ -35,18 +35,17 @@ impl<'a> Credentials<'a> {
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         let mut c = Self::default();
         for (name, value) in digest_params(value)? {
-            match name {
-                n if n.eq_ignore_ascii_case(b"username") => c.username = Some(value),
-                n if n.eq_ignore_ascii_case(b"realm") => c.realm = Some(value),
-                n if n.eq_ignore_ascii_case(b"nonce") => c.nonce = Some(value),
-                n if n.eq_ignore_ascii_case(b"uri") => c.uri = Some(value),
-                n if n.eq_ignore_ascii_case(b"response") => c.response = Some(value),
-                n if n.eq_ignore_ascii_case(b"algorithm") => c.algorithm = Some(value),
-                n if n.eq_ignore_ascii_case(b"cnonce") => c.cnonce = Some(value),
-                n if n.eq_ignore_ascii_case(b"nc") => c.nc = Some(value),
-                n if n.eq_ignore_ascii_case(b"qop") => c.qop = Some(value),
-                n if n.eq_ignore_ascii_case(b"opaque") => c.opaque = Some(value),
-                _ => {}
+            let known: &mut [(&[u8], &mut Option<&[u8]>)] = match name.len() {
+                8 => &mut [(b"username", &mut c.username), (b"response", &mut c.response)],
+                5 => &mut [(b"realm", &mut c.realm), (b"nonce", &mut c.nonce)],
+                3 => &mut [(b"uri", &mut c.uri), (b"qop", &mut c.qop)],
+                6 => &mut [(b"cnonce", &mut c.cnonce), (b"opaque", &mut c.opaque)],
+                9 => &mut [(b"algorithm", &mut c.algorithm)],
+                2 => &mut [(b"nc", &mut c.nc)],
+                _ => continue,
+            };
+            if let Some((_, place)) = known.iter_mut().find(|(known, _)| name.eq_ignore_ascii_case(known)) {
+                **place = Some(value);
             }
         }
         Some(c)

@@ -15,7 +15,6 @@ pub use auth::{Challenge, Credentials, unescape};
 pub use list::{List, list};
 pub(crate) use name_addr::seconds;
 pub use name_addr::{NameAddr, is_star};
-pub(crate) use params::split;
 pub use params::{ParamIter, Params};
 pub use reason::ReasonValue;
 pub use replaces::Replaces;

@@ -3,6 +3,7 @@
 //! Without angle brackets every parameter belongs to the header field, not to the URI.
 
 use crate::header::Params;
+use crate::header::params::Survey;
 use crate::{Uri, lex};
 
 /// A `name-addr` or `addr-spec` with the parameters behind it.
@@ -14,6 +15,8 @@ pub struct NameAddr<'a> {
     pub uri: &'a [u8],
     /// The header field's parameters, from the first `;` on.
     pub params: Params<'a>,
+    tag: Option<&'a [u8]>,
+    sound: bool,
 }
 
 impl<'a> NameAddr<'a> {
@@ -39,17 +42,19 @@ impl<'a> NameAddr<'a> {
         };
         let (uri, params) = lex::split_once(rest.get(1..)?, b'>');
         let (uri, params) = (lex::trim(uri), lex::trim(params?));
-        (!uri.is_empty() && matches!(params, [] | [b';', ..])).then_some(Self {
-            display,
-            uri,
-            params: Params(params),
-        })
+        (!uri.is_empty() && matches!(params, [] | [b';', ..])).then(|| Self::of(display, uri, params))
     }
 
     fn addr_spec(value: &'a [u8]) -> Option<Self> {
         let (uri, params) = lex::cut(value, lex::find(b';', value).unwrap_or(value.len()));
         let uri = lex::trim(uri);
-        (!uri.is_empty()).then_some(Self { display: &[], uri, params: Params(params) })
+        (!uri.is_empty()).then(|| Self::of(&[], uri, params))
+    }
+
+    fn of(display: &'a [u8], uri: &'a [u8], params: &'a [u8]) -> Self {
+        let params = Params(params);
+        let Survey { found: [tag], sound } = params.survey([b"tag"]);
+        Self { display, uri, params, tag: tag.filter(|tag| !tag.is_empty()), sound }
     }
 
     /// The URI as parts.
@@ -58,8 +63,13 @@ impl<'a> NameAddr<'a> {
     }
 
     /// The tag; `None` if absent or empty.
-    pub fn tag(&self) -> Option<&'a [u8]> {
-        self.params.value(b"tag").filter(|tag| !tag.is_empty())
+    pub const fn tag(&self) -> Option<&'a [u8]> {
+        self.tag
+    }
+
+    /// Whether the parameters are parameters.
+    pub(crate) const fn is_sound(&self) -> bool {
+        self.sound
     }
 
     /// The value of the header field parameter `name`.

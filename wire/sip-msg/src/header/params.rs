@@ -25,6 +25,31 @@ impl<'a> Params<'a> {
     }
 }
 
+impl<'a> Params<'a> {
+    /// Looks for several parameters at once, and at whether every `;` is followed by one with a token for its name.
+    pub(crate) fn survey<const N: usize>(self, names: [&[u8]; N]) -> Survey<'a, N> {
+        let mut survey = Survey { found: [None; N], sound: true };
+        let mut rest = self.iter();
+        survey.sound &= rest.next_segment().is_none_or(|before| lex::trim(before).is_empty());
+        while let Some(raw) = rest.next_segment() {
+            let (name, value) = split(lex::trim(raw));
+            survey.sound &= lex::is_token(name);
+            let places = names.iter().zip(&mut survey.found);
+            for (_, place) in places.filter(|(wanted, _)| name.eq_ignore_ascii_case(wanted)) {
+                *place = place.or(Some(value.unwrap_or_default()));
+            }
+        }
+        survey
+    }
+}
+
+/// What one look at parameters found.
+pub(crate) struct Survey<'a, const N: usize> {
+    /// The value of the first one of each name, empty if it has none.
+    pub(crate) found: [Option<&'a [u8]>; N],
+    pub(crate) sound: bool,
+}
+
 impl<'a> IntoIterator for Params<'a> {
     type Item = (&'a [u8], Option<&'a [u8]>);
     type IntoIter = ParamIter<'a>;
@@ -64,7 +89,7 @@ impl<'a> Iterator for ParamIter<'a> {
 }
 
 /// One parameter as name and value.
-pub(crate) fn split(raw: &[u8]) -> (&[u8], Option<&[u8]>) {
+fn split(raw: &[u8]) -> (&[u8], Option<&[u8]>) {
     let (name, value) = lex::split_once(raw, b'=');
     (lex::trim_end(name), value.map(|v| lex::unquote(lex::trim(v))))
 }

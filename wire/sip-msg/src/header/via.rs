@@ -3,6 +3,7 @@
 //! Protocol name and version are read over: a request in another version still needs its answer routed.
 
 use crate::header::Params;
+use crate::header::params::Survey;
 use crate::lex;
 
 /// One Via value.
@@ -16,6 +17,9 @@ pub struct Via<'a> {
     pub port: Option<u16>,
     /// Everything from the first `;` on.
     pub params: Params<'a>,
+    branch: Option<&'a [u8]>,
+    rport: Option<&'a [u8]>,
+    sound: bool,
 }
 
 impl<'a> Via<'a> {
@@ -35,12 +39,19 @@ impl<'a> Via<'a> {
         let rest = lex::trim_start(rest);
         let (sent_by, params) = lex::cut(rest, lex::find(b';', rest).unwrap_or(rest.len()));
         let (host, port) = crate::uri::host_port(lex::trim(sent_by))?;
-        Some(Self { transport, host, port, params: Params(params) })
+        let params = Params(params);
+        let Survey { found: [branch, rport], sound } = params.survey([b"branch", b"rport"]);
+        Some(Self { transport, host, port, params, branch, rport, sound })
     }
 
     /// The branch; `None` before RFC 3261.
-    pub fn branch(&self) -> Option<&'a [u8]> {
-        self.params.value(b"branch")
+    pub const fn branch(&self) -> Option<&'a [u8]> {
+        self.branch
+    }
+
+    /// Whether the parameters are parameters.
+    pub(crate) const fn is_sound(&self) -> bool {
+        self.sound
     }
 
     /// The address the request came from, as some server noted it.
@@ -55,7 +66,6 @@ impl<'a> Via<'a> {
 
     /// `Some(None)`: the sender asks for its port; `Some(Some(_))`: some server noted it.
     pub fn rport(&self) -> Option<Option<u16>> {
-        let value = self.params.get(b"rport")?;
-        Some(value.and_then(lex::decimal).and_then(|port| u16::try_from(port).ok()))
+        Some(lex::decimal(self.rport?).and_then(|port| u16::try_from(port).ok()))
     }
 }
