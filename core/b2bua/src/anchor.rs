@@ -56,6 +56,7 @@ struct Described {
     rtcp: Option<SocketAddr>,
     direction: Direction,
     clock: u32,
+    udptl: bool,
 }
 
 /// Whether media of a call between these goes past us: only if both say so.
@@ -78,7 +79,7 @@ pub(crate) fn pass(
         return Ok(body.to_vec());
     }
     let carried: SmallVec<[bool; 4]> =
-        description.media().iter().map(|m| m.port != 0 && is_rtp(m.proto)).collect();
+        description.media().iter().map(|m| m.port != 0 && is_carried(m.proto)).collect();
     open(from, &carried, call, means)?;
     open(to, &carried, call, means)?;
     let shown = shown(to, means);
@@ -129,7 +130,7 @@ pub(crate) fn connect(a: &Leg, b: &Leg, renegotiated: bool, means: &mut Means<'_
 
 /// A leg that is served by ourselves: all its m-lines hear `source`.
 pub(crate) fn serve(leg: &Leg, source: media::Source, means: &mut Means<'_>) {
-    let both = Described { rtp: None, rtcp: None, direction: Direction::SendRecv, clock: 0 };
+    let both = Described { rtp: None, rtcp: None, direction: Direction::SendRecv, clock: 0, udptl: false };
     for (index, end) in leg.media.ends.iter().enumerate().filter(|(_, end)| end.port != 0) {
         describe(leg, end.id, leg.media.described.get(index), Some(&both), false, means);
         means.media(Command::Serve { end: end.id, source });
@@ -219,6 +220,26 @@ pub(crate) fn heard(body: &[u8], leg: &mut Leg) {
     }
 }
 
+/// What was said last on both sides of a description that may yet be refused.
+#[derive(Debug)]
+pub(crate) struct Before {
+    heard: Vec<u8>,
+    sent: Vec<u8>,
+}
+
+impl Before {
+    /// As it stands, before `asking` says something new to `other`.
+    pub(crate) fn of(asking: &Leg, other: &Leg) -> Self {
+        Self { heard: asking.media.raw.clone(), sent: other.media.sent.clone() }
+    }
+
+    /// It was refused: everything stays as it was (RFC 3261 §14.1). The refused version stays used.
+    pub(crate) fn restore(&self, asking: &mut Leg, other: &mut Leg) {
+        heard(&self.heard, asking);
+        other.media.sent.clone_from(&self.sent);
+    }
+}
+
 /// A description without holds of either side: what its maker offers to somebody new.
 pub(crate) fn revived(body: &[u8]) -> Vec<u8> {
     let mut revived = Vec::with_capacity(body.len());
@@ -246,14 +267,17 @@ fn described(media: &sdp::Media<'_>) -> Described {
     let held = media.is_held();
     let address = media.connection().filter(|ip| !ip.is_unspecified());
     let rtp = address.filter(|_| media.port != 0).map(|ip| SocketAddr::new(ip, media.port));
+    let udptl = media.proto.eq_ignore_ascii_case(b"udptl");
     let rtcp = match media.rtcp() {
+        _ if udptl => None,
         _ if media.rtcp_mux() => rtp,
         Some((ip, port)) => ip.or(address).map(|ip| SocketAddr::new(ip, port)),
         None => rtp.and_then(|rtp| Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?))),
     };
     let clock = media.rtpmaps().next().map_or(8000, |map| map.clock);
-    let direction = if held { Direction::Inactive } else { media.direction() };
-    Described { rtp, rtcp, direction, clock }
+    // RFC 3264 §6: of an m-line with port 0 nothing is awaited.
+    let direction = if held || media.port == 0 { Direction::Inactive } else { media.direction() };
+    Described { rtp, rtcp, direction, clock, udptl }
 }
 
 fn codec(media: &sdp::Media<'_>) -> Option<Box<str>> {
@@ -322,9 +346,11 @@ fn describe(
             signalling: leg.dialog.flow.remote.ip(),
             latch,
             clock_rate: theirs.clock,
-            sends: sends && wanted,
+            // A fax machine is silent while it reads a page.
+            sends: sends && wanted && !theirs.udptl,
             receives,
             renegotiated,
+            udptl: theirs.udptl,
         },
     });
 }
@@ -360,6 +386,11 @@ pub fn end_owner(end: EndId) -> EndOwner {
 
 fn is_rtp(proto: &[u8]) -> bool {
     proto.windows(4).any(|w| w == b"RTP/")
+}
+
+/// Audio and video by RTP, and fax (ITU-T T.38).
+fn is_carried(proto: &[u8]) -> bool {
+    is_rtp(proto) || proto.eq_ignore_ascii_case(b"udptl")
 }
 
 /// RFC 3264 §6.1: what they only send we only receive.

@@ -152,6 +152,7 @@ impl Call {
                     winner.leg.bye(self.slot, None, means);
                     self.callee = Some((winner.leg.number, crate::end::leg_record("callee", &winner.leg)));
                     self.close_leg(&mut winner.leg, means);
+                    self.await_parting(winner.leg);
                     self.refuse(reason, EndedBy::System, means);
                     return;
                 }

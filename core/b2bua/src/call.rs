@@ -17,7 +17,7 @@ use routing::config::{AccountId, Connection};
 use routing::decision::{Decision, Destination, Outcome, TestLine};
 use routing::reason::Reason;
 
-use crate::anchor::LegMedia;
+use crate::anchor::{Before, LegMedia};
 use crate::branch::{Branch, Place, Presentation};
 use crate::claim::Claim;
 use crate::hunt::Hunt;
@@ -65,6 +65,8 @@ pub struct Call {
     pub(crate) callee: Option<(u8, LegRecord)>,
     /// Attempts that did not work, and the one after them that did.
     pub(crate) attempts: Vec<AttemptRecord>,
+    /// Legs that said BYE and may have to say it again.
+    pub(crate) parting: Vec<Leg>,
     /// Legs that left while the call went on.
     pub(crate) parted: Vec<(u8, LegRecord)>,
     pub(crate) handover: Handover,
@@ -179,6 +181,8 @@ pub(crate) struct Forward {
     pub(crate) flow: Flow,
     pub(crate) stamp: ViaStamp,
     pub(crate) request: Vec<u8>,
+    /// The media as they were before its offer.
+    pub(crate) before: Option<Box<Before>>,
 }
 
 /// What begins a call.
@@ -206,6 +210,9 @@ pub(crate) const NOTIFY: u8 = 220;
 
 /// Purpose number of a refresh of ours.
 pub(crate) const REFRESH: u8 = 201;
+
+/// Purpose number of a BYE.
+pub(crate) const PARTING: u8 = 221;
 
 /// Timers of a call.
 pub(crate) mod timers {
@@ -271,6 +278,7 @@ impl Call {
             counters: SmallVec::new(),
             callee: None,
             attempts: Vec::new(),
+            parting: Vec::new(),
             parted: Vec::new(),
             handover: Handover::default(),
         };
@@ -356,6 +364,7 @@ impl Call {
             && self.losers.is_empty()
             && !self.asked
             && self.caller_is_quiet()
+            && self.has_parted()
             && self.handover.departing.is_empty()
     }
 

@@ -234,6 +234,7 @@ impl Call {
         if let Phase::Talking { callee: Some(mut callee) } = phase {
             self.callee = Some((callee.number, leg_record(callee.role(), &callee)));
             self.close_leg(&mut callee, means);
+            self.await_parting(*callee);
         }
         self.closing += anchor::close(&mut self.caller, means);
         self.leave_all(means);

@@ -71,6 +71,11 @@ impl Call {
         body: Option<(&[u8], &[u8])>,
         means: &mut Means<'_>,
     ) {
+        if let (300.., Some(before)) = (code, &forward.before)
+            && let Some((asking, other)) = self.pair(forward.leg)
+        {
+            before.restore(asking, other);
+        }
         let Ok(request) = Message::parse(&forward.request) else { return };
         let invite = request.method() == Method::Invite;
         let refreshes = invite || request.method() == Method::Update;
@@ -118,6 +123,7 @@ impl Forward {
             flow: event.flow,
             stamp: stamp_of(event),
             request: event.request.bytes().to_vec(),
+            before: None,
         }
     }
 }

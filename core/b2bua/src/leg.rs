@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sip_msg::build::Writer;
 use sip_msg::{Message, Name};
 use sip_stack::dialog::{Dialog, ReliableAnswers, RequestLine, SessionTimer};
-use sip_stack::transaction::{NOBODY, Outgoing};
+use sip_stack::transaction::Outgoing;
 use sip_stack::transport::{Flow, Protocol, RESERVED};
 use sip_stack::{Slot, User};
 
@@ -14,6 +14,7 @@ use routing::config::Connection;
 use crate::abilities::Abilities;
 use crate::anchor::LegMedia;
 use crate::means::Means;
+use crate::parting::Parting;
 use crate::refer::Referral;
 use crate::session_id::IdHalves;
 use crate::usage::{InviteUsage, UpdateUsage};
@@ -57,6 +58,8 @@ pub(crate) struct Leg {
     pub referral: Option<Box<Referral>>,
     /// REFERs it sent.
     pub refers: u8,
+    /// Its BYE, until that is answered.
+    pub parting: Option<Parting>,
     /// The last ACK sent for a 2xx, for when that 2xx comes again.
     pub ack: Vec<u8>,
     /// Its media.
@@ -96,6 +99,7 @@ impl Leg {
             invited: number == 0,
             referral: None,
             refers: 0,
+            parting: None,
             ack: Vec::new(),
             media,
             user_agent: Box::default(),
@@ -166,16 +170,6 @@ impl Leg {
             ids.write(&mut writer);
             fill(writer);
         })
-    }
-
-    /// Ends the dialog. `reason` is a Reason value (RFC 3326).
-    pub(crate) fn bye(&mut self, user: Slot, reason: Option<&[u8]>, means: &mut Means<'_>) {
-        self.request(b"BYE", user, NOBODY, means, &mut |mut writer| {
-            if let Some(reason) = reason {
-                writer.field(Name::Reason, reason);
-            }
-            writer.end();
-        });
     }
 
     /// Acknowledges a 2xx (RFC 3261 §13.2.2.4); kept, since the 2xx may come again.

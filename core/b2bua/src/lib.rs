@@ -22,6 +22,7 @@ mod hunt;
 mod leg;
 mod losers;
 mod means;
+mod parting;
 mod passthrough;
 mod ports;
 mod provisional;

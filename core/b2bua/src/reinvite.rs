@@ -12,7 +12,7 @@ use sip_stack::{Slot, User};
 
 use routing::reason::Reason;
 
-use crate::anchor;
+use crate::anchor::{self, Before};
 use crate::call::{Call, Forward, timers};
 use crate::leg::{Leg, SUPPORTED_WITHIN, write_ourselves};
 use crate::means::Means;
@@ -94,6 +94,7 @@ impl Call {
         let Some((asking, other)) = self.pair(event.leg) else { return };
         // Without an offer the other peer is asked for one: what it would have, at full width. Our last description to
         // the asking peer may be the answer to its hold, and as an offer would keep it held for ever.
+        let before = (!request.body().is_empty()).then(|| Box::new(Before::of(asking, other)));
         let passed = match request.body() {
             [] => Ok(Vec::new()),
             body => anchor::pass(body, asking, other, slot, means),
@@ -103,7 +104,7 @@ impl Call {
                 let client = send_reinvite(slot, other, &body, means);
                 let cseq = other.dialog.local_cseq;
                 other.usage = InviteUsage::Asking { client, cseq };
-                self.forwards.push(Forward::of(&event, Some(client)));
+                self.forwards.push(Forward { before, ..Forward::of(&event, Some(client)) });
             }
             Err(reason) => {
                 asking.usage = InviteUsage::Idle;

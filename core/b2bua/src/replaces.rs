@@ -188,6 +188,7 @@ impl Call {
         };
         old.bye(slot, Some(REPLACED), means);
         self.part(&mut old, means);
+        self.await_parting(old);
         self.answering(new, ok, cseq, means);
         let agreement = self.leg_mut(new).and_then(|leg| {
             let invite = Message::parse(&invite).ok()?;

@@ -14,7 +14,7 @@ use sip_stack::{Slot, User};
 use routing::policy::limits_of;
 use routing::reason::Reason;
 
-use crate::call::{Call, FORWARD, NOTIFY, Phase, REFRESH, timers};
+use crate::call::{Call, FORWARD, NOTIFY, PARTING, Phase, REFRESH, timers};
 use crate::cause;
 use crate::leg::{ALLOW, Leg};
 use crate::means::Means;
@@ -130,6 +130,10 @@ impl Call {
             self.on_notified(transaction, Some(response.code()), means);
             return;
         }
+        if purpose == PARTING {
+            self.on_parted(transaction, Some(response), means);
+            return;
+        }
         if self.leg_mut(purpose).is_some() && !self.is_early(purpose) {
             self.on_reinvite_response(purpose, response, means);
         } else {
@@ -155,6 +159,10 @@ impl Call {
         }
         if purpose == NOTIFY {
             self.on_notified(transaction, None, means);
+            return;
+        }
+        if purpose == PARTING {
+            self.on_parted(transaction, None, means);
             return;
         }
         let asking = self.leg_mut(purpose).is_some_and(|leg| matches!(leg.usage, InviteUsage::Asking { .. }));

@@ -330,6 +330,7 @@ impl Call {
             winner.bye(slot, None, means);
             self.callee = Some((winner.number, leg_record(winner.role(), &winner)));
             self.close_leg(&mut winner, means);
+            self.await_parting(winner);
             self.refuse(reason, EndedBy::System, means);
             return;
         }
@@ -457,7 +458,9 @@ impl Call {
     pub(crate) fn forget_departed(&mut self, means: &Means<'_>) {
         let patient = self.times.ended.is_none_or(|at| means.now.since(at) < sip_stack::timer::T1_64);
         self.handover.departing.retain(|d| {
-            !d.gone || (patient && d.leg.referral.as_ref().is_some_and(|referral| !referral.is_over()))
+            !d.gone
+                || d.leg.parting.is_some()
+                || (patient && d.leg.referral.as_ref().is_some_and(|referral| !referral.is_over()))
         });
     }
 

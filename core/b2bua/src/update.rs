@@ -7,7 +7,7 @@ use sip_msg::{Message, Method, Name};
 
 use routing::reason::Reason;
 
-use crate::anchor;
+use crate::anchor::{self, Before};
 use crate::call::{Call, FORWARD, Forward};
 use crate::means::Means;
 use crate::record::EndedBy;
@@ -88,6 +88,7 @@ impl Call {
             refuse_in_dialog(&event, Reason::BadDescription, means);
             return;
         }
+        let before = Some(Box::new(Before::of(asking, other)));
         match anchor::pass(event.request.body(), asking, other, slot, means) {
             Ok(body) => {
                 asking.update = UpdateUsage::Asked;
@@ -99,7 +100,7 @@ impl Call {
                     other.usage = InviteUsage::Asking { client, cseq: other.dialog.local_cseq };
                     client
                 };
-                self.forwards.push(Forward::of(&event, Some(client)));
+                self.forwards.push(Forward { before, ..Forward::of(&event, Some(client)) });
             }
             Err(reason) => refuse_in_dialog(&event, reason, means),
         }

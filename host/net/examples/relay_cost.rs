@@ -84,6 +84,7 @@ fn open(worker: &MediaWorker, stream: u16, source: SocketAddr, sink: SocketAddr)
             sends: true,
             receives: true,
             renegotiated: false,
+            udptl: false,
         };
         sender.send(Command::Open { end, bind: LOCAL, port, inactivity }).expect("room in the queue");
         sender.send(Command::Remote { end, remote }).expect("room in the queue");

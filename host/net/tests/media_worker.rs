@@ -75,6 +75,7 @@ impl Bench {
             sends: true,
             receives: true,
             renegotiated: false,
+            udptl: false,
         };
         self.command(Command::Remote { end, remote });
         Phone { socket, end: SocketAddr::new(ip, port) }
@@ -239,6 +240,7 @@ fn silence_is_told() {
             sends: true,
             receives: false,
             renegotiated: false,
+            udptl: false,
         };
         bench.command(Command::Remote { end: A, remote });
         assert_eq!(bench.events.recv_timeout(LONG), Ok(Event::Inactive { end: A }));

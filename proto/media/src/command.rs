@@ -71,6 +71,8 @@ pub struct Remote {
     pub receives: bool,
     /// A re-INVITE or UPDATE brought this: another source may take over.
     pub renegotiated: bool,
+    /// It speaks UDPTL, the fax of ITU-T T.38, instead of RTP: packets pass as they are, and there is no RTCP.
+    pub udptl: bool,
 }
 
 /// Which sources of packets are believed; `media.nat` of a connection.

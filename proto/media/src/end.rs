@@ -29,6 +29,8 @@ pub(crate) struct End {
     quality: Quality,
     rtcp: Rtcp,
     receives: bool,
+    /// The peer speaks UDPTL.
+    pub(crate) udptl: bool,
     watch: Watch,
 }
 
@@ -54,6 +56,7 @@ impl End {
             quality: Quality::default(),
             rtcp: Rtcp::default(),
             receives: false,
+            udptl: false,
             watch: Watch { after: inactivity, ..Watch::default() },
         }
     }
@@ -63,6 +66,7 @@ impl End {
         self.latch.describe(remote, now);
         self.quality.set_clock_rate(remote.clock_rate);
         self.receives = remote.receives && remote.rtp.is_some();
+        self.udptl = remote.udptl;
         self.rtcp.describe(remote);
         self.retarget();
         self.watch.expect(remote, now)
@@ -87,16 +91,34 @@ impl End {
             }
         }
         self.quality.on_packet(header.ssrc, header.sequence, header.timestamp, now);
+        self.count_in(packet.len(), now)
+    }
+
+    #[inline]
+    fn count_in(&mut self, bytes: usize, now: Timestamp) -> Passage {
         self.watch.heard = now;
         let counters = &mut self.counters;
         counters.packets_in += 1;
-        counters.bytes_in += packet.len() as u64;
+        counters.bytes_in += bytes as u64;
         counters.last_packet = Some(now);
         if counters.first_packet.is_some() {
             return Passage::Passed;
         }
         counters.first_packet = Some(now);
         Passage::First
+    }
+
+    /// Judges and counts a packet of whatever form.
+    pub(crate) fn on_udptl(&mut self, from: SocketAddr, packet: &[u8], now: Timestamp) -> Passage {
+        match self.latch.judge(from, 0, now) {
+            Verdict::Known => {}
+            Verdict::Moved => self.retarget(),
+            Verdict::Foreign => {
+                self.counters.foreign_dropped += 1;
+                return Passage::Dropped;
+            }
+        }
+        self.count_in(packet.len(), now)
     }
 
     /// Judges and counts an RTCP packet that came on the RTCP port, or `muxed` on the RTP port.

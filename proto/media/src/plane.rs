@@ -73,6 +73,9 @@ impl Plane {
             self.strays += 1;
             return;
         };
+        if end.udptl {
+            return self.on_udptl(socket, from, packet, now, out);
+        }
         if socket.is_rtcp() {
             return self.on_rtcp(slot, from, false, packet, now, out);
         }
@@ -236,6 +239,27 @@ impl Plane {
                 }
             }
             Path::None | Path::Tone(_) => {}
+        }
+    }
+
+    /// Fax goes to its peer as it came.
+    #[cold]
+    fn on_udptl(
+        &mut self,
+        socket: SocketKey,
+        from: SocketAddr,
+        packet: &[u8],
+        now: Timestamp,
+        out: &mut Actions,
+    ) {
+        let slot = socket.slot();
+        let Some(end) = slot_mut(&mut self.ends, slot).filter(|_| !socket.is_rtcp()) else { return };
+        let passage = end.on_udptl(from, packet, now);
+        if passage == Passage::First {
+            out.emit(Event::FirstPacket { end: end.id, from });
+        }
+        if passage != Passage::Dropped && matches!(end.path, Path::Relay { .. }) {
+            self.forward(slot, packet, out);
         }
     }
 

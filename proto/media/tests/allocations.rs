@@ -57,6 +57,7 @@ fn a_relayed_packet_allocates_nothing() {
             sends: true,
             receives: true,
             renegotiated: false,
+            udptl: false,
         };
         plane.handle_command(Command::Remote { end, remote }, now, &mut out);
     }

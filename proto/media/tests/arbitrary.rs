@@ -31,12 +31,12 @@ fn address() -> impl Strategy<Value = SocketAddr> {
 
 fn remote() -> impl Strategy<Value = Remote> {
     let latch = prop_oneof![Just(Latching::Always), Just(Latching::Auto), Just(Latching::Never)];
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let addresses = (proptest::option::of(address()), proptest::option::of(address()), address());
     (addresses, latch, any::<u32>(), flags).prop_map(
-        |((rtp, rtcp, signalling), latch, clock_rate, (sends, receives, renegotiated))| {
+        |((rtp, rtcp, signalling), latch, clock_rate, (sends, receives, renegotiated, udptl))| {
             let signalling = signalling.ip();
-            Remote { rtp, rtcp, signalling, latch, clock_rate, sends, receives, renegotiated }
+            Remote { rtp, rtcp, signalling, latch, clock_rate, sends, receives, renegotiated, udptl }
         },
     )
 }

@@ -33,6 +33,7 @@ impl Relay {
                 sends: true,
                 receives: true,
                 renegotiated: false,
+                udptl: false,
             };
             plane.handle_command(Command::Remote { end, remote }, now, &mut out);
         }

@@ -466,12 +466,36 @@ impl Dialog {
         let (ip, port) = (addr.ip(), 40_000 + addr.port() % 1000);
         let version = self.version;
         let session = addr.port();
+        if let Some(media) = other_media(kind, port) {
+            let text = format!(
+                "v=0\r\no=- {session} {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n{media}"
+            );
+            return Some(("application/sdp".to_owned(), text));
+        }
         let text = format!(
             "v=0\r\no=- {session} {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 0 101\r\n\
              a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n{direction}"
         );
         Some(("application/sdp".to_owned(), text))
     }
+}
+
+/// What is described besides a telephone's audio, or in its place.
+fn other_media(kind: &str, port: u16) -> Option<String> {
+    let audio = |port: u16| format!("m=audio {port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n");
+    let video = |port: u16| {
+        format!("m=video {port} RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=rtcp-fb:96 nack pli\r\n")
+    };
+    let fax = |port: u16| {
+        format!("m=image {port} udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n")
+    };
+    Some(match kind {
+        "t38" => fax(port + 2),
+        "t38-beside" => audio(0) + &fax(port + 2),
+        "video" => audio(port) + &video(port + 4),
+        "video-refused" => audio(port) + &video(0),
+        _ => return None,
+    })
 }
 
 fn tagged(uri: &str, tag: &str) -> String {

@@ -9,6 +9,8 @@ use media::{Command, Counters, EndId, Event};
 pub struct MediaPlane {
     open: BTreeMap<EndId, u16>,
     ports: BTreeSet<u16>,
+    /// Ends whose peer is expected to send; those of fax are told apart.
+    awaited: BTreeMap<EndId, (bool, bool)>,
     /// Pairs that were joined, in order.
     pub joined: Vec<(EndId, EndId)>,
     /// What signalling did wrong.
@@ -27,13 +29,18 @@ impl MediaPlane {
                     self.faults.push(format!("port {port} leased twice"));
                 }
             }
-            Command::Remote { end, .. } | Command::Serve { end, .. } => self.expect_open(end, command),
+            Command::Remote { end, remote } => {
+                self.expect_open(end, command);
+                self.awaited.insert(end, (remote.sends && remote.rtp.is_some(), remote.udptl));
+            }
+            Command::Serve { end, .. } => self.expect_open(end, command),
             Command::Join { a, b } => {
                 self.expect_open(a, command);
                 self.expect_open(b, command);
                 self.joined.push((a, b));
             }
             Command::Close { end } => {
+                self.awaited.remove(&end);
                 match self.open.remove(&end) {
                     Some(port) => drop(self.ports.remove(&port)),
                     None => self.faults.push(format!("{end:?} closed, but it is not open")),
@@ -47,6 +54,12 @@ impl MediaPlane {
     /// Ends that are open now.
     pub fn open(&self) -> impl Iterator<Item = EndId> + '_ {
         self.open.keys().copied()
+    }
+
+    /// How many ends wait for packets, and how many carry fax.
+    pub fn awaited(&self) -> (usize, usize) {
+        let waiting = self.awaited.values().filter(|(sends, _)| *sends).count();
+        (waiting, self.awaited.values().filter(|(_, fax)| *fax).count())
     }
 
     fn expect_open(&mut self, end: EndId, command: &Command) {

@@ -38,6 +38,7 @@ ladders! {
     busy_lamp
     busy_lamp_transfer
     bye_before_ack
+    bye_challenged
     bye_crossing_bye
     bye_during_reinvite
     bye_instead_of_ack
@@ -161,6 +162,7 @@ ladders! {
     subscription
     subscription_ends
     subscription_refused
+    t38
     too_long_and_silent
     transfer_across_connections
     transfer_attended_by_callee
@@ -181,5 +183,6 @@ ladders! {
     update_crosses
     update_glare
     update_refreshes_target
+    video
     winner_with_other_answer
 }

@@ -26,6 +26,7 @@ fn remote(rtp: Option<&str>, latch: Latching, renegotiated: bool) -> Remote {
         sends: true,
         receives: true,
         renegotiated,
+        udptl: false,
     }
 }
 

@@ -42,6 +42,7 @@ fn remote(end: EndId) -> Remote {
         sends: true,
         receives: true,
         renegotiated: false,
+        udptl: false,
     }
 }
 
@@ -380,4 +381,29 @@ fn failed_sends_are_counted() {
     bench.rtp_from(A);
     bench.plane.on_send_failed(socket(B));
     assert_eq!(bench.counters(B).send_errors, 1);
+}
+
+#[test]
+fn fax_passes_whatever_its_packets_look_like_and_audio_comes_back() {
+    let mut bench = Bench::joined();
+    bench.rtp_from(A);
+    for end in [A, B] {
+        let fax = Remote { udptl: true, rtcp: None, sends: false, renegotiated: true, ..remote(end) };
+        bench.command(Command::Remote { end, remote: fax });
+    }
+    // The sequence number of UDPTL comes first: it may look like STUN, DTLS, RTP or RTCP.
+    for packet in
+        [&[0, 1, 2][..], &[22, 254, 253, 0], &[0x80, 8, 1, 2], &[0x80, 200, 0, 1, 2, 3, 4, 5], &[0xff]]
+    {
+        assert_eq!(bench.packet(socket(A), peer_of(A), packet), [(socket(B), peer_of(B))], "{packet:?}");
+        assert_eq!(bench.packet(socket(B), peer_of(B), packet), [(socket(A), peer_of(A))], "{packet:?}");
+    }
+    let stranger = addr("203.0.113.5:4000");
+    assert!(bench.packet(socket(A), stranger, &[0, 2, 1]).is_empty());
+    assert!(bench.pass(120).is_empty(), "nobody waits for a fax to speak");
+    for end in [A, B] {
+        bench.command(Command::Remote { end, remote: Remote { renegotiated: true, ..remote(end) } });
+    }
+    assert!(bench.packet(socket(A), peer_of(A), &[0, 1, 2]).is_empty());
+    assert_eq!(bench.rtp_from(A), [(socket(B), peer_of(B))]);
 }

@@ -91,6 +91,19 @@ impl Playing {
             }
             "drain" => drop(self.world.ask(&Ask::Drain)),
             "silence" => self.world.silence(),
+            "media" => {
+                self.settle(Duration::from_millis(20));
+                let (waiting, fax) = self.world.media.awaited();
+                let has = [waiting.to_string(), fax.to_string()];
+                let differs = line.settings(1).iter().any(|(key, value)| match *key {
+                    "waiting" => *value != has[0],
+                    "fax" => *value != has[1],
+                    _ => true,
+                });
+                if differs {
+                    return Err(format!("ends that wait for packets, and of fax: {has:?}"));
+                }
+            }
             "restart" => self.world.restart(self.seed),
             "hangup" => {
                 let call = self.any_call()?;
