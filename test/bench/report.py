@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""report.py RESULTS.jsonl : the table of docs/performance.md, medians of the repeats, each figure beside what is due."""
-import json, os, sys
+"""report.py RESULTS.jsonl [DOCUMENT] : medians of the repeats, each figure beside what is due. With a document (that is
+docs/performance.md) the tables go to their place in it, too."""
+import contextlib, io, json, os, sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/lib")
 import table
@@ -20,8 +21,16 @@ P50_MS, P99_MS, TICKED_P99_MS = 1, 5, 2.5
 NOISE = 1.15          # a difference up to this is none
 
 
-def main(path):
-    rows = table.Rows(json.loads(line) for line in open(path))
+def main(path, document=None):
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        tables(table.Rows(json.loads(line) for line in open(path)))
+    print(text.getvalue(), end="")
+    if document:
+        table.put(document, "make bench", text.getvalue())
+
+
+def tables(rows):
     print("| work | Trunkline | peer | ratio | due | | p50 / p99 ms | of the peer | | failed or lost | kernel drops |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for test, note, name, peer, due in COSTS:
@@ -94,4 +103,4 @@ def shards(rows):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """A long load and what grows under it. Run by `soak`. Calls at a steady rate through SIPp; calls with media in groups,
 each ended and set up again by turns; every ten seconds a sample of the server. The verdict is on the second half."""
-import argparse, csv, glob, json, os, subprocess, sys, threading, time
+import argparse, contextlib, csv, glob, io, json, os, subprocess, sys, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/lib")
-import api, drops, proc, sipp, slope
+import api, drops, proc, sipp, slope, table
 
 EVERY_S = 10
 GROUPS = 3
@@ -33,6 +33,7 @@ def arguments():
     add("--pid", type=int, required=True), add("--run", required=True), add("--users", type=int, required=True)
     add("--addr", default="127.0.0.1:5064"), add("--http", default="127.0.0.1:8081")
     add("--minutes", type=float, default=30), add("--rate", type=float, default=1250), add("--calls", type=int, default=300)
+    add("--document", help="the table goes to its place in this file, too")
     return parser.parse_args()
 
 
@@ -130,8 +131,13 @@ def report(o, soak, counted, groups, dropped, spent, at_rest):
 def main():
     o = arguments()
     soak = Soak(o)
-    wrong = report(o, soak, *soak.load())
-    print("\n" + ("flat, nothing failed" if not wrong else "NOT flat: " + "; ".join(wrong)))
+    loaded, text = soak.load(), io.StringIO()
+    with contextlib.redirect_stdout(text):
+        wrong = report(o, soak, *loaded)
+        print("\n" + ("Verdict: flat, nothing failed." if not wrong else "Verdict: " + "; ".join(wrong) + "."))
+    print(text.getvalue(), end="")
+    if o.document:
+        table.put(o.document, "soak", text.getvalue())
     sys.exit(bool(wrong))
 
 

@@ -1,4 +1,4 @@
-"""Results by row and server, and how their cells are written."""
+"""Results by row and server, how their cells are written, and the place that tables have in a document."""
 import statistics
 
 
@@ -50,3 +50,13 @@ def met(value, due, least=False):
     if value is None or due is None:
         return ""
     return "met" if (value >= due if least else value <= due) else "missed"
+
+
+def put(document, marker, text):
+    """TEXT in place of what stands between <!-- MARKER --> and the next <!-- end --> in the file."""
+    before, begin, rest = open(document).read().partition(f"<!-- {marker} -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    if not end:
+        raise SystemExit(f"{document} has no place for {marker}")
+    with open(document, "w") as out:
+        out.write(f"{before}{begin}{text.strip()}\n{end}{after}")

@@ -1,5 +1,5 @@
 """The arithmetic of the bench: python3 -m unittest discover test/bench/lib. `run` and `soak` begin with it."""
-import os, sys, unittest
+import os, sys, tempfile, unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import api, drops, slope, table
@@ -68,6 +68,15 @@ class Table(unittest.TestCase):
     def test_due(self):
         self.assertEqual([table.met(0.6, 0.6), table.met(0.61, 0.6), table.met(2500, 2500, True), table.met(None, 1)],
                          ["met", "missed", "met", ""])
+
+
+class Document(unittest.TestCase):
+    def test_only_what_is_between_the_marks_changes(self):
+        with tempfile.NamedTemporaryFile("w+") as file:
+            file.write("a\n<!-- x -->\nold\n<!-- end -->\nb\n<!-- y -->\nkept\n<!-- end -->\n")
+            file.flush()
+            table.put(file.name, "x", "new\n")
+            self.assertEqual(open(file.name).read(), "a\n<!-- x -->\nnew\n<!-- end -->\nb\n<!-- y -->\nkept\n<!-- end -->\n")
 
 
 class Metrics(unittest.TestCase):
