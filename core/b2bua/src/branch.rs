@@ -79,6 +79,13 @@ pub struct Presentation {
     pub hidden: bool,
 }
 
+impl Presentation {
+    /// The same, with the verdict on the caller id in its user part (3GPP TS 24.229 §7.2A.20).
+    pub(crate) fn with_verstat(&self, verdict: &str) -> Self {
+        Self { user: format!("{};verstat={verdict}", self.user), ..self.clone() }
+    }
+}
+
 /// The host of a From that names nobody (RFC 3323 §4.1.1.3).
 pub const ANONYMOUS: &str = "anonymous.invalid";
 
@@ -162,7 +169,11 @@ impl Branch {
             if let Some((name, value)) = credentials {
                 writer.field(name, value);
             }
-            copy_renumbered(offer.invite, &mut writer, [offer.caller, connection], numbering);
+            if let Some(identity) = offer.identity {
+                writer.field(Name::Identity, identity.as_bytes());
+            }
+            let anew = offer.identity.map(|_| Name::Identity);
+            copy_renumbered(offer.invite, &mut writer, [offer.caller, connection], numbering, anew);
             match body {
                 [] => writer.end(),
                 body => writer.body(b"application/sdp", body),
@@ -219,6 +230,8 @@ pub(crate) struct Offer<'a, 'm> {
     pub reliable: bool,
     /// Max-Forwards for the callee (RFC 7332).
     pub max_forwards: u8,
+    /// A signature of ours, in place of the one that came.
+    pub identity: Option<&'a str>,
 }
 
 /// Where a registered contact is reached.

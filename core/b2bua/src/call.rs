@@ -26,6 +26,7 @@ use crate::means::{Effect, Means, Milestone};
 use crate::provisional::Progress;
 use crate::record::{AttemptRecord, EndedBy, LegRecord, OpenCall};
 use crate::transfer::Handover;
+use crate::vouch::Vouching;
 
 /// One call.
 #[derive(Debug)]
@@ -70,6 +71,7 @@ pub struct Call {
     /// Legs that left while the call went on.
     pub(crate) parted: Vec<(u8, LegRecord)>,
     pub(crate) handover: Handover,
+    pub(crate) vouching: Vouching,
 }
 
 /// How the call began, whoever is in it now.
@@ -223,6 +225,7 @@ pub(crate) mod timers {
     pub(crate) const LINGER: u8 = 5;
     pub(crate) const SESSION: u8 = 6;
     pub(crate) const RELIABLE: u8 = 7;
+    pub(crate) const VOUCH: u8 = 8;
     pub(crate) const DEPARTURE: u8 = 20;
 }
 
@@ -281,6 +284,7 @@ impl Call {
             parting: Vec::new(),
             parted: Vec::new(),
             handover: Handover::default(),
+            vouching: Vouching::default(),
         };
         means.transactions.set_user(server, slot);
         if let Err(least) = call.caller.timer.propose(invite) {
@@ -290,6 +294,9 @@ impl Call {
         call.respond(100, b"", None, None, means);
         means.effects.push(Effect::Open(Box::new(call.marker())));
         means.effects.push(Effect::Announce(Milestone::Started));
+        if !call.vouch(invite, means) {
+            return call;
+        }
         let claim = call.claim(call.caller.connection.as_deref(), true, means);
         match claim.counts() {
             true => call.ask(Claim { nonce, ..claim }, means),

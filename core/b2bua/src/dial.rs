@@ -30,6 +30,9 @@ use crate::record::EndedBy;
 impl Call {
     /// The caller's place is settled: answer ourselves, or go to the first target.
     pub(crate) fn admitted(&mut self, means: &mut Means<'_>) {
+        if self.awaits_vouching() {
+            return;
+        }
         match self.service() {
             Some(service) => self.serve(service, means),
             None => self.seek(0, means),
@@ -216,6 +219,9 @@ impl Call {
         let moved = self.handover.transfer.is_some() && !self.caller.media.ends.is_empty();
         let bypass = !moved && anchor::bypasses(self.caller.connection.as_deref(), Some(connection));
         let connection = Some(Arc::clone(connection));
+        let told = self.vouching.verstat_for(connection.as_deref());
+        let told = told.map(|verdict| presentation.with_verstat(verdict));
+        let presentation = told.as_ref().unwrap_or(presentation);
         let mut branch = Branch::new(self.slot, number, connection.clone(), place, presentation, means);
         branch.leg.media.bypass = bypass;
         branch.leg.ids.shown = self.caller.ids.theirs;
@@ -231,6 +237,7 @@ impl Call {
             caller: self.caller.connection.as_deref(),
             reliable: self.caller.abilities.reliable || !message.body().is_empty(),
             max_forwards: invite.max_forwards,
+            identity: self.vouching.identity_for(connection.as_deref()),
         };
         branch.send(&body, None, presentation, &offer, means);
         Ok(branch)

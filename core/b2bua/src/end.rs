@@ -304,6 +304,7 @@ impl Call {
         let called = callee.into_iter().chain(legs.iter().rev().filter(|leg| &*leg.role == "callee"));
         let mut named = called.map(|leg| leg.connection.clone()).filter(|name| !name.is_empty());
         let connection_out = named.next().unwrap_or_default();
+        let (signature, signed) = self.vouching.record();
         CallRecord {
             id: marker.id,
             account: marker.account,
@@ -326,6 +327,8 @@ impl Call {
             proof: proof_text(self.decision.proof).into(),
             candidates: candidates(&self.decision),
             attempts: self.attempts.clone(),
+            signature,
+            signed,
             legs,
         }
     }

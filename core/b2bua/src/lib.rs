@@ -41,6 +41,7 @@ mod talk;
 mod transfer;
 mod update;
 mod usage;
+mod vouch;
 
 pub use anchor::{EndOwner, end_owner};
 pub use branch::{
@@ -59,8 +60,9 @@ pub use passthrough::copy_headers;
 pub use ports::PortPool;
 pub use random::Random;
 pub use record::{
-    AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall, Then,
+    AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall, Signature, Then,
 };
 pub use replaces::Replacement;
 pub use talk::InDialog;
 pub use transfer::Transferred;
+pub use vouch::{Verdict, VouchQuestion, Vouched};

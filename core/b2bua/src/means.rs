@@ -15,6 +15,7 @@ use crate::claim::Claim;
 use crate::ports::PortPool;
 use crate::random::Random;
 use crate::record::{CallRecord, OpenCall};
+use crate::vouch::VouchQuestion;
 
 /// Everything a call may touch while it handles one event.
 #[expect(missing_debug_implementations, reason = "holds sinks that have nothing to show")]
@@ -62,6 +63,8 @@ pub enum Effect {
     Release(Box<Claim>),
     /// A connection has left the call, and keeps its place: its id, home, and whether it called.
     Leave(ConnectionId, u8, bool),
+    /// Judge and sign caller ids; the answer comes back as [`crate::Vouched`].
+    Vouch(Box<VouchQuestion>),
     /// Resolve a host name; the answer comes back to the call.
     Locate(Query),
     /// A branch rings, which the first announcement tells of the first one only.

@@ -1,5 +1,6 @@
 //! The record of a call, as history keeps it. Plain data, made once, when the call ends.
 
+use routing::attest::Attestation;
 use serde::Serialize;
 use timestamp::Timestamp;
 
@@ -48,9 +49,24 @@ pub struct CallRecord {
     pub candidates: Vec<CandidateRecord>,
     /// Every attempt to reach somebody, in the order in which they ended; empty when the first one was answered.
     pub attempts: Vec<AttemptRecord>,
+    /// What was thought of the signature that came with the call; none where nobody wanted to know.
+    pub signature: Option<Signature>,
+    /// How far we vouched for the caller id, where we signed.
+    pub signed: Option<Attestation>,
     /// The caller's leg, then the callee's that was tried last or answered; after transfers all that took part, in
     /// order.
     pub legs: Vec<LegRecord>,
+}
+
+/// The verdict on a signed caller id (RFC 8224).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Signature {
+    /// `passed`, `failed` or `none`.
+    pub verdict: &'static str,
+    /// How far the signer vouches, where the signature is good.
+    pub attest: Option<Attestation>,
+    /// What is wrong with it, in words.
+    pub problem: Box<str>,
 }
 
 /// One connection that was considered for the call.

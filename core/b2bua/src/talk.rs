@@ -184,6 +184,7 @@ impl Call {
             timers::LINGER => self.on_linger_timer(means),
             timers::RELIABLE => self.on_reliable_timer(means),
             timers::SESSION => self.on_session_timer(means),
+            timers::VOUCH => self.on_vouch_timer(means),
             timers::DEPARTURE => self.on_departure_timer(means),
             _ => {}
         }

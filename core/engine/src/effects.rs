@@ -37,6 +37,7 @@ impl Shard {
                 let (connection, holder) = (connection.as_str().into(), (self.index, slot));
                 self.tell(home, ShardMessage::Leave { connection, holder, from }, out);
             }
+            Effect::Vouch(question) => out.outputs.push(Output::Vouch { call: slot, question }),
             Effect::Locate(query) => {
                 self.next_question += 1;
                 self.locating.insert(self.next_question, User::Call(slot));

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use b2bua::Vouched;
 use routing::config::Delta;
+use sip_stack::Slot;
 use sip_stack::transport::{Flow, StreamFault};
 
 use crate::control::Ask;
@@ -52,6 +54,13 @@ pub enum Input<'a> {
     },
     /// A host name was resolved.
     Located(Located),
+    /// Caller ids of a call were judged and signed.
+    Vouched {
+        /// The call.
+        call: Slot,
+        /// What came of it.
+        vouched: Vouched,
+    },
     /// News of the media plane.
     Media(media::Event),
     /// A question or an order of the office.

@@ -242,6 +242,8 @@ impl Shard {
             proof: proof_text(decision.proof).into(),
             attempts: Vec::new(),
             candidates: candidates(decision),
+            signature: None,
+            signed: None,
             legs: vec![leg],
         }
     }

@@ -43,7 +43,7 @@ mod wheel;
 
 pub use b2bua::{
     AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndOwner, EndedBy, LegRecord, OpenCall,
-    PortPool, Then, end_owner,
+    PortPool, Signature, Then, Verdict, VouchQuestion, Vouched, end_owner,
 };
 pub use counters::CounterRow;
 pub use guard::{Ban, Evidence, TriedUser};

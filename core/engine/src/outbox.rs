@@ -1,7 +1,8 @@
 //! What follows from an input: everything a shard wants done, as plain data in the order it happened.
 
-use b2bua::{CallRecord, OpenCall};
+use b2bua::{CallRecord, OpenCall, VouchQuestion};
 use registrar::BindingRow;
+use sip_stack::Slot;
 use sip_stack::transport::{Flow, Query, Target, Terms};
 
 use crate::control::{Answer, EmergencyCall, Event, Refusal, RegistrationLogRow};
@@ -33,6 +34,13 @@ pub enum Output {
         id: u64,
         /// What is to be located.
         query: Query,
+    },
+    /// Judge and sign the caller ids of a call; answered by `Input::Vouched` for the same call.
+    Vouch {
+        /// The call.
+        call: Slot,
+        /// What is asked.
+        question: Box<VouchQuestion>,
     },
     /// For the media workers.
     Media(media::Command),

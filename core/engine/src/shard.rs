@@ -269,6 +269,9 @@ impl Shard {
             Input::StreamSecured { flow, client } => self.on_stream_secured(&flow, client),
             Input::StreamClosed { flow, fault } => self.on_stream_closed(&flow, fault, now, out),
             Input::Located(located) => self.on_located(&located, now, out),
+            Input::Vouched { call, vouched } => {
+                self.with_call(call, now, out, |call, means| call.on_vouched(vouched, means));
+            }
             Input::Media(event) => self.on_media(event, now, out),
             Input::Control { id, ask } => self.on_ask(id, ask, now, out),
             Input::Config { id, delta } => self.on_config(id, &delta, now, out),

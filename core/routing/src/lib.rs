@@ -3,6 +3,7 @@
 //! Reads a configuration snapshot; every answer is one [`decision::Decision`] that the call, the explanation and
 //! the refused inbox share. Sends nothing, stores nothing, knows no clock.
 
+pub mod attest;
 pub mod caller_id;
 pub mod config;
 pub mod decide;

@@ -105,6 +105,11 @@ reasons! {
     CertificateMissing "R-16" 403 21 "the client certificate is missing or does not match" "Let the peer connect by TLS with a certificate that names one of the peers and is issued by tls.ca.";
     NotSecure "R-17" 403 21 "a sips: address was dialled without TLS" "Let the device use TLS, or dial sip: addresses.";
     NotReachableSecurely "R-18" 480 20 "a sips: address was dialled and the callee has no TLS" "Let the callee use TLS, or dial its sip: address.";
+    Unsigned "R-19" 428 21 "the caller id is not signed" "Ask the carrier to sign its calls, or set stir.verify of the connection to note.";
+    SignatureStale "R-20" 403 21 "the signature of the caller id is too old" "Check the clocks of both sides.";
+    SignerUnknown "R-21" 437 21 "nobody that is trusted vouches for the signer of the caller id" "Put the signer's authority into certificates/stir/trusted, if you trust it.";
+    SignerNotFound "R-22" 436 21 "the certificate of the signer cannot be fetched" "Check that its address answers from here.";
+    SignatureWrong "R-23" 438 21 "the signature of the caller id does not fit the call" "A hop in between changed a number, or somebody forges; ask the carrier.";
     ShuttingDown "S-01" 503 41 "the server is shutting down" "Try again in a moment.";
     Restarted "S-02" 0 41 "the server was restarted" "Nothing to do.";
     Fault "S-03" 500 41 "a fault of ours ended the call" "Please report it with the trace.";

@@ -3,18 +3,8 @@
 //! Written in the one order that RFC 8225 §9 allows, without white space; read in any order, unknown members left
 //! aside.
 
+use routing::attest::Attestation;
 use serde::{Deserialize, Serialize};
-
-/// How far the signer vouches for the calling number (RFC 8588 §4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Attestation {
-    /// The customer is known, and the number is one the customer may use.
-    A,
-    /// The customer is known, the number is not.
-    B,
-    /// It came in from elsewhere.
-    C,
-}
 
 /// What is said of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,17 +81,6 @@ impl Claims {
             iat: payload.iat,
             origid: payload.origid,
         })
-    }
-}
-
-impl Attestation {
-    /// As it is written.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::A => "A",
-            Self::B => "B",
-            Self::C => "C",
-        }
     }
 }
 

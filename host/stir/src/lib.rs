@@ -9,7 +9,7 @@ mod identity;
 mod signer;
 mod verdict;
 
-pub use claims::{Attestation, Claims, canonical};
+pub use claims::{Claims, canonical};
 pub use identity::{Malformed, Presented};
 pub use signer::{Signer, SignerFault};
 pub use verdict::{Expected, FRESH, Failure, judge};

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use certificates::Anchors;
+use routing::attest::Attestation;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use timestamp::Timestamp;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::claims::Attestation;
 use crate::identity::{Malformed, Presented};
 
 /// What the request itself says.

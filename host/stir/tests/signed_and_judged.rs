@@ -3,7 +3,8 @@
 use certificates::Anchors;
 use proptest::prelude::*;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
-use stir::{Attestation, Claims, Expected, Failure, Malformed, Presented, Signer, SignerFault, judge};
+use routing::attest::Attestation;
+use stir::{Claims, Expected, Failure, Malformed, Presented, Signer, SignerFault, judge};
 use timestamp::Timestamp;
 
 const NOW: u64 = 1_800_000_000;

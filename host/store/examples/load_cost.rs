@@ -100,6 +100,8 @@ fn record(n: u64) -> CallRecord {
         proof: "digest".into(),
         candidates: Vec::new(),
         attempts: Vec::new(),
+        signature: None,
+        signed: None,
         legs: vec![LegRecord::default(), LegRecord::default()],
     }
 }

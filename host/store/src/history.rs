@@ -71,6 +71,12 @@ pub struct HistoryRow {
     /// Every attempt to reach somebody; empty when the first one was answered.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+    /// What was thought of the signature that came with the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Value>,
+    /// How far we vouched for the caller id, where we signed: `A`, `B` or `C`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<String>,
     /// The caller's leg, then the callees'.
     pub legs: Vec<Value>,
 }
@@ -156,6 +162,8 @@ impl HistoryRow {
             proof: record.proof.to_string(),
             candidates: record.candidates.iter().map(value).collect::<Result<_, _>>()?,
             attempts: record.attempts.iter().map(Attempt::new).collect::<Result<_, _>>()?,
+            signature: record.signature.as_ref().map(value).transpose()?,
+            signed: record.signed.map(|attest| attest.name().to_owned()),
             legs: record.legs.iter().map(value).collect::<Result<_, _>>()?,
         })
     }
@@ -340,6 +348,8 @@ fn lost(row: &SqliteRow, now: Timestamp) -> Result<CallRecord, StoreError> {
         proof: Box::default(),
         candidates: Vec::new(),
         attempts: Vec::new(),
+        signature: None,
+        signed: None,
         legs: Vec::new(),
     })
 }

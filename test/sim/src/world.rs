@@ -10,9 +10,10 @@ use std::sync::Arc;
 use engine::control::{Answer, Ask, Event, Figures, Refusal, RegistrationLogRow};
 use engine::{
     BindingRow, Bounds, CallRecord, CounterRow, Input, Located, Outbox, Output, Persist, Setup, Shard,
-    ShardMessage,
+    ShardMessage, Vouched,
 };
 use routing::config::{Change, Delta};
+use sip_stack::Slot;
 use sip_stack::transport::{AddressBook, Flow, Listener, Listeners, Protocol};
 use timestamp::Timestamp;
 
@@ -40,6 +41,7 @@ enum Arrival {
     Mail { shard: u8, message: ShardMessage },
     Media { shard: u8, event: media::Event },
     Located { shard: u8, located: Located },
+    Vouched { shard: u8, call: Slot, vouched: Vouched },
     ForAgent { flow: Flow, bytes: Vec<u8> },
 }
 
@@ -281,6 +283,9 @@ impl World {
             }
             Arrival::Mail { shard, message } => self.give(usize::from(shard), Input::FromShard(message)),
             Arrival::Media { shard, event } => self.give(usize::from(shard), Input::Media(event)),
+            Arrival::Vouched { shard, call, vouched } => {
+                self.give(usize::from(shard), Input::Vouched { call, vouched });
+            }
             Arrival::Located { shard, located } => self.give(usize::from(shard), Input::Located(located)),
             Arrival::ForAgent { flow, bytes } => self.inbox.push((flow, bytes)),
         }
@@ -316,6 +321,10 @@ impl World {
             }
             // Nobody here checks certificates.
             Output::Reserve { .. } => {}
+            Output::Vouch { call, question } => {
+                let vouched = crate::notary::vouch(&question);
+                self.put(soon, Arrival::Vouched { shard, call, vouched });
+            }
             Output::Locate { id, query } => {
                 self.located += 1;
                 let targets = self.zone.locate(query, &listeners(), &mut self.random);

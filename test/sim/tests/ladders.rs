@@ -49,6 +49,8 @@ ladders! {
     callee_unavailable
     callee_wants_credentials
     caller_ids
+    caller_id_judged
+    caller_id_signed
     caller_refused_without_a_word
     calls_itself
     cancel_before_provisional

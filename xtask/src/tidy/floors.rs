@@ -34,7 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("host/uring", &[]),
     ("host/outside", &[]),
-    ("host/stir", &["host/certificates"]),
+    ("host/stir", &["core/routing", "host/certificates"]),
     ("host/store", &["wire/", "core/registrar", "core/routing", "core/engine"]),
     ("host/api", &["wire/", "core/routing", "core/engine", "host/certificates", "host/store"]),
     ("host/server", &["wire/", "proto/", "core/", "host/"]),

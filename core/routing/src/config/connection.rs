@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, ConnectionId, Credential, DomainId, FlowId, Limits, OutwardSecret};
+use super::{AccountId, ConnectionId, Credential, DomainId, FlowId, Limits, OutwardSecret, Stir};
 
 /// A phone, a PBX, a carrier, or a user without a device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,6 +121,9 @@ pub struct Connection {
     /// What happens to headers that pass through.
     #[serde(default)]
     pub headers: HeaderRules,
+    /// Signed caller ids.
+    #[serde(default)]
+    pub stir: Stir,
     /// Proofs that it is who it says; never serialised.
     #[serde(skip)]
     pub credentials: Vec<Credential>,

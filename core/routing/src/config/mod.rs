@@ -11,6 +11,7 @@ mod id;
 mod limits;
 mod number;
 mod secret;
+mod stir;
 mod zone;
 
 pub use account::{Account, Defaults, Emergency, Quota, Retention};
@@ -25,4 +26,5 @@ pub use id::{AccountId, ConnectionId, DomainId, FlowId, NumberId};
 pub use limits::{Allowance, Countries, FirstCall, InForce, Limits, Window};
 pub use number::NumberRow;
 pub use secret::{Credential, OutwardSecret};
+pub use stir::{Stir, Verify};
 pub use zone::Zone;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use engine::control::{Answer, Ask};
-use engine::{Client, ShardMessage};
+use engine::{Client, ShardMessage, Vouched};
 use routing::config::Delta;
+use sip_stack::Slot;
 use sip_stack::transport::{Flow, Target, Terms};
 
 use super::streams::Lost;
@@ -25,6 +26,8 @@ pub(super) enum Mail {
     Media(media::Event),
     /// A host name was resolved.
     Located(u64, Vec<Target>),
+    /// Caller ids of a call were judged and signed.
+    Vouched(Slot, Vouched),
     /// A stream of the first shard is gone.
     Closed(Lost),
     /// A client of a stream of the first shard proved who it is.

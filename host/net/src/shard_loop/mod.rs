@@ -48,6 +48,9 @@ pub trait Office: Send + Sync {
 
     /// Something happened.
     fn announce(&self, event: Event);
+
+    /// Caller ids are to be judged and signed; `reply` may be called on any thread, and later.
+    fn vouch(&self, question: VouchQuestion, reply: Box<dyn FnOnce(Vouched) + Send>);
 }
 
 /// What the shards are started with.

@@ -230,6 +230,7 @@ impl ShardThread {
                     continue;
                 }
                 Mail::Located(id, targets) => Input::Located(Located { id, targets }),
+                Mail::Vouched(call, vouched) => Input::Vouched { call, vouched },
                 Mail::FromShard(message) => Input::FromShard(message),
                 Mail::Send(flow, bytes) => {
                     self.send_stream(&flow, &bytes);
@@ -288,6 +289,11 @@ impl ShardThread {
             Output::Locate { id, query } => {
                 let post = self.mailbox.post();
                 self.names.locate(query, move |targets| post.send(Mail::Located(id, targets)));
+            }
+            Output::Vouch { call, question } => {
+                let post = self.mailbox.post();
+                let reply = move |vouched| post.send(Mail::Vouched(call, vouched));
+                self.office.vouch(*question, Box::new(reply));
             }
             Output::Media(command) => self.command(self.worker_of(&command), command),
             Output::Persist(persist) => self.office.persist(persist),

@@ -143,6 +143,8 @@ pub(crate) fn record(id: &str, started_at: Timestamp) -> Box<CallRecord> {
             final_ms: Some(12),
             then: Then::Next,
         }],
+        signature: None,
+        signed: None,
         legs: vec![LegRecord { role: "caller".into(), sip_call_id: "abc".into(), ..LegRecord::default() }],
     })
 }

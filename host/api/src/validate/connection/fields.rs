@@ -155,6 +155,7 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::open("probe", Shape::Object(PROBE), "probing by OPTIONS"),
     Field::open("tls", Shape::Object(TLS), "TLS with its peers").of(PEERS),
     Field::open("headers", Shape::Object(HEADERS), "headers that pass through"),
+    Field::open("stir", Shape::Object(STIR), "signed caller ids, RFC 8224"),
     Field::read_only("status", Shape::Free, "what is known of it right now; see ConnectionStatus"),
     Field::read_only(
         "warnings",
@@ -285,3 +286,17 @@ const HEADERS: &[Field] = &[Field::open(
     Shape::List(&Shape::Text(1, 100), 100),
     "names that never pass, in either direction",
 )];
+
+const STIR: &[Field] = &[
+    Field::open(
+        "sign",
+        Shape::Boolean,
+        "whether calls that leave by it are signed with the key of the caller's account [false]",
+    ),
+    Field::open(
+        "verify",
+        Shape::Choice(&["off", "note", "require"]),
+        "signatures of calls from it pass unread, are judged for history, or have to be good [off]",
+    ),
+    Field::open("verstat", Shape::Boolean, "whether it is told the verdict, as verstat in From [false]"),
+];
