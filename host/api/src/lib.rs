@@ -36,6 +36,7 @@ use certificates::{Shelf, Trust};
 use engine::control::{Answer, Ask, Event};
 use futures_util::future::BoxFuture;
 use routing::config::Delta;
+use stir::Keyring;
 use store::{Loaded, Store};
 use timestamp::Timestamp;
 use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
@@ -127,6 +128,8 @@ pub struct About {
     pub shelf: Arc<Shelf>,
     /// The authorities that are believed.
     pub trust: Arc<Trust>,
+    /// Keys that accounts sign caller ids with.
+    pub keyring: Arc<Keyring>,
     /// When the process began to serve.
     pub started_at: Timestamp,
 }

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{About, Api};
+use certificates::Demand;
 use engine::BanOrder;
 use engine::control::Ask;
 use net::shard_loop::TlsSetup;
+use outside::{Outside, Rule};
 use routing::config::{Change, Delta};
+use stir::Keyring;
 use store::{Actor, Loaded, Store, StoreError};
 use tokio::task::JoinHandle;
 
@@ -20,6 +23,7 @@ use crate::call_path::CallPath;
 use crate::config::Found;
 use crate::config::resolved::Config;
 use crate::failure::Failure;
+use crate::vouching::Vouching;
 use crate::{http, https, local, serve, tls};
 
 /// Everything that runs.
@@ -52,7 +56,9 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let loaded = store.load().await.map_err(failed)?;
     let tls = tls::open(config)?;
     let left = (bindings, counters);
-    let call_path = CallPath::start(config, in_force(&loaded), left, store.writer(), tls.clone())?;
+    let keyring = Arc::new(Keyring::open(&config.data));
+    let vouching = Arc::new(Vouching::new(Arc::clone(&keyring), outside(config, &tls)?));
+    let call_path = CallPath::start(config, in_force(&loaded), left, store.writer(), tls.clone(), vouching)?;
     let bans = store.bans_in_force(store::now()).await.map_err(failed)?;
     api::Shards::ask(&*call_path, Ask::Bans(BanOrder::Restore(bans))).await;
     let door = http::bind("--http", config.http, config.http_may_move).await?;
@@ -63,14 +69,14 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     };
     let https = secure_door.as_ref().and_then(|door| door.local_addr().ok());
     let socket = http::bind_local(&config.data)?;
-    let about = about(config, http, https, &call_path, &tls);
+    let about = about(config, http, https, &call_path, &tls, Arc::clone(&keyring));
     let api = Api::new(store.clone(), loaded, call_path.clone(), about);
     let public = api::router(Arc::clone(&api)).into_make_service_with_connect_info::<SocketAddr>();
     let secure = secure_door
         .map(|door| tokio::spawn(https::serve(door, Arc::clone(&tls.shelf), api::router(Arc::clone(&api)))));
     let local = api::local_router(api).into_make_service();
     let mut tasks = vec![
-        tokio::spawn(tls::watch(tls.clone())),
+        tokio::spawn(tls::watch(tls.clone(), keyring)),
         tokio::spawn(async move { report(axum::serve(door, public).await) }),
         tokio::spawn(async move { report(axum::serve(socket, local).await) }),
         tokio::spawn(prune(store.clone())),
@@ -138,6 +144,13 @@ fn in_force(loaded: &Loaded) -> Arc<Delta> {
     Arc::new(Delta { revision: loaded.revision, changes })
 }
 
+/// How we speak HTTP to addresses that users name.
+fn outside(config: &Config, tls: &TlsSetup) -> Result<Outside, Failure> {
+    let settings = tls.trust.client(&Demand { verify: true, ca: None });
+    let settings = settings.map_err(|problem| Failure::Failed(format!("certificates: {problem}")))?;
+    Ok(Outside::new(Rule::new(config.http_allow.clone()), settings))
+}
+
 /// Only one server at a time on a folder.
 fn claim(data: &Path) -> Result<File, Failure> {
     let failed = |fault: std::io::Error| Failure::Failed(format!("--data {}: {fault}", data.display()));
@@ -167,6 +180,7 @@ fn about(
     https: Option<SocketAddr>,
     call_path: &CallPath,
     tls: &TlsSetup,
+    keyring: Arc<Keyring>,
 ) -> About {
     About {
         version: serve::VERSION,
@@ -181,6 +195,7 @@ fn about(
         http: [url(http)].into_iter().chain(https.map(secure_url)).collect(),
         shelf: Arc::clone(&tls.shelf),
         trust: Arc::clone(&tls.trust),
+        keyring,
         started_at: store::now(),
     }
 }

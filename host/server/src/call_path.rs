@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use crate::config::resolved::{Config, SipAddress as Wanted, SipTransport};
 use crate::desk::Desk;
 use crate::failure::Failure;
+use crate::vouching::Vouching;
 use crate::{port_holder, token_key};
 
 /// Signalling and media.
@@ -45,9 +46,10 @@ impl CallPath {
         (bindings, counters): (Vec<BindingRow>, Vec<CounterRow>),
         writer: Writer,
         tls: TlsSetup,
+        vouching: Arc<Vouching>,
     ) -> Result<Arc<Self>, Failure> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let (desk, clearing) = Desk::new(writer, events.clone());
+        let (desk, clearing) = Desk::new(writer, events.clone(), vouching);
         let trust = Arc::clone(&tls.trust);
         let setup = ShardSetup {
             clock: Clock::start(),

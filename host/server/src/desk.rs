@@ -8,17 +8,20 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use engine::Persist;
 use engine::control::Event;
+use engine::{Persist, VouchQuestion, Vouched};
 use net::shard_loop::Office;
 use store::Writer;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::vouching::Vouching;
+
 /// The shards' side.
 pub(crate) struct Desk {
     trays: Sender<Paper>,
+    vouching: Arc<Vouching>,
 }
 
 enum Paper {
@@ -28,9 +31,13 @@ enum Paper {
 
 impl Desk {
     /// A desk and the task that clears it, until every shard is gone.
-    pub(crate) fn new(writer: Writer, events: broadcast::Sender<Arc<Event>>) -> (Self, JoinHandle<()>) {
+    pub(crate) fn new(
+        writer: Writer,
+        events: broadcast::Sender<Arc<Event>>,
+        vouching: Arc<Vouching>,
+    ) -> (Self, JoinHandle<()>) {
         let (trays, papers) = channel();
-        (Self { trays }, tokio::spawn(clear(papers, writer, events)))
+        (Self { trays, vouching }, tokio::spawn(clear(papers, writer, events)))
     }
 }
 
@@ -42,6 +49,10 @@ impl Office for Desk {
 
     fn announce(&self, event: Event) {
         drop(self.trays.send(Paper::Tell(event)));
+    }
+
+    fn vouch(&self, question: VouchQuestion, reply: Box<dyn FnOnce(Vouched) + Send>) {
+        self.vouching.vouch(question, reply);
     }
 }
 

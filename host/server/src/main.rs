@@ -22,6 +22,7 @@ mod step_tester;
 mod telemetry;
 mod tls;
 mod token_key;
+mod vouching;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use certificates::{Entry, OwnNames, Shelf, Trust};
 use net::shard_loop::TlsSetup;
+use stir::Keyring;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::resolved::Config;
@@ -23,7 +24,7 @@ pub(crate) fn open(config: &Config) -> Result<TlsSetup, Failure> {
 }
 
 /// Looks every few seconds whether a file has changed, and reads all of them again on SIGHUP.
-pub(crate) async fn watch(tls: TlsSetup) {
+pub(crate) async fn watch(tls: TlsSetup, keyring: Arc<Keyring>) {
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     loop {
@@ -31,11 +32,14 @@ pub(crate) async fn watch(tls: TlsSetup) {
             _ = ticks.tick() => false,
             _ = hangup.recv() => true,
         };
-        let tls = tls.clone();
+        let (tls, keyring) = (tls.clone(), Arc::clone(&keyring));
         let looked = tokio::task::spawn_blocking(move || {
             let found = if all { Some(tls.shelf.reload()) } else { tls.shelf.look() };
             if found.is_some() {
                 tls.trust.reload();
+                for problem in keyring.reload() {
+                    tracing::warn!(%problem, "a key for caller ids cannot be used");
+                }
             }
             found
         });

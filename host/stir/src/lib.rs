@@ -6,10 +6,12 @@
 
 mod claims;
 mod identity;
+mod keyring;
 mod signer;
 mod verdict;
 
 pub use claims::{Claims, canonical};
 pub use identity::{Malformed, Presented};
+pub use keyring::{Keyring, KeyringFault};
 pub use signer::{Signer, SignerFault};
 pub use verdict::{Expected, FRESH, Failure, judge};

@@ -62,6 +62,11 @@ impl Signer {
         Ok(Self { key, certificate_at: certificate_at.into(), not_after, random: SystemRandom::new() })
     }
 
+    /// Where others find the certificate.
+    pub fn certificate_at(&self) -> &str {
+        &self.certificate_at
+    }
+
     /// Seconds since the epoch until which the certificate is good.
     pub fn not_after(&self) -> i64 {
         self.not_after

@@ -114,8 +114,11 @@ async fn create(
 async fn reload(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Certificates>, Problem> {
     caller.must_run_the_installation()?;
     let (shelf, trust) = (Arc::clone(&api.about.shelf), Arc::clone(&api.about.trust));
+    let keyring = Arc::clone(&api.about.keyring);
     let read = tokio::task::spawn_blocking(move || {
         trust.reload();
+        // What is wrong there stands in the log when the files are looked at.
+        drop(keyring.reload());
         shelf.reload()
     });
     let entries = read.await.map_err(|fault| Problem::new(Code::Fault, fault.to_string()))?;

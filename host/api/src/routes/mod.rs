@@ -25,6 +25,7 @@ mod refused;
 mod registration;
 mod rehearse;
 mod setup;
+mod signing;
 mod step_test;
 mod system;
 
@@ -81,6 +82,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(registration::router())
         .merge(rehearse::router())
         .merge(setup::router())
+        .merge(signing::router())
         .merge(step_test::router())
         .merge(system::router());
     OpenApiRouter::with_openapi(Frame::openapi())

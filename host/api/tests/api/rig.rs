@@ -188,6 +188,7 @@ impl Rig {
         );
         let about = About {
             trust: Arc::new(Trust::open(Arc::clone(&shelf))),
+            keyring: Arc::new(stir::Keyring::open(&folder)),
             shelf,
             version: "0.1.0",
             node: "node-1".to_owned(),

@@ -17,7 +17,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use engine::control::{Answer, Ask, Event};
-use engine::{BindingRow, Bounds, CounterRow, Persist};
+use engine::{BindingRow, Bounds, CounterRow, Persist, VouchQuestion, Vouched};
 use ipnet::IpNet;
 use routing::config::Delta;
 use sip_stack::transport::{Listener, Listeners, Protocol};

@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) shards: u8,
     /// Media threads.
     pub(crate) media_workers: u8,
+    /// Networks that requests of ours to the outside may reach although they are private.
+    pub(crate) http_allow: Vec<IpNet>,
     /// Filter for the log.
     pub(crate) log: String,
     /// The owner's first password, when the environment has one.
@@ -143,7 +145,7 @@ pub(crate) fn resolve(
     let shards = check.count("shards", raw.shards, 64);
     let media_workers = check.count("media_workers", raw.media_workers, 64);
     check.database(&raw);
-    check.nets("http_allow", raw.http_allow.as_deref());
+    let http_allow = check.nets("http_allow", raw.http_allow.as_deref());
     if !check.faults.is_empty() {
         return Err(Faults(check.faults));
     }
@@ -163,6 +165,7 @@ pub(crate) fn resolve(
         shards,
         media_workers,
         log: raw.log.unwrap_or_default(),
+        http_allow,
         admin_password,
     })
 }
