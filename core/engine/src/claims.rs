@@ -146,28 +146,22 @@ impl Shard {
         {
             let counter = self.counters.of(key);
             let over = counter.tallies.refuses(&limits, wanted, at_once, (&zone, now));
-            let over = over.filter(|_| !claim.emergency);
-            let mut near = over.map(|over| (over.limit, over.used, over.max));
-            if over.is_none() {
-                if counter.tallies.count(&limits, wanted, &zone, now) {
-                    self.counters.note_change(key, now);
+            if let Some(over) = over.filter(|_| !claim.emergency) {
+                if over.max > 0 && counter.may_tell(over.limit, window_of(over.limit), now) {
+                    warn(level, claim, (over.limit, over.used, over.max), now, out);
                 }
-                let counter = self.counters.of(key);
-                let at_once = with_this(at_once, wanted);
-                let usage = counter.tallies.usage(&limits, at_once, &zone, now);
-                near = usage
-                    .into_iter()
-                    .find(|usage| is_near(usage, limits.warn_at()))
-                    .map(|u| (u.limit, u.used, u.max));
-            }
-            let counter = self.counters.of(key);
-            if let Some((limit, used, max)) = near
-                && counter.may_tell(limit, window_of(limit), now)
-            {
-                warn(level, claim, (limit, used, max), now, out);
-            }
-            if let Some(over) = over {
                 return Err(over);
+            }
+            let lasting = counter.tallies.count(&limits, wanted, &zone, now);
+            for usage in counter.tallies.usage(&limits, with_this(at_once, wanted), &zone, now) {
+                if is_near(&usage, limits.warn_at())
+                    && counter.may_tell(usage.limit, window_of(usage.limit), now)
+                {
+                    warn(level, claim, (usage.limit, usage.used, usage.max), now, out);
+                }
+            }
+            if lasting {
+                self.counters.note_change(key, now);
             }
         }
         if !claim.onward {
@@ -275,7 +269,8 @@ fn with_this([all, from, to]: [u32; 3], wanted: Wanted) -> [u32; 3] {
 
 fn is_near(usage: &Usage, warn_at: u8) -> bool {
     // A second passes before anybody has read of it.
-    usage.limit != Period::Second.limit()
+    usage.max > 0
+        && usage.limit != Period::Second.limit()
         && u64::from(usage.used) * 100 >= u64::from(usage.max) * u64::from(warn_at)
 }
 

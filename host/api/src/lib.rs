@@ -16,6 +16,7 @@ mod metrics;
 mod name_servers;
 mod onboarding;
 mod openapi;
+mod preview;
 mod problem;
 mod resource;
 mod routes;

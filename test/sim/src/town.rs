@@ -31,15 +31,20 @@ pub struct Town {
 impl Town {
     /// A town with this many shards; its phones are switched off.
     pub fn new(shards: u8, seed: u64, faults: Faults) -> Self {
+        Self::of(PHONES, &[("limits.concurrent", "4"), ("dialled.ring_s", "8")], shards, seed, faults)
+    }
+
+    /// A town of so many phones, each with these settings.
+    pub fn of(count: u16, settings: &[(&str, &str)], shards: u8, seed: u64, faults: Faults) -> Self {
         let mut world = World::new(shards, seed);
         let mut changes: Vec<Change> =
             [rows::account(&[]), rows::domain(&[])].into_iter().flatten().collect();
         let mut phones = Vec::new();
-        for index in 0..PHONES {
+        for index in 0..count {
             let name = format!("phone{index}");
-            let limits = [("limits.concurrent", "4"), ("dialled.ring_s", "8")];
-            changes.extend(rows::device(&name, &name, &limits).map(|row| Change::Connection(Arc::new(row))));
-            let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, index)), 5060 + u16::from(index));
+            changes.extend(rows::device(&name, &name, settings).map(|row| Change::Connection(Arc::new(row))));
+            let [high, low] = index.to_be_bytes();
+            let addr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, high, low)), 5060 + index);
             let protocol = if index % 4 == 3 { Protocol::Tcp } else { Protocol::Udp };
             phones.push(Phone::new(Agent::new(&name, addr, protocol, u32::from(index) + 1)));
         }
@@ -195,4 +200,4 @@ impl Town {
 }
 
 /// Phones in town.
-const PHONES: u8 = 8;
+const PHONES: u16 = 8;

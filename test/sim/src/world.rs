@@ -180,6 +180,11 @@ impl World {
         self.shards.iter().map(Shard::call_count).sum()
     }
 
+    /// Whether no shard has a message for another on its way.
+    pub fn is_settled(&self) -> bool {
+        !self.queue.values().any(|arrival| matches!(arrival, Arrival::Mail { .. }))
+    }
+
     /// Says that an open end hears nothing.
     pub fn silence(&mut self) {
         let ends: Vec<_> = self.media.open().collect();

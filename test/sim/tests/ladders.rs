@@ -173,6 +173,7 @@ ladders! {
     transfer_blind_by_caller
     transfer_by_operator
     transfer_odd_caller
+    transfer_outside_counts
     transfer_to_busy
     transfer_twice
     transfer_within_pbx

@@ -39,6 +39,13 @@ pub struct NotAllowed {
     pub allowed: Vec<String>,
 }
 
+/// The country of a number in E.164, if these limits alone let calls go there. `home` is the country of a connection's
+/// account.
+pub fn permits(limits: &InForce<'_>, home: Option<&str>, number: &str) -> Result<Option<Country>, Reason> {
+    let number = Number::new(number, home);
+    number.check(limits, home).map(|()| number.country).map_err(|(reason, _)| reason)
+}
+
 /// The country that a call to this number leads to, if the caller may make it.
 pub fn destination(
     tables: &Tables,
@@ -49,11 +56,8 @@ pub fn destination(
     let home = account.and_then(|account| account.country.as_deref());
     let international = to_e164(number, &NumberFormat::Auto, home);
     let international = international.as_deref().unwrap_or(number);
-    let (country, length) = match Country::with_prefix(international) {
-        Some((country, length)) => (Some(country), length),
-        None => (home.and_then(Country::by_code), 0),
-    };
-    let number = Number { digits: international, country, length };
+    let number = Number::new(international, home);
+    let country = number.country;
     let of_all = tables.limits().map(|limits| InForce::new(limits, None));
     let levels = [
         (Whose::Connection, Some(limits_of(tables, caller)), home),
@@ -116,7 +120,14 @@ struct Number<'n> {
 /// Why a number is not allowed, and the entry that denies it.
 type Denied = (Reason, Option<String>);
 
-impl Number<'_> {
+impl<'n> Number<'n> {
+    fn new(digits: &'n str, home: Option<&str>) -> Self {
+        match Country::with_prefix(digits) {
+            Some((country, length)) => Self { digits, country: Some(country), length },
+            None => Self { digits, country: home.and_then(Country::by_code), length: 0 },
+        }
+    }
+
     fn check(&self, limits: &InForce<'_>, home: Option<&str>) -> Result<(), Denied> {
         let allow = Allowed::new(limits, home);
         let (_, deny) = limits.countries();
@@ -213,7 +224,6 @@ mod tests {
 
     #[test]
     fn without_a_country_there_is_no_rule() {
-        let number = Number { digits: "+37120000000", country: Country::by_code("LV"), length: 4 };
-        assert!(number.check(&InForce::new(&limits("{}"), None), None).is_ok());
+        assert!(permits(&InForce::new(&limits("{}"), None), None, "+37120000000").is_ok());
     }
 }

@@ -10,7 +10,7 @@ mod tallies;
 mod window;
 
 pub use country::Country;
-pub use destination::{NotAllowed, Whose, destination};
+pub use destination::{NotAllowed, Whose, destination, permits};
 pub use emergency::is_emergency;
 pub(crate) use emergency::ways_for_help;
 pub use tallies::{Over, Tallies, Usage, Wanted};

@@ -39,7 +39,7 @@ struct Check {
     fix: &'static str,
 }
 
-/// Looks at listeners, tables and certificates; one that ends within 30 days is a warning.
+/// Looks at listeners, tables, certificates and accounts; one that ends within 30 days is a warning.
 #[utoipa::path(get, path = "/system/check", tag = "system", operation_id = "check_system",
     responses((status = 200, description = "What was found", body = Checked), openapi::Reading))]
 async fn check(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Checked>, Problem> {
@@ -47,13 +47,26 @@ async fn check(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Check
     let seconds = i64::try_from(now().as_secs()).unwrap_or(i64::MAX);
     let parts = api.shards.readiness().parts.into_iter().map(Check::of_part);
     let certificates = api.about.shelf.entries();
-    let checks: Vec<Check> =
-        parts.chain(certificates.iter().map(|entry| Check::of_certificate(entry, seconds))).collect();
+    let certificates = certificates.iter().map(|entry| Check::of_certificate(entry, seconds));
+    let mut checks: Vec<Check> = parts.chain(certificates).collect();
+    let rows = api.rows();
+    let homeless = rows.accounts.all().filter(|kept| kept.row.country.is_none() && caller.sees(&kept.row.id));
+    checks.extend(homeless.take(MOST_ACCOUNTS).map(|kept| Check::of_homeless(&kept.row.name)));
     let worst = [FAILED, WARNING].into_iter().find(|state| checks.iter().any(|check| check.state == *state));
     Ok(Json(Checked { state: worst.unwrap_or(PASSED), checks }))
 }
 
 impl Check {
+    /// An account without a country: nothing is wrong with that, if it is meant.
+    fn of_homeless(account: &str) -> Self {
+        Self {
+            name: format!("account {account}"),
+            state: PASSED,
+            detail: "without a country, every country may be called".to_owned(),
+            fix: "Set the account's country, or limits.countries.allow of its connections.",
+        }
+    }
+
     fn of_part(part: Part) -> Self {
         let state = if part.ok { PASSED } else { FAILED };
         Self { name: part.name, state, detail: part.detail, fix: "" }
@@ -93,6 +106,9 @@ const SOON: i64 = 30 * 86_400;
 pub(super) fn router() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(check))
 }
+
+/// Accounts without a country that are named.
+const MOST_ACCOUNTS: usize = 20;
 
 #[cfg(test)]
 mod tests {

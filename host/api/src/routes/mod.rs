@@ -15,6 +15,7 @@ mod explain;
 mod health;
 mod history;
 mod keys;
+mod limits;
 mod media_resources;
 mod numbers;
 mod onboarding;
@@ -74,6 +75,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(explain::router())
         .merge(history::router())
         .merge(keys::router())
+        .merge(limits::router())
         .merge(media_resources::router())
         .merge(numbers::router())
         .merge(onboarding::router())

@@ -8,6 +8,7 @@ mod certificates;
 mod change;
 mod document;
 mod domains;
+mod limits;
 mod many;
 mod onboarding;
 mod refused;
