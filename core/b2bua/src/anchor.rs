@@ -5,6 +5,7 @@
 
 use core::time::Duration;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use media::{Command, EndId, Remote};
 use routing::config::{Connection, Latching, MediaMode};
@@ -38,7 +39,7 @@ pub(crate) struct LegMedia {
     /// What the peer described, by m-line.
     described: SmallVec<[Described; 1]>,
     /// First codec of the last description heard.
-    pub codec: Box<str>,
+    pub codec: Arc<str>,
 }
 
 /// One local end.
@@ -280,7 +281,7 @@ fn described(media: &sdp::Media<'_>) -> Described {
     Described { rtp, rtcp, direction, clock, udptl }
 }
 
-fn codec(media: &sdp::Media<'_>) -> Option<Box<str>> {
+fn codec(media: &sdp::Media<'_>) -> Option<Arc<str>> {
     let first = media.formats.split(|&b| b == b' ').find(|format| !format.is_empty())?;
     let number: u8 = core::str::from_utf8(first).ok()?.parse().ok()?;
     let named = media.rtpmaps().find(|map| map.payload_type == number).map(|map| map.name);

@@ -16,6 +16,7 @@ use timestamp::Timestamp;
 
 use crate::early::EarlyDialogs;
 use crate::leg::{Leg, SUPPORTED, SUPPORTED_WITHIN, via, write_ourselves};
+use crate::line::Line;
 use crate::means::Means;
 use crate::passthrough::copy_renumbered;
 use crate::renumber::Numbering;
@@ -159,7 +160,7 @@ impl Branch {
             timer.write_request(&mut writer);
             writer.field(Name::UserAgent, b"Trunkline");
             if let Some(user) = &presentation.asserted {
-                let (user, host) = (user.as_bytes(), shown.to_string());
+                let (user, host) = (user.as_bytes(), Line::of(format_args!("{shown}")));
                 writer.parts(Name::PAssertedIdentity, &[b"<sip:", user, b"@", host.as_bytes(), b">"]);
             }
             if let Some(privacy) = offer.invite.field(Name::Privacy) {
@@ -198,16 +199,18 @@ impl Branch {
 /// The dialog that a request to this place is about to begin, as far as we make it.
 pub fn begun(place: &Place, presentation: &Presentation, tag: &[u8], means: &mut Means<'_>) -> Dialog {
     let shown = means.shown(&place.flow);
-    let host = if presentation.host.is_empty() { shown.to_string() } else { presentation.host.clone() };
-    let display = match presentation.display.as_str() {
-        "" => String::new(),
-        name => format!("\"{name}\" "),
+    let ours = Line::of(format_args!("{shown}"));
+    let host = if presentation.host.is_empty() { ours.as_bytes() } else { presentation.host.as_bytes() };
+    let (display, user) = (presentation.display.as_bytes(), presentation.user.as_bytes());
+    let local = match display {
+        [] => [b"<sip:", user, b"@", host, b">"].concat(),
+        name => [b"\"", name, b"\" <sip:", user, b"@", host, b">"].concat(),
     };
     Dialog {
         call_id: means.random.hex().into(),
         local_tag: tag.into(),
         remote_tag: Box::default(),
-        local: format!("{display}<sip:{}@{host}>", presentation.user).into_bytes().into(),
+        local: local.into(),
         remote: place.to.as_bytes().into(),
         target: place.uri.as_bytes().into(),
         routes: Box::default(),
@@ -238,7 +241,7 @@ pub(crate) struct Offer<'a, 'm> {
 pub fn place_of_binding(binding: &BindingRow, connection: &Connection, means: &Means<'_>) -> Option<Place> {
     Some(Place {
         uri: binding.contact.to_string(),
-        to: format!("<sip:{}>", strip_params(&binding.contact)),
+        to: ["<sip:", strip_params(&binding.contact), ">"].concat(),
         flow: flow_of_binding(binding, connection, means.listeners)?,
         path: binding.path.clone(),
     })

@@ -3,6 +3,7 @@
 //! This file only holds the state and hands events to the files that know: `dial` rings callees, `talk` serves
 //! the established call, `end` finishes and records.
 
+use core::fmt::Write as _;
 use std::sync::Arc;
 
 use sip_msg::build::{Writer, answer};
@@ -34,7 +35,7 @@ pub struct Call {
     /// Where the engine keeps it.
     pub slot: Slot,
     /// `call_…`.
-    pub id: Box<str>,
+    pub id: Arc<str>,
     pub(crate) decision: Box<Decision>,
     pub(crate) began: Began,
     /// The caller's leg, or while a transfer looks for somebody else and after it, the leg that waits.
@@ -77,7 +78,8 @@ pub struct Call {
 /// How the call began, whoever is in it now.
 #[derive(Debug)]
 pub(crate) struct Began {
-    pub(crate) from: Box<str>,
+    pub(crate) from: Arc<str>,
+    pub(crate) dialled: Arc<str>,
     pub(crate) connection: Option<Arc<Connection>>,
     /// A `sips:` address was dialled: nobody is reached without TLS (RFC 3261 §26.2).
     pub(crate) secure: bool,
@@ -246,12 +248,13 @@ impl Call {
         let random = means.random.wide();
         let began = Began {
             from: uri_of(&caller.dialog.remote).into(),
+            dialled: decision.called.as_str().into(),
             connection: caller.connection.clone(),
             secure: caller.dialog.secure,
         };
         let mut call = Self {
             slot,
-            id: format!("call_{:011x}{:016x}", means.now.as_millis(), random as u64).into(),
+            id: call_id(means.now, random as u64),
             decision: Box::new(decision),
             began,
             caller,
@@ -345,19 +348,22 @@ impl Call {
     }
 
     /// Who calls, as the From URI without parameters.
-    pub fn from(&self) -> String {
-        uri_of(&self.caller.dialog.remote)
+    pub fn from(&self) -> Arc<str> {
+        if self.caller.number == 0 {
+            return Arc::clone(&self.began.from);
+        }
+        uri_of(&self.caller.dialog.remote).into()
     }
 
     /// The caller's display name, or nothing.
-    pub fn caller_name(&self) -> String {
-        let party = NameAddr::parse(&self.caller.dialog.remote);
-        party.map(|party| String::from_utf8_lossy(party.display).into_owned()).unwrap_or_default()
+    pub fn caller_name(&self) -> Arc<str> {
+        let party = NameAddr::parse(&self.caller.dialog.remote).filter(|party| !party.display.is_empty());
+        party.map(|party| String::from_utf8_lossy(party.display).into()).unwrap_or_default()
     }
 
     /// What was dialled.
-    pub fn dialled(&self) -> &str {
-        &self.decision.called
+    pub fn dialled(&self) -> &Arc<str> {
+        &self.began.dialled
     }
 
     /// Final code and reason code, once it ended.
@@ -524,16 +530,15 @@ impl Call {
     }
 
     pub(crate) fn marker(&self) -> OpenCall {
-        let text = |id: Option<&Arc<Connection>>| id.map_or("", |c| c.id.as_str()).into();
         OpenCall {
-            id: self.id.clone(),
-            account: self.account().map_or("", AccountId::as_str).into(),
+            id: Arc::clone(&self.id),
+            account: self.account().map(|account| Arc::clone(&account.0)).unwrap_or_default(),
             started_at: self.times.started,
             answered_at: self.times.answered,
-            from: self.began.from.clone(),
-            dialled: self.dialled().into(),
-            connection_in: text(self.began.connection.as_ref()),
-            connection_out: text(self.connection_out()),
+            from: Arc::clone(&self.began.from),
+            dialled: Arc::clone(self.dialled()),
+            connection_in: id_of(self.began.connection.as_ref()),
+            connection_out: id_of(self.connection_out()),
             config_rev: self.decision.revision,
         }
     }
@@ -542,6 +547,21 @@ impl Call {
         !matches!(self.caller.usage, crate::usage::InviteUsage::Answering { .. })
     }
 }
+
+/// The id of a call: those that began later sort later.
+pub fn call_id(began: Timestamp, unique: u64) -> Arc<str> {
+    let mut text = String::with_capacity(ID_LENGTH);
+    // Writing into a String cannot fail.
+    let _ = write!(text, "call_{:011x}{unique:016x}", began.as_millis());
+    text.into()
+}
+
+/// The id of a connection as others keep it; empty for none.
+pub fn id_of(connection: Option<&Arc<Connection>>) -> Arc<str> {
+    connection.map(|connection| Arc::clone(&connection.id.0)).unwrap_or_default()
+}
+
+const ID_LENGTH: usize = 32;
 
 /// The URI in a name-addr of ours, without brackets.
 pub(crate) fn uri_of(party: &[u8]) -> String {

@@ -3,6 +3,8 @@
 //! RFC 3326 and RFC 6432 for Reason, RFC 3261 §20.43 for Warning. The record waits for the media plane's last
 //! word, so that its counters are true.
 
+use std::sync::Arc;
+
 use sip_msg::Name;
 use sip_msg::digest::Algorithm;
 use sip_stack::User;
@@ -17,6 +19,7 @@ use crate::anchor;
 use crate::call::{Call, Ending, Final, Phase, timers};
 use crate::cause;
 use crate::leg::Leg;
+use crate::line::Line;
 use crate::means::{Effect, Means, Milestone};
 use crate::record::{CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord};
 use crate::usage::InviteUsage;
@@ -283,29 +286,30 @@ impl Call {
         if self.closing > 0 {
             return;
         }
-        if let (false, Some(ending)) = (self.recorded, &self.ending) {
-            let record = self.record(ending);
+        if self.ending.is_some() && !self.recorded {
             self.recorded = true;
-            means.effects.push(Effect::Record(Box::new(record)));
+            let record = self.record();
+            means.effects.extend(record.map(|record| Effect::Record(Box::new(record))));
         }
     }
 
-    fn record(&self, ending: &Ending) -> CallRecord {
-        let marker = self.marker();
-        let waiting = (self.caller.number, leg_record(self.caller.role(), &self.caller));
-        let all = self.parted.iter().chain([&waiting]).chain(&self.callee);
-        let mut all: Vec<&(u8, LegRecord)> = all.collect();
+    /// The record, into which the legs move.
+    fn record(&mut self) -> Option<CallRecord> {
+        let callee = self.callee.take();
+        let last = callee.as_ref().map(|(_, leg)| Arc::clone(&leg.connection));
+        let mut all = core::mem::take(&mut self.parted);
+        all.push((self.caller.number, leg_record(self.caller.role(), &self.caller)));
+        all.extend(callee);
         all.sort_by_key(|(number, _)| *number);
-        let with_media =
-            |(number, leg): &(u8, LegRecord)| LegRecord { media: self.counters_of(*number), ..leg.clone() };
+        let with_media = |(number, leg)| LegRecord { media: self.counters_of(number), ..leg };
         let legs: Vec<LegRecord> = all.into_iter().map(with_media).collect();
         // A leg to ourselves is nobody's: then it is whoever was called before the transfer.
-        let callee = self.callee.as_ref().map(|(_, leg)| leg);
-        let called = callee.into_iter().chain(legs.iter().rev().filter(|leg| &*leg.role == "callee"));
-        let mut named = called.map(|leg| leg.connection.clone()).filter(|name| !name.is_empty());
-        let connection_out = named.next().unwrap_or_default();
+        let called = legs.iter().rev().filter(|leg| leg.role == "callee").map(|leg| &leg.connection);
+        let mut named = last.iter().chain(called).filter(|name| !name.is_empty());
+        let connection_out = named.next().cloned().unwrap_or_default();
         let (signature, signed) = self.vouching.record();
-        CallRecord {
+        let (marker, ending) = (self.marker(), self.ending.as_ref()?);
+        Some(CallRecord {
             id: marker.id,
             account: marker.account,
             started_at: self.times.started,
@@ -319,18 +323,18 @@ impl Call {
             connection_out,
             outcome: outcome(ending, self.times.answered.is_some()),
             sip_code: ending.code,
-            reason_code: ending.reason.map_or("", Reason::code).into(),
+            reason_code: ending.reason.map_or("", Reason::code),
             reason_text: ending.text.as_str().into(),
             q850: ending.q850,
             ended_by: ending.by,
             config_rev: self.decision.revision,
-            proof: proof_text(self.decision.proof).into(),
+            proof: proof_text(self.decision.proof),
             candidates: candidates(&self.decision),
             attempts: self.attempts.clone(),
             signature,
             signed,
             legs,
-        }
+        })
     }
 
     fn counters_of(&self, leg: u8) -> Option<Counters> {
@@ -339,12 +343,13 @@ impl Call {
 }
 
 /// A leg as history shows it; its counters come later.
-pub(crate) fn leg_record(role: &str, leg: &Leg) -> LegRecord {
+pub(crate) fn leg_record(role: &'static str, leg: &Leg) -> LegRecord {
     LegRecord {
-        role: role.into(),
+        role,
         sip_call_id: String::from_utf8_lossy(&leg.dialog.call_id).into(),
-        connection: leg.connection.as_ref().map_or("", |c| c.id.as_str()).into(),
-        remote: format!("{}:{}", leg.dialog.flow.protocol.name(), leg.dialog.flow.remote).into(),
+        connection: crate::call::id_of(leg.connection.as_ref()),
+        remote: Line::of(format_args!("{}:{}", leg.dialog.flow.protocol.name(), leg.dialog.flow.remote))
+            .into(),
         user_agent: leg.user_agent.clone(),
         sip_code: leg.code,
         codec: leg.media.codec.clone(),
@@ -358,10 +363,10 @@ pub fn candidates(decision: &routing::decision::Decision) -> Vec<CandidateRecord
         .candidates
         .iter()
         .map(|candidate| CandidateRecord {
-            connection: candidate.connection.as_str().into(),
+            connection: Arc::clone(&candidate.connection.0),
             taken: candidate.taken,
-            reason_code: candidate.reason.code().into(),
-            text: candidate.reason.text().into(),
+            reason_code: candidate.reason.code(),
+            text: candidate.reason.text(),
         })
         .collect()
 }

@@ -13,6 +13,7 @@ use routing::config::Connection;
 
 use crate::abilities::Abilities;
 use crate::anchor::LegMedia;
+use crate::line::Line;
 use crate::means::Means;
 use crate::parting::Parting;
 use crate::refer::Referral;
@@ -65,7 +66,7 @@ pub(crate) struct Leg {
     /// Its media.
     pub media: LegMedia,
     /// What the peer calls itself.
-    pub user_agent: Box<str>,
+    pub user_agent: Arc<str>,
     /// Final code on this leg.
     pub code: u16,
 }
@@ -102,7 +103,7 @@ impl Leg {
             parting: None,
             ack: Vec::new(),
             media,
-            user_agent: Box::default(),
+            user_agent: Arc::default(),
             code: 0,
         }
     }
@@ -178,7 +179,7 @@ impl Leg {
         let shown = means.shown(&flow);
         let unique = means.random.number();
         let start = means.out.buffer().len();
-        let branch = format!("z9hG4bKa{unique:016x}");
+        let branch = Line::of(format_args!("z9hG4bKa{unique:016x}"));
         let via = via(&flow, &shown, branch.as_bytes());
         let line = RequestLine { method: b"ACK", via: via.as_bytes(), cseq, max_forwards: 70 };
         let mut writer = self.dialog.write(means.out.buffer(), &line);
@@ -208,11 +209,17 @@ impl Leg {
 }
 
 /// Via value of a request of ours (RFC 3261 §18.1.1, RFC 3581).
-pub fn via(flow: &Flow, shown: &std::net::SocketAddr, branch: &[u8]) -> String {
+pub fn via(flow: &Flow, shown: &std::net::SocketAddr, branch: &[u8]) -> Line {
     // RFC 5923 §5: over a stream that we opened the peer may call us, too.
     let alias = if flow.protocol == Protocol::Tls && flow.stream >= RESERVED { ";alias" } else { "" };
-    let (transport, branch) = (flow.protocol.via(), String::from_utf8_lossy(branch));
-    format!("SIP/2.0/{transport} {shown};branch={branch};rport{alias}")
+    let (transport, branch) = (flow.protocol.via(), branch.utf8_chunks());
+    let mut line = Line::of(format_args!("SIP/2.0/{transport} {shown};branch="));
+    for chunk in branch {
+        line.push(chunk.valid());
+    }
+    line.push(";rport");
+    line.push(alias);
+    line
 }
 
 /// Contact, Allow and Supported: what a request or answer says of us that makes or refreshes a dialog.
@@ -228,14 +235,14 @@ pub(crate) fn write_ourselves(
 }
 
 /// Contact value of ours on a flow; `sips:` where the peer's side is and the flow allows it.
-pub fn contact(flow: &Flow, shown: &std::net::SocketAddr, sips: bool) -> String {
+pub fn contact(flow: &Flow, shown: &std::net::SocketAddr, sips: bool) -> Line {
     match flow.protocol {
         // RFC 3261 §26.2.2: the scheme says TLS; the transport is that below it.
-        Protocol::Tls if sips => format!("<sips:{shown}>"),
-        Protocol::Wss if sips => format!("<sips:{shown};transport=ws>"),
-        Protocol::Udp => format!("<sip:{shown}>"),
+        Protocol::Tls if sips => Line::of(format_args!("<sips:{shown}>")),
+        Protocol::Wss if sips => Line::of(format_args!("<sips:{shown};transport=ws>")),
+        Protocol::Udp => Line::of(format_args!("<sip:{shown}>")),
         Protocol::Tcp | Protocol::Tls | Protocol::Ws | Protocol::Wss => {
-            format!("<sip:{shown};transport={}>", flow.protocol.name())
+            Line::of(format_args!("<sip:{shown};transport={}>", flow.protocol.name()))
         }
     }
 }

@@ -20,6 +20,7 @@ mod forward;
 mod hop;
 mod hunt;
 mod leg;
+mod line;
 mod losers;
 mod means;
 mod parting;
@@ -48,13 +49,14 @@ pub use branch::{
     ANONYMOUS, Place, Presentation, begun, escape_user, flow_of_binding, is_registered_kind,
     place_of_binding, place_of_peer, protocol_of, targets_of, terms,
 };
-pub use call::{Begin, Call};
+pub use call::{Begin, Call, call_id, id_of};
 pub use claim::{Claim, INSTALLATION, Level, Told};
 pub use dial::present;
 pub use end::{candidates, offered, proof_text};
 pub use failure::{Failure, better, hunts, relayed};
 pub use hop::{hop_of_uri, next_hop, route_of};
 pub use leg::{ALLOW, SUPPORTED, contact, via};
+pub use line::Line;
 pub use means::{Effect, LEG_KIND, MOST_LEGS, Means, Milestone, OWN};
 pub use passthrough::copy_headers;
 pub use ports::PortPool;

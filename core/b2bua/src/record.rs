@@ -1,5 +1,7 @@
 //! The record of a call, as history keeps it. Plain data, made once, when the call ends.
 
+use std::sync::Arc;
+
 use routing::attest::Attestation;
 use serde::Serialize;
 use timestamp::Timestamp;
@@ -8,9 +10,9 @@ use timestamp::Timestamp;
 #[derive(Clone, Debug, Serialize)]
 pub struct CallRecord {
     /// `call_…`, sorts by start.
-    pub id: Box<str>,
+    pub id: Arc<str>,
     /// Owner.
-    pub account: Box<str>,
+    pub account: Arc<str>,
     /// When the INVITE came.
     pub started_at: Timestamp,
     /// When the callee first rang.
@@ -20,21 +22,21 @@ pub struct CallRecord {
     /// When it ended.
     pub ended_at: Timestamp,
     /// Address of record or number that called, as in From.
-    pub from: Box<str>,
+    pub from: Arc<str>,
     /// Display name of the caller.
     pub from_display: Box<str>,
     /// What was dialled, as in the Request-URI.
-    pub dialled: Box<str>,
+    pub dialled: Arc<str>,
     /// Connection that called; empty if none.
-    pub connection_in: Box<str>,
+    pub connection_in: Arc<str>,
     /// Connection that was rung last or answered; empty if none.
-    pub connection_out: Box<str>,
+    pub connection_out: Arc<str>,
     /// Result in one word.
     pub outcome: CallOutcome,
     /// Final SIP code sent to the caller; 200 when answered.
     pub sip_code: u16,
     /// Reason code; empty when nothing went wrong.
-    pub reason_code: Box<str>,
+    pub reason_code: &'static str,
     /// The reason in words, with the peer's own text where it gave one.
     pub reason_text: Box<str>,
     /// Q.850 cause carried; 0 if none.
@@ -44,7 +46,7 @@ pub struct CallRecord {
     /// Configuration revision the decision was made under.
     pub config_rev: u64,
     /// How the caller was identified.
-    pub proof: Box<str>,
+    pub proof: &'static str,
     /// Connections considered, in order.
     pub candidates: Vec<CandidateRecord>,
     /// Every attempt to reach somebody, in the order in which they ended; empty when the first one was answered.
@@ -73,13 +75,13 @@ pub struct Signature {
 #[derive(Clone, Debug, Serialize)]
 pub struct CandidateRecord {
     /// Id of the connection.
-    pub connection: Box<str>,
+    pub connection: Arc<str>,
     /// Whether it was among the destinations.
     pub taken: bool,
     /// Reason code, or `OK`.
-    pub reason_code: Box<str>,
+    pub reason_code: &'static str,
     /// Why, in words.
-    pub text: Box<str>,
+    pub text: &'static str,
 }
 
 /// One attempt of a call to reach somebody.
@@ -125,19 +127,19 @@ pub enum Then {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LegRecord {
     /// `caller`, `callee`, or `joined` for whoever took a place in the call by Replaces.
-    pub role: Box<str>,
+    pub role: &'static str,
     /// Call-ID on the wire.
     pub sip_call_id: Box<str>,
     /// Connection; empty if none.
-    pub connection: Box<str>,
+    pub connection: Arc<str>,
     /// Remote address and transport, `udp:192.0.2.1:5060`.
     pub remote: Box<str>,
     /// What the peer calls itself.
-    pub user_agent: Box<str>,
+    pub user_agent: Arc<str>,
     /// Final code on this leg, 0 if none.
     pub sip_code: u16,
     /// Codec agreed on, first of the answer; empty if none.
-    pub codec: Box<str>,
+    pub codec: Arc<str>,
     /// Counters of its media, when it passed through us.
     pub media: Option<media::Counters>,
 }
@@ -146,21 +148,21 @@ pub struct LegRecord {
 #[derive(Clone, Debug, Serialize)]
 pub struct OpenCall {
     /// `call_…`.
-    pub id: Box<str>,
+    pub id: Arc<str>,
     /// Owner.
-    pub account: Box<str>,
+    pub account: Arc<str>,
     /// When the INVITE came.
     pub started_at: Timestamp,
     /// When it was answered, once it was.
     pub answered_at: Option<Timestamp>,
     /// Who called.
-    pub from: Box<str>,
+    pub from: Arc<str>,
     /// What was dialled.
-    pub dialled: Box<str>,
+    pub dialled: Arc<str>,
     /// Connection that called.
-    pub connection_in: Box<str>,
+    pub connection_in: Arc<str>,
     /// Connection that answered or rings.
-    pub connection_out: Box<str>,
+    pub connection_out: Arc<str>,
     /// Configuration revision.
     pub config_rev: u64,
 }
@@ -181,6 +183,20 @@ pub enum CallOutcome {
     NoAnswer,
     /// Policy refused it.
     Refused,
+}
+
+impl CallOutcome {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Busy => "busy",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+            Self::NoAnswer => "no_answer",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 /// Who ended a call.

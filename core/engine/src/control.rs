@@ -1,6 +1,7 @@
 //! What the office asks a shard, what it answers, and what a shard announces. Closed enums of plain data.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use guard::{Ban, Evidence};
 use ipnet::IpNet;
@@ -21,13 +22,13 @@ pub enum Ask {
     /// End a call; answered with [`Answer::Done`] or [`Answer::NotFound`].
     Hangup {
         /// `call_…`.
-        call: Box<str>,
+        call: Arc<str>,
     },
     /// Hand one side of an established call over to somebody else; answered with [`Answer::Done`],
     /// [`Answer::NotFound`] or [`Answer::NotNow`].
     Transfer {
         /// `call_…`.
-        call: Box<str>,
+        call: Arc<str>,
         /// User, `user@domain` or number.
         to: Box<str>,
         /// Whether the caller stays, and whoever it reached leaves; else the other way round.
@@ -109,9 +110,9 @@ pub enum Answer {
 #[derive(Clone, Debug, Serialize)]
 pub struct CallView {
     /// `call_…`.
-    pub id: Box<str>,
+    pub id: Arc<str>,
     /// Owner.
-    pub account: Box<str>,
+    pub account: Arc<str>,
     /// `trying`, `ringing`, `early`, `established`, `held`, `ending`.
     pub state: &'static str,
     /// When it began.
@@ -119,13 +120,13 @@ pub struct CallView {
     /// When it was answered.
     pub answered_at: Option<Timestamp>,
     /// Who calls.
-    pub from: Box<str>,
+    pub from: Arc<str>,
     /// What was dialled.
-    pub dialled: Box<str>,
+    pub dialled: Arc<str>,
     /// Connection that calls.
-    pub connection_in: Box<str>,
+    pub connection_in: Arc<str>,
     /// Connection that rings or answered.
-    pub connection_out: Box<str>,
+    pub connection_out: Arc<str>,
 }
 
 /// What is known of a connection right now.
@@ -268,7 +269,7 @@ pub struct Event {
     /// When.
     pub at: Timestamp,
     /// Whose.
-    pub account: Box<str>,
+    pub account: Arc<str>,
     /// What.
     #[serde(flatten)]
     pub what: Happening,
@@ -307,7 +308,7 @@ pub enum Happening {
         /// Final SIP code.
         sip_code: u16,
         /// Reason code.
-        reason_code: Box<str>,
+        reason_code: &'static str,
     },
     /// Policy refused a request. Told once in a while of each source; `/refused` has them all, folded.
     #[serde(rename = "call.refused")]

@@ -1,17 +1,18 @@
 //! What calls want done besides messages and timers: questions to homes, media, records, announcements.
 
 use core::mem;
+use std::sync::Arc;
 
-use b2bua::{Call, Effect, EndedBy, Milestone, Told};
-use presence::dialog_info::{Party, Progress};
+use b2bua::{Call, Effect, EndedBy, Milestone, Told, id_of};
+use presence::dialog_info::Progress;
 use routing::reason::Reason;
-use sip_msg::Uri;
 use sip_stack::{Slot, User};
 use timestamp::Timestamp;
 
 use crate::control::{CallView, Event, Happening};
 use crate::outbox::{Outbox, Output, Persist};
 use crate::owner::ShardMessage;
+use crate::places::Remote;
 use crate::shard::Shard;
 
 impl Shard {
@@ -34,7 +35,7 @@ impl Shard {
             Effect::Ask(claim) => self.put_claim((self.index, slot), claim, now, out),
             Effect::Release(claim) => self.give_back((self.index, slot), claim, out),
             Effect::Leave(connection, home, from) => {
-                let (connection, holder) = (connection.as_str().into(), (self.index, slot));
+                let holder = (self.index, slot);
                 self.tell(home, ShardMessage::Leave { connection, holder, from }, out);
             }
             Effect::Vouch(question) => out.outputs.push(Output::Vouch { call: slot, question }),
@@ -65,7 +66,7 @@ impl Shard {
     /// Sends a message to a shard; one for ourselves waits its turn in the inbox.
     pub(crate) fn tell(&mut self, shard: u8, message: ShardMessage, out: &mut Outbox) {
         if shard == self.index {
-            self.inbox.push(message);
+            self.inbox.push_back(message);
         } else {
             out.outputs.push(Output::ToShard { shard, message });
         }
@@ -94,12 +95,12 @@ impl Shard {
             }
             ShardMessage::Release { holder, claim, undo } => self.on_release(holder, claim, undo, now, out),
             ShardMessage::Leave { connection, holder, from } => {
-                self.places.leave(&connection, (holder, from));
-                self.calls_changed(&connection, now, out);
+                self.places.leave(connection.as_str(), (holder, from));
+                self.calls_changed(connection.as_str(), now, out);
             }
             ShardMessage::Progress { connection, holder, from, progress, remote } => {
-                self.places.advance(&connection, (holder, from), progress, remote);
-                self.calls_changed(&connection, now, out);
+                self.places.advance(connection.as_str(), (holder, from), progress, remote);
+                self.calls_changed(connection.as_str(), now, out);
             }
             ShardMessage::Find { from, message, connection } => {
                 let bindings = self.location.of(&connection, now).into_iter().cloned().collect();
@@ -140,7 +141,7 @@ impl Shard {
             }
             Milestone::Ended => {
                 let (sip_code, reason_code) = call.verdict();
-                Happening::CallEnded { call: view, sip_code, reason_code: reason_code.into() }
+                Happening::CallEnded { call: view, sip_code, reason_code }
             }
         };
         out.outputs.push(Output::Announce(Event { at: now, account, what }));
@@ -152,20 +153,14 @@ impl Shard {
         let (caller, callee) = (call.connection_in().cloned(), call.connection_out().cloned());
         // Who waits for a transfer is in an answered call, whatever rings.
         let waits = progress == Progress::Early && call.times().1.is_some();
-        let dialled = call.transferred().map_or_else(|| call.dialled(), |transferred| &transferred.to);
-        let dialled = Party { uri: self.uri_at(caller.as_deref(), dialled), display: Box::default() };
-        let from = call.from();
-        let user = Uri::parse(from.as_bytes()).and_then(|uri| uri.user).unwrap_or_default();
-        let calling = Party {
-            uri: self.uri_at(callee.as_deref(), &String::from_utf8_lossy(user)),
-            display: call.caller_name().into(),
-        };
+        let dialled = call.transferred().map_or_else(|| Arc::clone(call.dialled()), |t| (&*t.to).into());
+        let dialled = Remote::Called { user: dialled };
+        let calling = Remote::Calling { uri: call.from(), display: call.caller_name() };
         for (connection, from, remote) in [(caller, true, dialled), (callee, false, calling)] {
             let Some(connection) = connection.filter(|_| !(from && waits)) else { continue };
             let (home, holder) = (self.owners.home_of(&connection), (self.index, slot));
-            let (connection, remote) = (connection.id.as_str().into(), Box::new(remote));
-            let message = ShardMessage::Progress { connection, holder, from, progress, remote };
-            self.tell(home, message, out);
+            let connection = connection.id.clone();
+            self.tell(home, ShardMessage::Progress { connection, holder, from, progress, remote }, out);
         }
     }
 
@@ -191,18 +186,15 @@ impl Shard {
 /// A call as people see it.
 pub(crate) fn call_view(call: &Call) -> CallView {
     let (started_at, answered_at) = call.times();
-    let text = |connection: Option<&std::sync::Arc<routing::config::Connection>>| {
-        connection.map_or("", |c| c.id.as_str()).into()
-    };
     CallView {
-        id: call.id.clone(),
-        account: call.account().map_or("", |a| a.as_str()).into(),
+        id: Arc::clone(&call.id),
+        account: call.account().map(|account| Arc::clone(&account.0)).unwrap_or_default(),
         state: call.state(),
         started_at,
         answered_at,
-        from: call.from().into(),
-        dialled: call.dialled().into(),
-        connection_in: text(call.connection_in()),
-        connection_out: text(call.connection_out()),
+        from: call.from(),
+        dialled: Arc::clone(call.dialled()),
+        connection_in: id_of(call.connection_in()),
+        connection_out: id_of(call.connection_out()),
     }
 }

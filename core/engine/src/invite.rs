@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use b2bua::{ANONYMOUS, Begin, Call, CallOutcome, CallRecord, EndedBy, Presentation, candidates, proof_text};
+use b2bua::{
+    ANONYMOUS, Begin, Call, CallOutcome, CallRecord, EndedBy, Presentation, call_id, candidates, id_of,
+    proof_text,
+};
 use registrar::NonceUse;
-use routing::config::{AccountId, Connection};
+use routing::config::Connection;
 use routing::decide::{Caller, Question, decide};
 use routing::decision::{Decision, Outcome, Proof};
 use routing::policy::is_emergency;
@@ -21,7 +24,7 @@ use crate::shard::{Shard, Sink};
 impl Shard {
     pub(crate) fn on_invite(&mut self, request: &Message<'_>, flow: Flow, now: Timestamp, out: &mut Outbox) {
         if let Some((code, fields)) = unacceptable(request) {
-            self.reply(request, &flow, code, b"", &fields, out);
+            self.reply(request, &flow, code, b"", fields, out);
             return;
         }
         if request.max_forwards() == Some(0) {
@@ -210,36 +213,36 @@ impl Shard {
     ) -> CallRecord {
         let unique = self.random.number();
         let text = |bytes: &[u8]| -> Box<str> { String::from_utf8_lossy(bytes).into() };
-        let connection: Box<str> = decision.caller.as_ref().map_or("", |c| c.id.as_str()).into();
+        let connection = id_of(decision.caller.as_ref());
         let leg = b2bua::LegRecord {
-            role: "caller".into(),
+            role: "caller",
             sip_call_id: text(request.call_id()),
-            connection: connection.clone(),
+            connection: Arc::clone(&connection),
             remote: format!("{}:{}", flow.protocol.name(), flow.remote).into(),
-            user_agent: text(request.field(Name::UserAgent).unwrap_or_default()),
+            user_agent: text(request.field(Name::UserAgent).unwrap_or_default()).into(),
             sip_code: reason.sip_code(),
             ..b2bua::LegRecord::default()
         };
         CallRecord {
-            id: format!("call_{:011x}{unique:016x}", now.as_millis()).into(),
-            account: decision.account.as_ref().map_or("", AccountId::as_str).into(),
+            id: call_id(now, unique),
+            account: decision.account.as_ref().map(|account| Arc::clone(&account.0)).unwrap_or_default(),
             started_at: now,
             ringing_at: None,
             answered_at: None,
             ended_at: now,
-            from: text(request.from().map_or(b"".as_slice(), |from| from.uri)),
+            from: text(request.from().map_or(b"".as_slice(), |from| from.uri)).into(),
             from_display: text(request.from().map_or(b"".as_slice(), |from| from.display)),
             dialled: decision.called.as_str().into(),
             connection_in: connection,
-            connection_out: Box::default(),
+            connection_out: Arc::default(),
             outcome: CallOutcome::Refused,
             sip_code: reason.sip_code(),
-            reason_code: reason.code().into(),
+            reason_code: reason.code(),
             reason_text: reason.text().into(),
             q850: reason.q850(),
             ended_by: EndedBy::System,
             config_rev: decision.revision,
-            proof: proof_text(decision.proof).into(),
+            proof: proof_text(decision.proof),
             attempts: Vec::new(),
             candidates: candidates(decision),
             signature: None,
@@ -257,14 +260,14 @@ fn raise_alarm(decision: &Decision, parties: &Parties, now: Timestamp, out: &mut
     };
     let call = EmergencyCall {
         at: now,
-        account: decision.account.as_ref().map_or("", AccountId::as_str).into(),
+        account: decision.account.as_ref().map_or("", |account| account.as_str()).into(),
         connection: decision.caller.as_ref().map_or("", |caller| caller.id.as_str()).into(),
         from: parties.from_user.as_str().into(),
         dialled: decision.called.as_str().into(),
         ways,
     };
     let (account, what) = (call.account.clone(), Happening::CallEmergency(call.clone()));
-    out.outputs.push(Output::Announce(Event { at: now, account, what }));
+    out.outputs.push(Output::Announce(Event { at: now, account: account.into(), what }));
     out.outputs.push(Output::Persist(Persist::Emergency(Box::new(call))));
 }
 
@@ -275,15 +278,13 @@ pub(crate) fn reason_values(reason: Reason) -> [String; 2] {
 }
 
 /// What is wrong with an INVITE before anybody asks who sent it.
-fn unacceptable(request: &Message<'_>) -> Option<(u16, Vec<(Name, &'static [u8])>)> {
+fn unacceptable(request: &Message<'_>) -> Option<(u16, &'static [(Name, &'static [u8])])> {
     if request.body().is_empty() {
         return None;
     }
     let sdp = request.content_type().is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/sdp"));
     let plain = request.field(Name::ContentEncoding).is_none_or(|e| e.eq_ignore_ascii_case(b"identity"));
-    let fields: Vec<(Name, &'static [u8])> =
-        vec![(Name::Accept, b"application/sdp"), (Name::AcceptEncoding, b"identity")];
-    (!sdp || !plain).then_some((415, fields))
+    (!sdp || !plain).then_some((415, ACCEPTABLE))
 }
 
 /// Used by the explanation, too: the account a connection belongs to calls as that connection.
@@ -291,4 +292,6 @@ pub(crate) fn given(connection: &Arc<Connection>) -> Caller {
     Caller::Connection(Arc::clone(connection), Proof::Given)
 }
 
+const ACCEPTABLE: &[(Name, &[u8])] =
+    &[(Name::Accept, b"application/sdp"), (Name::AcceptEncoding, b"identity")];
 const SHUTTING_DOWN: &[u8] = b"399 trunkline \"S-01 the server is shutting down\"";

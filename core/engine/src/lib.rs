@@ -50,6 +50,7 @@ pub use guard::{Ban, Evidence, TriedUser};
 pub use input::{Client, Input};
 pub use outbox::{Located, Outbox, Output, Persist};
 pub use owner::{Owners, ShardMessage};
+pub use places::Remote;
 pub use registrar::{BindingRow, Bounds};
 pub use shard::{Setup, Shard};
 pub use suspicion::{BanOrder, Suspected};

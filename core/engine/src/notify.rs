@@ -4,19 +4,19 @@ use core::hash::Hasher;
 use core::time::Duration;
 use std::hash::DefaultHasher;
 
-use presence::dialog_info::{self, Progress};
+use presence::dialog_info::{self, Party, Progress};
 use presence::pidf::{self, Known};
 use presence::reginfo::{self, Contact};
 use presence::{Answer, End, Package, message_summary};
-use routing::config::Kind;
-use sip_msg::{Message, Name};
+use routing::config::{Connection, Kind};
+use sip_msg::{Message, Name, Uri};
 use sip_stack::dialog::RequestLine;
 use sip_stack::transaction::{NOBODY, Outgoing};
 use sip_stack::{Slot, User};
 use timestamp::Timestamp;
 
 use crate::outbox::Outbox;
-use crate::places::Place;
+use crate::places::{Place, Remote};
 use crate::shard::{Shard, Sink};
 use crate::standing::State;
 use crate::subscribe::Watch;
@@ -127,7 +127,8 @@ impl Shard {
         let places = self.places.calls(&watch.watched);
         let body = match watch.package {
             Package::Dialog => {
-                let dialogs = dialogs(places);
+                let own = self.tables.connection_by_text(&watch.watched).map(|own| &**own);
+                let dialogs = dialogs(places, &|remote| self.other_side(own, remote));
                 calls = dialogs.iter().map(|dialog| dialog.id.clone()).collect();
                 let gone: Vec<&str> =
                     watch.calls.iter().filter(|id| !calls.contains(*id)).map(String::as_str).collect();
@@ -161,6 +162,18 @@ impl Shard {
         Shown { body, calls }
     }
 
+    /// The other side of a call as a connection sees it.
+    fn other_side(&self, connection: Option<&Connection>, remote: &Remote) -> Party {
+        match remote {
+            Remote::Called { user } => Party { uri: self.uri_at(connection, user), display: Box::default() },
+            Remote::Calling { uri, display } => {
+                let user = Uri::parse(uri.as_bytes()).and_then(|uri| uri.user).unwrap_or_default();
+                let uri = self.uri_at(connection, &String::from_utf8_lossy(user));
+                Party { uri, display: (&**display).into() }
+            }
+        }
+    }
+
     /// Whether calls to a connection have somewhere to go.
     fn reachable(&self, connection: &str, now: Timestamp) -> bool {
         let Some(row) = self.tables.connection_by_text(connection) else { return false };
@@ -175,12 +188,12 @@ impl Shard {
 }
 
 /// The calls of a connection that a document shows: the oldest, as many as a datagram may hold. A trunk has thousands.
-fn dialogs<'a>(places: &'a [Place]) -> Vec<dialog_info::Dialog<'a>> {
-    let dialog = |place: &'a Place| dialog_info::Dialog {
+fn dialogs(places: &[Place], party: &dyn Fn(&Remote) -> Party) -> Vec<dialog_info::Dialog> {
+    let dialog = |place: &Place| dialog_info::Dialog {
         id: id_of(place.holder, place.from),
         initiator: place.from,
         progress: place.progress,
-        remote: place.remote.as_deref(),
+        remote: place.remote.as_ref().map(party),
     };
     places.iter().take(MOST_SHOWN).map(dialog).collect()
 }
@@ -221,7 +234,8 @@ mod tests {
         };
         for (calls, shown) in [(0, 0), (1, 1), (32, 32), (5000, 32)] {
             let places: Vec<_> = (0..calls).map(place).collect();
-            let dialogs = dialogs(&places);
+            let nobody = |_: &Remote| Party { uri: Box::default(), display: Box::default() };
+            let dialogs = dialogs(&places, &nobody);
             assert_eq!(dialogs.len(), shown);
             assert!(dialogs.first().is_none_or(|first| first.id == "1-0-7i"), "the oldest");
         }

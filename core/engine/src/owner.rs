@@ -8,7 +8,7 @@ use core::hash::Hasher;
 use std::net::SocketAddr;
 
 use b2bua::{Claim, LEG_KIND, MOST_LEGS, OWN, Told};
-use presence::dialog_info::{Party, Progress};
+use presence::dialog_info::Progress;
 use registrar::{BindingRow, NonceUse};
 use routing::config::{Connection, ConnectionId};
 use sip_msg::token::Mint;
@@ -18,6 +18,7 @@ use sip_stack::transaction::MAGIC;
 use sip_stack::transport::{Flow, Notice};
 use siphasher::sip::SipHasher13;
 
+use crate::places::Remote;
 use crate::suspicion::Suspected;
 
 /// Finds owners.
@@ -80,7 +81,7 @@ pub enum ShardMessage {
     /// A connection has left a call that goes on on its behalf.
     Leave {
         /// The connection.
-        connection: Box<str>,
+        connection: ConnectionId,
         /// The call, with its shard.
         holder: (u8, Slot),
         /// Whether the connection called.
@@ -89,7 +90,7 @@ pub enum ShardMessage {
     /// A call of a connection at home there rings or is answered.
     Progress {
         /// The connection.
-        connection: Box<str>,
+        connection: ConnectionId,
         /// The call, with its shard.
         holder: (u8, Slot),
         /// Whether the connection calls.
@@ -97,7 +98,7 @@ pub enum ShardMessage {
         /// How far it is.
         progress: Progress,
         /// The other side.
-        remote: Box<Party>,
+        remote: Remote,
     },
     /// Asks the home of a connection where it registered.
     Find {

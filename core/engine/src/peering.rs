@@ -390,11 +390,12 @@ impl Shard {
         let outgoing = Outgoing { flow, invite: false, user: User::Registration(slot), purpose: 0 };
         let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
         let transaction = self.transactions.request(outgoing, now, &mut sink, &mut |buffer, branch| {
+            let via = b2bua::via(&flow, &shown, branch);
             let line = RegisterLine {
                 uri,
                 aor: &aor,
                 route: &route,
-                via: &b2bua::via(&flow, &shown, branch),
+                via: via.as_str(),
                 call_id: &id,
                 tag: &tag,
                 cseq: asked.cseq,

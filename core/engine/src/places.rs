@@ -1,9 +1,12 @@
 //! Places among the calls of connections, accounts and the installation, kept at their homes by call and not by number,
 //! so that nothing drifts.
 
+use std::sync::Arc;
+
 use b2bua::Level;
 use hashbrown::HashMap;
-use presence::dialog_info::{Party, Progress};
+use presence::dialog_info::Progress;
+use routing::config::ConnectionId;
 use sip_stack::Slot;
 use smallvec::SmallVec;
 
@@ -11,7 +14,7 @@ use smallvec::SmallVec;
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     /// By connection, with what is to be told of each call.
-    taken: HashMap<Box<str>, Taken>,
+    taken: HashMap<ConnectionId, Taken>,
     /// By account, and of the installation: there are more of them, and nothing is told of them.
     shared: HashMap<Box<str>, Shared>,
 }
@@ -44,7 +47,24 @@ pub(crate) struct Place {
     /// How far the call is.
     pub(crate) progress: Progress,
     /// The other side, once it rings there.
-    pub(crate) remote: Option<Box<Party>>,
+    pub(crate) remote: Option<Remote>,
+}
+
+/// The other side of a call. Its address is made when somebody watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// Who calls.
+    Calling {
+        /// As in From.
+        uri: Arc<str>,
+        /// Its name, or nothing.
+        display: Arc<str>,
+    },
+    /// Who is called.
+    Called {
+        /// The user or number.
+        user: Arc<str>,
+    },
 }
 
 /// A call, with its shard.
@@ -120,7 +140,7 @@ impl Places {
         connection: &str,
         (holder, from): (Holder, bool),
         progress: Progress,
-        remote: Box<Party>,
+        remote: Remote,
     ) {
         let Some(Taken { places, .. }) = self.taken.get_mut(connection) else { return };
         // Who waits for a transfer becomes the side that calls, and keeps the place it took when it was called.

@@ -207,8 +207,8 @@ impl Shard {
             source: flow.remote,
             transport: flow.protocol.name(),
             method: "INVITE",
-            from: call.from().into(),
-            to: call.dialled().into(),
+            from: (&*call.from()).into(),
+            to: (&**call.dialled()).into(),
             user_agent: agent.into(),
             sip_code: reason.sip_code(),
             reason,
@@ -222,7 +222,7 @@ impl Shard {
     fn file(&mut self, refusal: Refusal, flow: &Flow, now: Timestamp, out: &mut Outbox) {
         if self.notices.may_tell(flow, now) {
             let what = Happening::CallRefused(Box::new(refusal.clone()));
-            out.outputs.push(Output::Announce(Event { at: now, account: refusal.account.clone(), what }));
+            out.outputs.push(Output::Announce(Event { at: now, account: (&*refusal.account).into(), what }));
         }
         out.outputs.push(Output::Persist(Persist::Refused(Box::new(refusal))));
     }

@@ -172,7 +172,7 @@ impl Shard {
 
     /// What a change of bindings means to the disk, to listeners and to whoever watches.
     fn keep_binding(&mut self, change: Change, connection: &Connection, now: Timestamp, out: &mut Outbox) {
-        let account: Box<str> = connection.account.as_str().into();
+        let account = Arc::clone(&connection.account.0);
         match change {
             Change::Added(row) => {
                 let what = added(&row);
@@ -189,7 +189,7 @@ impl Shard {
                 let log = RegistrationLogRow {
                     at: now,
                     connection: id.clone(),
-                    account: account.clone(),
+                    account: (&*account).into(),
                     direction: "in",
                     event: if expired { "expired" } else { "unregistered" },
                     code: 0,

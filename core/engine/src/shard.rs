@@ -2,6 +2,7 @@
 //! to the file that knows what to do and collects what follows.
 
 use core::time::Duration;
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -111,7 +112,7 @@ pub struct Shard {
     pub(crate) suspicion: Suspicion,
     pub(crate) tap: Option<Box<dyn Tap>>,
     /// Messages for ourselves, handled before the next input.
-    pub(crate) inbox: Vec<ShardMessage>,
+    pub(crate) inbox: VecDeque<ShardMessage>,
 }
 
 /// Collects messages and timers of the machines below.
@@ -208,7 +209,7 @@ impl Shard {
             notices: Notices::new(setup.seed),
             suspicion: Suspicion::new(setup.seed),
             tap: None,
-            inbox: Vec::new(),
+            inbox: VecDeque::new(),
         }
     }
 
@@ -393,10 +394,8 @@ impl Shard {
 
     /// Messages to ourselves are handled like those of other shards, before the next input.
     fn settle(&mut self, now: Timestamp, out: &mut Outbox) {
-        while !self.inbox.is_empty() {
-            for message in core::mem::take(&mut self.inbox) {
-                self.on_shard_message(message, now, out);
-            }
+        while let Some(message) = self.inbox.pop_front() {
+            self.on_shard_message(message, now, out);
         }
         self.tell_notices(out);
     }

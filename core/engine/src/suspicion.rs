@@ -394,7 +394,7 @@ pub enum BanOrder {
 
 /// Tells everybody who listens to events of the installation.
 fn announce(what: Happening, now: Timestamp, out: &mut Outbox) {
-    out.outputs.push(Output::Announce(Event { at: now, account: Box::default(), what }));
+    out.outputs.push(Output::Announce(Event { at: now, account: Default::default(), what }));
 }
 
 fn credentials<'m>(request: &Message<'m>) -> Option<Credentials<'m>> {

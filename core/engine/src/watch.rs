@@ -450,14 +450,8 @@ impl Shard {
         let outgoing = Outgoing { flow: *flow, invite: false, user: User::Probe(slot), purpose: number };
         let mut sink = Sink { outbox: out, wheel: &mut self.wheel };
         let transaction = self.transactions.request(outgoing, now, &mut sink, &mut |buffer, branch| {
-            let line = OptionsLine {
-                uri,
-                via: &b2bua::via(flow, &shown, branch),
-                host: &shown.to_string(),
-                call_id,
-                cseq,
-                route,
-            };
+            let via = b2bua::via(flow, &shown, branch);
+            let line = OptionsLine { uri, via: via.as_str(), host: &shown.to_string(), call_id, cseq, route };
             write_options(buffer, &line);
         });
         way.probe.sent(transaction);

@@ -20,7 +20,7 @@ pub enum Progress {
 
 /// One call of the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dialog<'a> {
+pub struct Dialog {
     /// Tells it from other calls of the user.
     pub id: String,
     /// The user calls, rather than is called.
@@ -28,7 +28,7 @@ pub struct Dialog<'a> {
     /// How far it is.
     pub progress: Progress,
     /// The other side, once it is known.
-    pub remote: Option<&'a Party>,
+    pub remote: Option<Party>,
 }
 
 /// The other side of a call.
@@ -41,7 +41,7 @@ pub struct Party {
 }
 
 /// The dialog elements; `gone` are those of the last document that are over.
-pub fn body(user: &str, dialogs: &[Dialog<'_>], gone: &[&str]) -> String {
+pub fn body(user: &str, dialogs: &[Dialog], gone: &[&str]) -> String {
     let mut text = String::new();
     for dialog in dialogs {
         text.push_str("<dialog id=\"");
@@ -55,7 +55,7 @@ pub fn body(user: &str, dialogs: &[Dialog<'_>], gone: &[&str]) -> String {
         // Writing into a String cannot fail.
         let _ = write!(text, "\" direction=\"{direction}\">\n<state>{state}</state>\n");
         party("local", user, "", &mut text);
-        if let Some(remote) = dialog.remote {
+        if let Some(remote) = &dialog.remote {
             party("remote", &remote.uri, &remote.display, &mut text);
         }
         text.push_str("</dialog>\n");
@@ -114,7 +114,7 @@ mod tests {
     fn one_rings_and_one_is_over() {
         let alice = Party { uri: "sip:alice@example.test".into(), display: "Alice & \"Co\"".into() };
         let ringing =
-            Dialog { id: "d1".into(), initiator: false, progress: Progress::Early, remote: Some(&alice) };
+            Dialog { id: "d1".into(), initiator: false, progress: Progress::Early, remote: Some(alice) };
         assert_eq!(
             document("sip:bob@example.test", 7, &body("sip:bob@example.test", &[ringing], &["d0"])),
             "<?xml version=\"1.0\"?>\n\

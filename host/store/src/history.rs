@@ -1,6 +1,10 @@
 //! Call history: one row per call that ended, written once and read in pages.
 
-use engine::{AttemptRecord, CallOutcome, CallRecord, EndedBy, OpenCall};
+use std::sync::Arc;
+
+use engine::{
+    AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall, Signature,
+};
 use routing::reason::Reason;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -130,41 +134,79 @@ pub struct HistoryQuery {
     pub until: Option<Timestamp>,
 }
 
-impl HistoryRow {
-    /// From the record of a call.
-    pub fn new(record: &CallRecord) -> Result<Self, StoreError> {
+/// A record as its row is written: the same fields as [`HistoryRow`], borrowed.
+#[derive(Serialize)]
+struct Written<'a> {
+    id: &'a str,
+    account: &'a str,
+    #[serde(with = "clock::text")]
+    started_at: Timestamp,
+    #[serde(with = "clock::optional_text")]
+    ringing_at: Option<Timestamp>,
+    #[serde(with = "clock::optional_text")]
+    answered_at: Option<Timestamp>,
+    #[serde(with = "clock::text")]
+    ended_at: Timestamp,
+    from: &'a str,
+    from_display: &'a str,
+    dialled: &'a str,
+    connection_in: Option<&'a str>,
+    connection_out: Option<&'a str>,
+    outcome: CallOutcome,
+    sip_code: u16,
+    reason_code: Option<&'a str>,
+    reason_text: &'a str,
+    q850: Option<u16>,
+    ended_by: EndedBy,
+    pdd_ms: Option<u64>,
+    ring_ms: Option<u64>,
+    setup_ms: Option<u64>,
+    talk_s: Option<f64>,
+    config_rev: u64,
+    proof: &'a str,
+    candidates: &'a [CandidateRecord],
+    attempts: Vec<Attempt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<&'a Signature>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed: Option<&'static str>,
+    legs: &'a [LegRecord],
+}
+
+impl<'a> Written<'a> {
+    fn new(record: &'a CallRecord) -> Result<Self, StoreError> {
         let CallRecord { started_at, ringing_at, answered_at, ended_at, .. } = *record;
         let millis =
             |from: Timestamp, to: Timestamp| u64::try_from(to.since(from).as_millis()).unwrap_or(u64::MAX);
         Ok(Self {
-            id: record.id.to_string(),
-            account: record.account.to_string(),
+            id: &record.id,
+            account: &record.account,
             started_at,
             ringing_at,
             answered_at,
             ended_at,
-            from: record.from.to_string(),
-            from_display: record.from_display.to_string(),
-            dialled: record.dialled.to_string(),
+            from: &record.from,
+            from_display: &record.from_display,
+            dialled: &record.dialled,
             connection_in: given(&record.connection_in),
             connection_out: given(&record.connection_out),
-            outcome: word(&record.outcome)?,
+            outcome: record.outcome,
             sip_code: record.sip_code,
-            reason_code: given(&record.reason_code),
-            reason_text: record.reason_text.to_string(),
+            reason_code: given(record.reason_code),
+            reason_text: &record.reason_text,
             q850: Some(record.q850).filter(|&cause| cause != 0),
-            ended_by: word(&record.ended_by)?,
+            ended_by: record.ended_by,
             pdd_ms: ringing_at.map(|at| millis(started_at, at)),
             ring_ms: ringing_at.map(|at| millis(at, answered_at.unwrap_or(ended_at))),
             setup_ms: answered_at.map(|at| millis(started_at, at)),
             talk_s: answered_at.map(|at| ended_at.since(at).as_secs_f64()),
             config_rev: record.config_rev,
-            proof: record.proof.to_string(),
-            candidates: record.candidates.iter().map(value).collect::<Result<_, _>>()?,
+            proof: record.proof,
+            candidates: &record.candidates,
             attempts: record.attempts.iter().map(Attempt::new).collect::<Result<_, _>>()?,
-            signature: record.signature.as_ref().map(value).transpose()?,
-            signed: record.signed.map(|attest| attest.name().to_owned()),
-            legs: record.legs.iter().map(value).collect::<Result<_, _>>()?,
+            signature: record.signature.as_ref(),
+            signed: record.signed.map(|attest| attest.name()),
+            legs: &record.legs,
         })
     }
 }
@@ -172,12 +214,12 @@ impl HistoryRow {
 impl Attempt {
     fn new(record: &AttemptRecord) -> Result<Self, StoreError> {
         Ok(Self {
-            connection: given(&record.connection),
-            address: given(&record.address),
+            connection: given(&record.connection).map(str::to_owned),
+            address: given(&record.address).map(str::to_owned),
             started_at: record.started_at,
             sip_code: Some(record.sip_code).filter(|&code| code != 0),
             sip_text: record.sip_text.to_string(),
-            reason_code: given(&record.reason_code),
+            reason_code: given(&record.reason_code).map(str::to_owned),
             reason_text: record.reason_text.to_string(),
             provisional_ms: record.provisional_ms,
             final_ms: record.final_ms,
@@ -241,7 +283,7 @@ impl Store {
         let mut writers = self.shared.writers.lock().await;
         let mut tx = writers.bulk.begin_with("BEGIN IMMEDIATE").await?;
         let rows = sqlx::query("SELECT * FROM open_calls").fetch_all(&mut *tx).await?;
-        let lost = rows.iter().map(|row| HistoryRow::new(&lost(row, now)?)).collect::<Result<Vec<_>, _>>()?;
+        let lost = rows.iter().map(|row| lost(row, now)).collect::<Result<Vec<_>, _>>()?;
         write(&mut tx, &lost).await?;
         sqlx::query("DELETE FROM open_calls").execute(&mut *tx).await?;
         tx.commit().await?;
@@ -249,29 +291,31 @@ impl Store {
     }
 }
 
-/// Writes rows in the caller's transaction; a row written again takes the place of the first.
-pub(crate) async fn write(connection: &mut SqliteConnection, rows: &[HistoryRow]) -> Result<(), StoreError> {
-    for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+/// Writes records in the caller's transaction; one written again takes the place of the first.
+pub(crate) async fn write(
+    connection: &mut SqliteConnection,
+    records: &[CallRecord],
+) -> Result<(), StoreError> {
+    for chunk in records.chunks(ROWS_PER_STATEMENT) {
         let texts: Vec<_> = chunk
             .iter()
-            .map(serde_json::to_string)
-            .collect::<Result<_, _>>()
-            .map_err(StoreError::internal)?;
+            .map(|record| serde_json::to_string(&Written::new(record)?).map_err(StoreError::internal))
+            .collect::<Result<_, _>>()?;
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT OR REPLACE INTO history (id, account, started_at, connection_in, connection_out, caller, dialled, \
              outcome, reason_code, row) ",
         );
-        query.push_values(chunk.iter().zip(&texts), |mut values, (row, text)| {
+        query.push_values(chunk.iter().zip(&texts), |mut values, (record, text)| {
             values
-                .push_bind(&row.id)
-                .push_bind(&row.account)
-                .push_bind(clock::stored(row.started_at))
-                .push_bind(row.connection_in.as_deref().unwrap_or_default())
-                .push_bind(row.connection_out.as_deref().unwrap_or_default())
-                .push_bind(&row.from)
-                .push_bind(&row.dialled)
-                .push_bind(&row.outcome)
-                .push_bind(row.reason_code.as_deref().unwrap_or_default())
+                .push_bind(&*record.id)
+                .push_bind(&*record.account)
+                .push_bind(clock::stored(record.started_at))
+                .push_bind(&*record.connection_in)
+                .push_bind(&*record.connection_out)
+                .push_bind(&*record.from)
+                .push_bind(&*record.dialled)
+                .push_bind(record.outcome.as_str())
+                .push_bind(record.reason_code)
                 .push_bind(text);
         });
         query.build().persistent(chunk.len() == ROWS_PER_STATEMENT).execute(&mut *connection).await?;
@@ -322,7 +366,7 @@ pub(crate) async fn forget_open(connection: &mut SqliteConnection, ids: &[&str])
 
 /// The record of a call that the process did not live to end.
 fn lost(row: &SqliteRow, now: Timestamp) -> Result<CallRecord, StoreError> {
-    let text = |column: &str| row.try_get::<String, _>(column).map(String::into_boxed_str);
+    let text = |column: &str| row.try_get::<String, _>(column).map(Arc::<str>::from);
     let answered_at = row.try_get::<Option<i64>, _>("answered_at")?.map(clock::loaded);
     let started_at = clock::loaded(row.try_get("started_at")?);
     let reason = Reason::Restarted;
@@ -340,12 +384,12 @@ fn lost(row: &SqliteRow, now: Timestamp) -> Result<CallRecord, StoreError> {
         connection_out: text("connection_out")?,
         outcome: if answered_at.is_some() { CallOutcome::Answered } else { CallOutcome::Failed },
         sip_code: if answered_at.is_some() { 200 } else { 0 },
-        reason_code: reason.code().into(),
+        reason_code: reason.code(),
         reason_text: reason.text().into(),
         q850: reason.q850(),
         ended_by: EndedBy::Restart,
         config_rev: u64::try_from(row.try_get::<i64, _>("config_rev")?).unwrap_or(0),
-        proof: Box::default(),
+        proof: "",
         candidates: Vec::new(),
         attempts: Vec::new(),
         signature: None,
@@ -362,18 +406,14 @@ fn read(row: &SqliteRow) -> Result<HistoryRow, StoreError> {
     })
 }
 
-fn given(text: &str) -> Option<String> {
-    Some(text).filter(|t| !t.is_empty()).map(str::to_owned)
+fn given(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// The one word that a plain enum serialises to.
 fn word(of: &impl Serialize) -> Result<String, StoreError> {
-    match value(of)? {
+    match serde_json::to_value(of).map_err(StoreError::internal)? {
         Value::String(word) => Ok(word),
         other => Err(StoreError::Internal(format!("{other} is not a word"))),
     }
-}
-
-fn value(of: &impl Serialize) -> Result<Value, StoreError> {
-    serde_json::to_value(of).map_err(StoreError::internal)
 }

@@ -2,7 +2,7 @@
 //!
 //! Two classes of durability. Configuration, keys and links are committed and synced before the call returns
 //! ([`Store::apply`]). History, open-call markers, bindings and refusals go through [`Writer`] in group commits of at
-//! most 50 ms. Reads run beside both on a small pool (WAL). Secrets are sealed under the master key of the data
+//! most 250 ms. Reads run beside both on a small pool (WAL). Secrets are sealed under the master key of the data
 //! folder. Nothing here decides anything: rows come validated from the API and records from the shards.
 
 mod access;

@@ -96,7 +96,7 @@ async fn history_is_paged_and_searched() {
             row.connection_in = "con_9".into();
             row.connection_out = "con_9".into();
             row.dialled = "+4930123456".into();
-            row.reason_code = "R-04".into();
+            row.reason_code = "R-04";
         }
         if n == 5 {
             row.account = "acc_2".into();

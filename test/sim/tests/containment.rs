@@ -30,7 +30,7 @@ fn a_panic_ends_its_call_with_500_and_the_others_go_on() {
         let call = town.phones[1].calls.values().next().expect("the call just made");
         assert_eq!(call.final_code, 500);
         let record = town.world.records.last().expect("a record");
-        assert_eq!((&*record.reason_code, record.sip_code), ("S-03", 500));
+        assert_eq!((record.reason_code, record.sip_code), ("S-03", 500));
 
         let up = town.phones[0].calls.values().filter(|call| call.state == State::Up).count();
         assert_eq!(up, 1, "the echo goes on");

@@ -185,7 +185,7 @@ impl From<ExplainView> for Explanation {
                 .candidates
                 .into_iter()
                 .map(|c| Considered {
-                    connection: c.connection.into(),
+                    connection: c.connection.to_string(),
                     taken: c.taken,
                     reason_code: c.reason_code.into(),
                     text: c.text.into(),

@@ -1,6 +1,7 @@
 //! Rows on their way to one commit, the later in place of the earlier.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use engine::control::{EmergencyCall, Refusal, RegistrationLogRow};
 use engine::{Ban, BindingRow, CallRecord, CounterRow, OpenCall, Persist};
@@ -12,7 +13,7 @@ use crate::ban;
 use crate::clock;
 use crate::counter;
 use crate::error::StoreError;
-use crate::history::{self, HistoryRow};
+use crate::history;
 use crate::refused::Folds;
 use crate::registration_log;
 use crate::row::ROWS_PER_STATEMENT;
@@ -21,7 +22,7 @@ use crate::row::ROWS_PER_STATEMENT;
 #[derive(Default)]
 pub(super) struct Batch {
     records: Vec<CallRecord>,
-    open: HashMap<Box<str>, OpenCall>,
+    open: HashMap<Arc<str>, OpenCall>,
     /// By connection and contact; `None` takes the binding away.
     bindings: HashMap<(Box<str>, Box<str>), Option<Box<BindingRow>>>,
     counters: HashMap<Box<str>, Box<CounterRow>>,
@@ -72,13 +73,12 @@ impl Batch {
         state: &mut State,
     ) -> Result<(), StoreError> {
         self.fold(connection, state).await?;
-        let rows = self.records.iter().map(HistoryRow::new).collect::<Result<Vec<_>, _>>()?;
         let open: Vec<_> = self.open.values().collect();
         let ended: Vec<_> =
             self.records.iter().map(|r| &*r.id).filter(|id| state.open.contains(*id)).collect();
         let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
         history::write_open(&mut tx, &open).await?;
-        history::write(&mut tx, &rows).await?;
+        history::write(&mut tx, &self.records).await?;
         history::forget_open(&mut tx, &ended).await?;
         write_bindings(&mut tx, &self.bindings).await?;
         counter::write(&mut tx, &self.counters).await?;

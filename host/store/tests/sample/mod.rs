@@ -119,17 +119,17 @@ pub(crate) fn record(id: &str, started_at: Timestamp) -> Box<CallRecord> {
         connection_out: "con_2".into(),
         outcome: CallOutcome::Answered,
         sip_code: 200,
-        reason_code: Box::default(),
+        reason_code: "",
         reason_text: Box::default(),
         q850: 16,
         ended_by: EndedBy::Callee,
         config_rev: 7,
-        proof: "digest".into(),
+        proof: "digest",
         candidates: vec![CandidateRecord {
             connection: "con_2".into(),
             taken: true,
-            reason_code: "OK".into(),
-            text: "the dialled user".into(),
+            reason_code: "OK",
+            text: "the dialled user",
         }],
         attempts: vec![AttemptRecord {
             connection: "con_2".into(),
@@ -145,7 +145,7 @@ pub(crate) fn record(id: &str, started_at: Timestamp) -> Box<CallRecord> {
         }],
         signature: None,
         signed: None,
-        legs: vec![LegRecord { role: "caller".into(), sip_call_id: "abc".into(), ..LegRecord::default() }],
+        legs: vec![LegRecord { role: "caller", sip_call_id: "abc".into(), ..LegRecord::default() }],
     })
 }
 

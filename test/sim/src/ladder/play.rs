@@ -185,7 +185,7 @@ impl Playing {
         Ok(())
     }
 
-    fn any_call(&mut self) -> Result<Box<str>, String> {
+    fn any_call(&mut self) -> Result<Arc<str>, String> {
         let calls = self.world.ask(&Ask::Calls);
         let found = calls.into_iter().find_map(|answer| match answer {
             Answer::Calls(views) => views.into_iter().next(),
