@@ -175,10 +175,13 @@ impl Probe {
 }
 
 /// What the answer to an OPTIONS, or the final answer to anything, says of whoever gave it.
+///
+/// 200 is how it should be. Credentials wanted, a user that is not known or a method that is not carried are as usual from
+/// whoever is well (Asterisk says 404 to an OPTIONS for its own Contact); anything else is a warning.
 pub fn of_code(code: u16) -> Verdict {
     match code {
-        408 | 500..=599 => Verdict::Ailing,
-        _ => Verdict::Up,
+        200..=299 | 401 | 404 | 405 | 407 => Verdict::Up,
+        _ => Verdict::Ailing,
     }
 }
 
@@ -238,10 +241,11 @@ mod tests {
 
     #[test]
     fn falls_and_rises_within_two_intervals() {
-        let rows: [(&str, &dyn Fn(u64) -> u16, &[(&str, u64, u64)]); 5] = [
+        let rows: [(&str, &dyn Fn(u64) -> u16, &[(&str, u64, u64)]); 6] = [
             ("always there", &|_| 200, &[("Up", 0, 0)]),
             ("wants credentials", &|_| 401, &[("Up", 0, 0)]),
             ("not well", &|_| 503, &[("Ailing", 0, 0)]),
+            ("does not want us", &|_| 403, &[("Ailing", 0, 0)]),
             ("never there", &|_| 0, &[("Down", 20, 30)]),
             (
                 "away from 100 to 200",

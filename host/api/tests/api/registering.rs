@@ -158,3 +158,22 @@ async fn only_what_registers_elsewhere_registers_now() {
     let (status, reply) = rig.ask("POST", &format!("/connections/{pbx}/register-now"), Value::Null).await;
     assert_eq!((status.as_u16(), &reply["code"]), (409, &json!("action_not_of_kind")));
 }
+
+#[tokio::test]
+async fn a_rehearsal_takes_a_connection_for_down_for_some_minutes() {
+    let rig = Rig::new().await;
+    let body = json!({"kind": "trunk", "name": "t", "peers": [{"host": "192.0.2.7"}], "allowed_sources": ["192.0.2.7"]});
+    let path = format!("/connections/{}/rehearse", id(&rig.create("/connections", body).await));
+    for body in [Value::Null, json!({"minutes": 240})] {
+        assert_eq!(rig.ask("POST", &path, body).await.0.as_u16(), 200);
+    }
+    for minutes in [json!(0), json!(241), json!("10")] {
+        let (status, reply) = rig.ask("POST", &path, json!({"minutes": minutes})).await;
+        assert_eq!((status.as_u16(), &reply["errors"][0]["pointer"]), (422, &json!("/minutes")), "{reply}");
+    }
+    assert_eq!(rig.ask("DELETE", &path, Value::Null).await.0.as_u16(), 204);
+    rig.ask("PATCH", path.trim_end_matches("/rehearse"), json!({"enabled": false})).await;
+    let (status, reply) = rig.ask("POST", &path, Value::Null).await;
+    assert_eq!((status.as_u16(), &reply["code"]), (409, &json!("connection_disabled")));
+    assert_eq!(rig.ask("POST", "/connections/con_x/rehearse", Value::Null).await.0.as_u16(), 404);
+}
