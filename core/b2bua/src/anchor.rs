@@ -308,13 +308,27 @@ fn open(leg: &mut Leg, carried: &[bool], call: Slot, means: &mut Means<'_>) -> R
         }
         let Some(end) = leg.media.ends.get_mut(index) else { continue };
         if wanted && end.port == 0 {
-            let port = means.ports.lease().ok_or(Reason::NoMediaPort)?;
+            let port = lease(bind, means).ok_or(Reason::NoMediaPort)?;
             end.port = port;
             let id = end.id;
             means.media(Command::Open { end: id, bind, port, inactivity });
         }
     }
     Ok(())
+}
+
+/// A port that the system lets us have. One that it refuses, since another program has it, rests like one that was
+/// used. When few are free and all are refused, one is taken as it is: a call that just ended is about to leave it.
+fn lease(bind: IpAddr, means: &mut Means<'_>) -> Option<u16> {
+    let free = means.ports.free();
+    for _ in 0..free.min(MOST_REFUSED) {
+        let port = means.ports.lease()?;
+        if means.book.claim_media(bind, port) {
+            return Some(port);
+        }
+        means.ports.give_back(port);
+    }
+    if free < MOST_REFUSED { means.ports.lease() } else { None }
 }
 
 fn shown(leg: &Leg, means: &mut Means<'_>) -> IpAddr {
@@ -407,6 +421,10 @@ fn reverse_directions(body: &mut Vec<u8>) {
         .collect();
     *body = reversed.join("\r\n").into_bytes();
 }
+
+/// Ports tried for an end: enough to step over a program that sits in our range, few enough to refuse a call soon
+/// when nothing can be bound.
+const MOST_REFUSED: usize = 64;
 
 /// M-lines per description that are carried.
 const MOST_LINES: usize = 16;

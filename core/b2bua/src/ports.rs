@@ -27,6 +27,11 @@ impl PortPool {
         self.free.push_back(port);
     }
 
+    /// How many are free.
+    pub fn free(&self) -> usize {
+        self.free.len()
+    }
+
     /// How many are in use.
     pub fn used(&self) -> usize {
         self.total - self.free.len()

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use media::{Command, Counters, EndId, Event, Latching, OpenFault, Remote, Source};
 use net::clock::Clock;
-use net::media_loop::{MediaConfig, MediaIo, MediaWorker};
+use net::media_loop::{MediaConfig, MediaIo, MediaWorker, Order, PortPair};
 use rtp::RtpHeader;
 use rtp::g711::Law;
 
@@ -213,6 +213,21 @@ fn a_taken_port_is_told_and_a_closed_one_is_free() {
         assert_eq!(bench.close(A), Counters::default());
         UdpSocket::bind((V4, port)).expect("the RTP port is free");
         UdpSocket::bind((V4, port + 1)).expect("the RTCP port is free");
+    });
+}
+
+#[test]
+fn ports_that_were_claimed_are_opened_and_left() {
+    each(|bench| {
+        let port = free_pair(V4);
+        let pair = PortPair::bind(V4, port).expect("they were free");
+        assert_eq!(PortPair::bind(V4, port).err(), Some(OpenFault::PortTaken));
+        let command = Command::Open { end: A, bind: V4, port, inactivity: None };
+        bench.worker.sender().send(Order { command, ports: Some(pair) }).expect("room");
+        let serve = Command::Serve { end: A, source: Source::Silence };
+        bench.command(serve);
+        assert_eq!(bench.close(A), Counters::default());
+        PortPair::bind(V4, port).expect("they are free again");
     });
 }
 

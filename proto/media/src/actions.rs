@@ -28,7 +28,8 @@ impl SocketKey {
         self.0 >> 1
     }
 
-    pub(crate) fn is_rtcp(self) -> bool {
+    /// Whether it is for RTCP alone.
+    pub fn is_rtcp(self) -> bool {
         self.0 & 1 == 1
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use media::{Command, Counters, EndId, Event};
+use media::{Command, Counters, EndId, Event, OpenFault};
 
 /// The ends that are open.
 #[derive(Debug, Default)]
@@ -11,6 +11,7 @@ pub struct MediaPlane {
     ports: BTreeSet<u16>,
     /// Ends whose peer is expected to send; those of fax are told apart.
     awaited: BTreeMap<EndId, (bool, bool)>,
+    failed: BTreeSet<EndId>,
     /// Pairs that were joined, in order.
     pub joined: Vec<(EndId, EndId)>,
     /// What signalling did wrong.
@@ -18,9 +19,13 @@ pub struct MediaPlane {
 }
 
 impl MediaPlane {
-    /// Takes a command; returns what the plane has to say to it.
-    pub fn take(&mut self, command: &Command) -> Option<Event> {
+    /// Takes a command; returns what the plane has to say to it. The system refuses some ports.
+    pub fn take(&mut self, command: &Command, refused: impl Fn(u16) -> bool) -> Option<Event> {
         match *command {
+            Command::Open { end, port, .. } if refused(port) => {
+                self.failed.insert(end);
+                return Some(Event::Failed { end, port, error: OpenFault::PortTaken });
+            }
             Command::Open { end, port, .. } => {
                 if self.open.insert(end, port).is_some() {
                     self.faults.push(format!("{end:?} opened twice"));
@@ -43,6 +48,7 @@ impl MediaPlane {
                 self.awaited.remove(&end);
                 match self.open.remove(&end) {
                     Some(port) => drop(self.ports.remove(&port)),
+                    None if self.failed.remove(&end) => {}
                     None => self.faults.push(format!("{end:?} closed, but it is not open")),
                 }
                 return Some(Event::Closed { end, counters: Counters::default() });
@@ -63,7 +69,7 @@ impl MediaPlane {
     }
 
     fn expect_open(&mut self, end: EndId, command: &Command) {
-        if !self.open.contains_key(&end) {
+        if !self.open.contains_key(&end) && !self.failed.contains(&end) {
             self.faults.push(format!("{command:?} for an end that is not open"));
         }
     }

@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use engine::control::{Answer, Ask, Event, Figures, Refusal, RegistrationLogRow};
 use engine::{
@@ -83,6 +84,8 @@ pub struct World {
     pub disconnected: Vec<Flow>,
     /// The media plane.
     pub media: MediaPlane,
+    /// First ports of each shard that another program has.
+    taken: Arc<AtomicU16>,
     /// Names that resolve.
     pub zone: Zone,
     /// How often a name was asked for.
@@ -99,9 +102,10 @@ pub const BEGINNING: Timestamp = Timestamp::from_secs(1_800_000_000);
 impl World {
     /// A world with this many shards and no configuration.
     pub fn new(shards: u8, seed: u64) -> Self {
-        let now = BEGINNING;
+        let (now, taken) = (BEGINNING, Arc::default());
         Self {
-            shards: (0..shards).map(|index| Shard::new(setup(index, shards, seed), now)).collect(),
+            shards: (0..shards).map(|index| Shard::new(setup(index, shards, seed, &taken), now)).collect(),
+            taken,
             outbox: Outbox::default(),
             now,
             queue: BTreeMap::new(),
@@ -185,6 +189,11 @@ impl World {
         !self.queue.values().any(|arrival| matches!(arrival, Arrival::Mail { .. }))
     }
 
+    /// Another program takes the first media ports of each shard.
+    pub fn take_ports(&mut self, count: u16) {
+        self.taken.store(count, Ordering::Relaxed);
+    }
+
     /// Says that an open end hears nothing.
     pub fn silence(&mut self) {
         let ends: Vec<_> = self.media.open().collect();
@@ -203,7 +212,7 @@ impl World {
     /// The process dies and another starts with what the store has.
     pub fn restart(&mut self, seed: u64) {
         let count = u8::try_from(self.shards.len()).unwrap_or(1);
-        let mut setups = (0..count).map(|index| setup(index, count, seed));
+        let mut setups = (0..count).map(|index| setup(index, count, seed, &self.taken));
         self.shards.iter_mut().for_each(|shard| {
             if let Some(mut setup) = setups.next() {
                 setup.seed = setup.seed.map(|byte| byte.wrapping_add(1));
@@ -336,7 +345,8 @@ impl World {
                 self.put(soon, Arrival::Located { shard, located: Located { id, targets } });
             }
             Output::Media(command) => {
-                if let Some(event) = self.media.take(&command) {
+                let refused = |port| is_taken(port, &self.taken);
+                if let Some(event) = self.media.take(&command, refused) {
                     self.put(soon, Arrival::Media { shard, event });
                 }
             }
@@ -407,7 +417,9 @@ impl World {
 /// One way through the network.
 const STEP: Duration = Duration::from_millis(1);
 
-struct Book;
+struct Book {
+    taken: Arc<AtomicU16>,
+}
 
 impl AddressBook for Book {
     fn shown_to(&mut self, remote: IpAddr) -> IpAddr {
@@ -418,7 +430,19 @@ impl AddressBook for Book {
     fn media_for(&mut self, _: IpAddr) -> (IpAddr, IpAddr) {
         (US.ip(), US.ip())
     }
+
+    fn claim_media(&mut self, _: IpAddr, port: u16) -> bool {
+        !is_taken(port, &self.taken)
+    }
 }
+
+fn is_taken(port: u16, taken: &AtomicU16) -> bool {
+    (port - FIRST_PORT) % PORTS < taken.load(Ordering::Relaxed)
+}
+
+/// Media ports of the first shard begin here, and each has so many.
+const FIRST_PORT: u16 = 20_000;
+const PORTS: u16 = 2_000;
 
 fn listeners() -> Listeners {
     Listeners(vec![
@@ -428,11 +452,11 @@ fn listeners() -> Listeners {
     ])
 }
 
-fn setup(index: u8, shards: u8, seed: u64) -> Setup {
+fn setup(index: u8, shards: u8, seed: u64, taken: &Arc<AtomicU16>) -> Setup {
     let mut mixed = Random::new(seed ^ u64::from(index) << 56);
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&mixed.number().to_le_bytes());
-    let first = 20_000 + u16::from(index) * 2_000;
+    let first = FIRST_PORT + u16::from(index) * PORTS;
     Setup {
         index,
         shards,
@@ -441,8 +465,8 @@ fn setup(index: u8, shards: u8, seed: u64) -> Setup {
         base_domain: "trunkline.test".to_owned(),
         own_addresses: vec![US.ip()],
         listeners: listeners(),
-        book: Box::new(Book),
-        media_ports: (first, first + 1_999),
+        book: Box::new(Book { taken: Arc::clone(taken) }),
+        media_ports: (first, first + PORTS - 1),
         bounds: Bounds::default(),
         nonce_life: Duration::from_secs(60),
     }

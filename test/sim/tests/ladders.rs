@@ -110,6 +110,8 @@ ladders! {
     number_forms
     out_of_order
     over_tcp
+    ports_all_taken
+    ports_taken
     prack_both
     prack_forked
     prack_holds_the_answer

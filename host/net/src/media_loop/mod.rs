@@ -23,6 +23,7 @@ use timestamp::Timestamp;
 use self::epoll::EpollIo;
 pub use self::figures::{Figure, Figures};
 use self::packet_loop::PacketLoop;
+pub use self::socket::PortPair;
 use self::uring::UringIo;
 use crate::clock::Clock;
 use crate::wake::Wake;
@@ -34,8 +35,6 @@ pub struct MediaConfig {
     pub name: String,
     /// Commands that may wait in the queue.
     pub queue: usize,
-    /// `SO_RCVBUF` of an RTP socket in octets; the system doubles it and may cap it.
-    pub receive_buffer: usize,
     /// Where SSRCs and first sequence numbers of our own streams follow from: random, other for each worker.
     pub seed: u64,
     /// How packets are moved.
@@ -51,8 +50,6 @@ impl Default for MediaConfig {
         Self {
             name: "media-0".to_owned(),
             queue: 16_384,
-            // A second of video at 2 Mbit/s, or a second and a half of a stalled worker's audio.
-            receive_buffer: 256 * 1024,
             seed: 0,
             io: MediaIo::Auto,
             tick: Duration::ZERO,
@@ -167,29 +164,44 @@ impl Drop for MediaWorker {
 /// Sends commands to a worker; cheap to clone, for any thread.
 #[derive(Clone, Debug)]
 pub struct MediaSender {
-    commands: SyncSender<Command>,
+    commands: SyncSender<Order>,
     wake: Arc<Wake>,
 }
 
 impl MediaSender {
     /// Queues a command. Never waits: a full queue, or a worker that has stopped, gives the command back.
-    pub fn send(&self, command: Command) -> Result<(), Undelivered> {
-        self.commands.try_send(command).map_err(|error| match error {
-            TrySendError::Disconnected(command) => Undelivered::Stopped(command),
-            TrySendError::Full(command) => Undelivered::Full(command),
+    pub fn send(&self, order: impl Into<Order>) -> Result<(), Undelivered> {
+        self.commands.try_send(order.into()).map_err(|error| match error {
+            TrySendError::Disconnected(order) => Undelivered::Stopped(order),
+            TrySendError::Full(order) => Undelivered::Full(order),
         })?;
         self.wake.wake();
         Ok(())
     }
 }
 
+/// A command, and what belongs to it.
+#[derive(Debug)]
+pub struct Order {
+    /// What to do.
+    pub command: Command,
+    /// For [`Command::Open`]: its ports, if they are bound already.
+    pub ports: Option<PortPair>,
+}
+
+impl From<Command> for Order {
+    fn from(command: Command) -> Self {
+        Self { command, ports: None }
+    }
+}
+
 /// A command that did not reach its worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Undelivered {
     /// The queue is full: the worker is overloaded.
-    Full(Command),
+    Full(Order),
     /// The worker has stopped.
-    Stopped(Command),
+    Stopped(Order),
 }
 
 /// The thread of a worker: makes what can fail, says how that went, and moves packets.
@@ -234,7 +246,7 @@ fn run<I: packet_loop::PacketIo>(
 /// What connects a loop with the rest of the process: time, commands in, events out.
 struct Post {
     clock: Clock,
-    queue: Receiver<Command>,
+    queue: Receiver<Order>,
     wake: Arc<Wake>,
     events: Box<dyn FnMut(Event) + Send>,
     figures: Arc<Figures>,
@@ -254,7 +266,7 @@ impl Post {
         self.wake.acknowledge();
     }
 
-    fn next_command(&self) -> Option<Command> {
+    fn next_order(&self) -> Option<Order> {
         self.queue.try_recv().ok()
     }
 

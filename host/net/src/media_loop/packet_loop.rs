@@ -88,7 +88,8 @@ pub(super) struct PacketLoop<I> {
     busy: bool,
     /// Commands were left for the next wake-up.
     more: bool,
-    receive_buffer: usize,
+    /// Ports that were bound for the command in hand.
+    ports: [Option<UdpSocket>; 2],
     drops: DropWatch,
 }
 
@@ -104,14 +105,14 @@ impl<I: PacketIo> PacketLoop<I> {
             tick: config.tick,
             busy: false,
             more: false,
-            receive_buffer: config.receive_buffer,
+            ports: [None, None],
             drops: DropWatch::default(),
         }
     }
 
     /// Binds the socket that all ends of the worker share; returns where it is.
     pub(super) fn share(&mut self, addr: SocketAddr) -> Result<SocketAddr, OpenFault> {
-        let socket = socket::bind(addr, self.receive_buffer)?;
+        let socket = socket::bind(addr, Some(socket::RECEIVE_BUFFER))?;
         let bound = socket.local_addr().map_err(|_| OpenFault::Refused)?;
         self.io.seat(seat(SocketKey::SHARED), socket)?;
         self.drops.open(seat(SocketKey::SHARED));
@@ -170,11 +171,12 @@ impl<I: PacketIo> PacketLoop<I> {
         self.post.acknowledge();
         self.more = true;
         for _ in 0..COMMANDS {
-            let Some(command) = self.post.next_command() else {
+            let Some(order) = self.post.next_order() else {
                 self.more = false;
                 break;
             };
-            self.plane.handle_command(command, self.now, &mut self.out);
+            self.ports = order.ports.map_or([None, None], |ports| ports.into_sockets().map(Some));
+            self.plane.handle_command(order.command, self.now, &mut self.out);
             self.perform(None);
         }
     }
@@ -186,7 +188,9 @@ impl<I: PacketIo> PacketLoop<I> {
             match *action {
                 Action::Bind { socket, addr } => {
                     if failed.is_none() {
-                        let bound = bind(&mut self.io, socket, addr, self.receive_buffer);
+                        let [rtp, rtcp] = &mut self.ports;
+                        let there = if socket.is_rtcp() { rtcp.take() } else { rtp.take() };
+                        let bound = bind(&mut self.io, socket, addr, there);
                         failed = bound.err().map(|fault| (socket, fault));
                         self.drops.open(seat(socket));
                     }
@@ -232,15 +236,17 @@ impl<I: PacketIo> PacketLoop<I> {
     }
 }
 
+/// Gives a socket its seat: one that is there, or a new one.
 fn bind<I: PacketIo>(
     io: &mut I,
     key: SocketKey,
     addr: SocketAddr,
-    receive_buffer: usize,
+    there: Option<UdpSocket>,
 ) -> Result<(), OpenFault> {
-    let bound = match socket::bind(addr, receive_buffer) {
+    let size = (!key.is_rtcp()).then_some(socket::RECEIVE_BUFFER);
+    let bound = match there.map_or_else(|| socket::bind(addr, size), Ok) {
         // Perhaps by a socket of ours that is closed already.
-        Err(OpenFault::PortTaken) if io.settle() => socket::bind(addr, receive_buffer),
+        Err(OpenFault::PortTaken) if io.settle() => socket::bind(addr, size),
         bound => bound,
     };
     io.seat(seat(key), bound?)

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::mpsc::Sender;
 
 use ipnet::IpNet;
 use sip_stack::transport::AddressBook;
 
 use super::ShardSetup;
+use crate::media_loop::PortPair;
 
 /// Asks the routing table once per peer.
 pub(super) struct RouteBook {
@@ -14,11 +16,14 @@ pub(super) struct RouteBook {
     local: Vec<IpNet>,
     media: Option<IpAddr>,
     routes: HashMap<IpAddr, IpAddr>,
+    /// Where the sockets of claimed ports go.
+    claimed: Sender<PortPair>,
 }
 
 impl RouteBook {
-    pub(super) fn new(setup: &ShardSetup) -> Self {
+    pub(super) fn new(setup: &ShardSetup, claimed: Sender<PortPair>) -> Self {
         Self {
+            claimed,
             public: setup.public_ip,
             local: setup.local_nets.clone(),
             media: setup.media,
@@ -54,6 +59,11 @@ impl AddressBook for RouteBook {
         let chosen = self.media.filter(|media| media.is_ipv4() == remote.is_ipv4());
         let shown = self.public_for(remote).or(chosen).unwrap_or_else(|| self.route_to(remote));
         (chosen.unwrap_or_else(|| unspecified(remote)), shown)
+    }
+
+    fn claim_media(&mut self, bind: IpAddr, port: u16) -> bool {
+        // Nobody listens when the thread has ended, and then nothing is opened.
+        PortPair::bind(bind, port).is_ok_and(|pair| self.claimed.send(pair).is_ok())
     }
 }
 

@@ -13,6 +13,7 @@ mod tls;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -143,6 +144,7 @@ impl ShardLoop {
             let workers = start_media(&setup, index, &posts[index]).map_err(ListenFault::Os)?;
             let senders = workers.iter().map(MediaWorker::sender).collect();
             media.extend(workers);
+            let (claimed, claims) = mpsc::channel();
             let shard = engine::Setup {
                 index: number,
                 shards,
@@ -151,7 +153,7 @@ impl ShardLoop {
                 base_domain: setup.base_domain.clone(),
                 own_addresses: ours.clone(),
                 listeners: table.clone(),
-                book: Box::new(book::RouteBook::new(&setup)),
+                book: Box::new(book::RouteBook::new(&setup, claimed)),
                 media_ports: slice(setup.media_ports, index, usize::from(shards)),
                 bounds: Bounds::default(),
                 nonce_life: NONCE_LIFE,
@@ -163,6 +165,7 @@ impl ShardLoop {
                 mailbox,
                 posts.clone(),
                 senders,
+                claims,
                 Arc::clone(&setup.office),
                 names.clone(),
             );

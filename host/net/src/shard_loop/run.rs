@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use engine::{BindingRow, Client, CounterRow, Input, Located, Outbox, Output, Setup, Shard};
@@ -25,7 +26,7 @@ use super::streams::{Lost, Reading, Streams};
 use super::tls::TlsSetup;
 use crate::clock::Clock;
 use crate::dns::Names;
-use crate::media_loop::{MediaSender, Undelivered};
+use crate::media_loop::{MediaSender, Order, PortPair, Undelivered};
 
 /// A shard and its sockets.
 pub(super) struct ShardThread {
@@ -40,7 +41,10 @@ pub(super) struct ShardThread {
     posts: Vec<Post>,
     media: Vec<MediaSender>,
     /// Media commands that did not fit into a queue; first in line for the next flush.
-    delayed: Vec<(usize, media::Command)>,
+    delayed: Vec<(usize, Order)>,
+    /// Sockets of media ports that calls claimed, on their way to a worker.
+    claims: Receiver<PortPair>,
+    claimed: Vec<PortPair>,
     office: Arc<dyn Office>,
     names: Names,
     replies: HashMap<u64, Reply>,
@@ -60,6 +64,7 @@ impl ShardThread {
         mailbox: MailBox,
         posts: Vec<Post>,
         media: Vec<MediaSender>,
+        claims: Receiver<PortPair>,
         office: Arc<dyn Office>,
         names: Names,
     ) -> io::Result<Self> {
@@ -95,6 +100,8 @@ impl ShardThread {
             posts,
             media,
             delayed: Vec::new(),
+            claims,
+            claimed: Vec::new(),
             office,
             names,
             replies: HashMap::new(),
@@ -257,11 +264,12 @@ impl ShardThread {
 
     /// Does what the shard asked for.
     fn flush(&mut self) {
-        for (worker, command) in core::mem::take(&mut self.delayed) {
-            self.command(worker, command);
+        for (worker, order) in core::mem::take(&mut self.delayed) {
+            self.order(worker, order);
         }
         // Sending may close a stream, and hearing of that may ask for more.
         while !self.outbox.outputs.is_empty() {
+            self.claimed.extend(self.claims.try_iter());
             let mut outbox = core::mem::take(&mut self.outbox);
             for output in outbox.outputs.drain(..) {
                 self.perform(output, &outbox.bytes);
@@ -272,6 +280,8 @@ impl ShardThread {
                 self.outbox = outbox;
             }
         }
+        // What is left was claimed by a call that came to nothing before it opened its ports.
+        self.claimed.clear();
     }
 
     fn perform(&mut self, output: Output, bytes: &[u8]) {
@@ -295,7 +305,10 @@ impl ShardThread {
                 let reply = move |vouched| post.send(Mail::Vouched(call, vouched));
                 self.office.vouch(*question, Box::new(reply));
             }
-            Output::Media(command) => self.command(self.worker_of(&command), command),
+            Output::Media(command) => {
+                let ports = self.claimed_for(&command);
+                self.order(self.worker_of(&command), Order { command, ports });
+            }
             Output::Persist(persist) => self.office.persist(persist),
             Output::Announce(event) => self.office.announce(event),
             Output::Answer { id, answer } => {
@@ -340,10 +353,17 @@ impl ShardThread {
         (end.0 >> 32) as usize % self.media.len().max(1)
     }
 
-    fn command(&mut self, worker: usize, command: media::Command) {
+    /// The sockets of the ports that a command opens.
+    fn claimed_for(&mut self, command: &media::Command) -> Option<PortPair> {
+        let &media::Command::Open { bind, port, .. } = command else { return None };
+        let at = self.claimed.iter().position(|pair| pair.addr() == SocketAddr::new(bind, port))?;
+        Some(self.claimed.swap_remove(at))
+    }
+
+    fn order(&mut self, worker: usize, order: Order) {
         let Some(sender) = self.media.get(worker) else { return };
-        if let Err(Undelivered::Full(command)) = sender.send(command) {
-            self.delayed.push((worker, command));
+        if let Err(Undelivered::Full(order)) = sender.send(order) {
+            self.delayed.push((worker, order));
         }
     }
 

@@ -12,6 +12,11 @@ pub trait AddressBook: Send {
 
     /// Where media from and to `remote` is received: the address to bind, and the address to show.
     fn media_for(&mut self, remote: IpAddr) -> (IpAddr, IpAddr);
+
+    /// Takes a media port and the one after it, to be opened at once; `false` if the system refuses one of them.
+    fn claim_media(&mut self, _bind: IpAddr, _port: u16) -> bool {
+        true
+    }
 }
 
 /// One bound SIP socket.

@@ -104,6 +104,7 @@ impl Playing {
                     return Err(format!("ends that wait for packets, and of fax: {has:?}"));
                 }
             }
+            "taken" => self.world.take_ports(name.parse().map_err(|_| "how many ports?")?),
             "restart" => self.world.restart(self.seed),
             "hangup" => {
                 let call = self.any_call()?;
