@@ -172,8 +172,8 @@ impl MediaSender {
     /// Queues a command. Never waits: a full queue, or a worker that has stopped, gives the command back.
     pub fn send(&self, order: impl Into<Order>) -> Result<(), Undelivered> {
         self.commands.try_send(order.into()).map_err(|error| match error {
-            TrySendError::Disconnected(order) => Undelivered::Stopped(order),
-            TrySendError::Full(order) => Undelivered::Full(order),
+            TrySendError::Disconnected(order) => Undelivered::Stopped(Box::new(order)),
+            TrySendError::Full(order) => Undelivered::Full(Box::new(order)),
         })?;
         self.wake.wake();
         Ok(())
@@ -199,9 +199,9 @@ impl From<Command> for Order {
 #[derive(Debug)]
 pub enum Undelivered {
     /// The queue is full: the worker is overloaded.
-    Full(Order),
+    Full(Box<Order>),
     /// The worker has stopped.
-    Stopped(Order),
+    Stopped(Box<Order>),
 }
 
 /// The thread of a worker: makes what can fail, says how that went, and moves packets.

@@ -10,6 +10,7 @@ mod mail;
 mod run;
 mod streams;
 mod tls;
+mod workers;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub use listen::ListenFault;
 use mail::{Mail, MailBox, Post};
 use run::ShardThread;
 pub use tls::TlsSetup;
+use workers::Workers;
 
 /// A SIP socket to bind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,8 +166,7 @@ impl ShardLoop {
                 sockets,
                 mailbox,
                 posts.clone(),
-                senders,
-                claims,
+                Workers::new(senders, claims),
                 Arc::clone(&setup.office),
                 names.clone(),
             );

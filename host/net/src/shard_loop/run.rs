@@ -5,7 +5,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use engine::{BindingRow, Client, CounterRow, Input, Located, Outbox, Output, Setup, Shard};
@@ -24,9 +23,9 @@ use super::listen::Bindable;
 use super::mail::{Mail, MailBox, Post, Reply};
 use super::streams::{Lost, Reading, Streams};
 use super::tls::TlsSetup;
+use super::workers::Workers;
 use crate::clock::Clock;
 use crate::dns::Names;
-use crate::media_loop::{MediaSender, Order, PortPair, Undelivered};
 
 /// A shard and its sockets.
 pub(super) struct ShardThread {
@@ -39,12 +38,7 @@ pub(super) struct ShardThread {
     streams: Streams,
     mailbox: MailBox,
     posts: Vec<Post>,
-    media: Vec<MediaSender>,
-    /// Media commands that did not fit into a queue; first in line for the next flush.
-    delayed: Vec<(usize, Order)>,
-    /// Sockets of media ports that calls claimed, on their way to a worker.
-    claims: Receiver<PortPair>,
-    claimed: Vec<PortPair>,
+    workers: Workers,
     office: Arc<dyn Office>,
     names: Names,
     replies: HashMap<u64, Reply>,
@@ -63,8 +57,7 @@ impl ShardThread {
         sockets: Vec<Option<Bindable>>,
         mailbox: MailBox,
         posts: Vec<Post>,
-        media: Vec<MediaSender>,
-        claims: Receiver<PortPair>,
+        workers: Workers,
         office: Arc<dyn Office>,
         names: Names,
     ) -> io::Result<Self> {
@@ -98,10 +91,7 @@ impl ShardThread {
             streams: Streams::new(None),
             mailbox,
             posts,
-            media,
-            delayed: Vec::new(),
-            claims,
-            claimed: Vec::new(),
+            workers,
             office,
             names,
             replies: HashMap::new(),
@@ -156,7 +146,8 @@ impl ShardThread {
 
     fn patience(&self) -> Timespec {
         let until = self.shard.next_timeout().map_or(LONGEST_SLEEP, |at| at.since(self.clock.now()));
-        let until = until.min(if self.delayed.is_empty() { LONGEST_SLEEP } else { Duration::from_millis(1) });
+        let until =
+            until.min(if self.workers.are_behind() { Duration::from_millis(1) } else { LONGEST_SLEEP });
         // epoll counts in milliseconds: rounding up keeps timers from spinning.
         let millis = i64::try_from(until.as_micros().div_ceil(1000)).unwrap_or(1000);
         Timespec { tv_sec: millis / 1000, tv_nsec: millis % 1000 * 1_000_000 }
@@ -264,12 +255,9 @@ impl ShardThread {
 
     /// Does what the shard asked for.
     fn flush(&mut self) {
-        for (worker, order) in core::mem::take(&mut self.delayed) {
-            self.order(worker, order);
-        }
+        self.workers.catch_up();
         // Sending may close a stream, and hearing of that may ask for more.
         while !self.outbox.outputs.is_empty() {
-            self.claimed.extend(self.claims.try_iter());
             let mut outbox = core::mem::take(&mut self.outbox);
             for output in outbox.outputs.drain(..) {
                 self.perform(output, &outbox.bytes);
@@ -280,8 +268,7 @@ impl ShardThread {
                 self.outbox = outbox;
             }
         }
-        // What is left was claimed by a call that came to nothing before it opened its ports.
-        self.claimed.clear();
+        self.workers.forget_claims();
     }
 
     fn perform(&mut self, output: Output, bytes: &[u8]) {
@@ -305,10 +292,7 @@ impl ShardThread {
                 let reply = move |vouched| post.send(Mail::Vouched(call, vouched));
                 self.office.vouch(*question, Box::new(reply));
             }
-            Output::Media(command) => {
-                let ports = self.claimed_for(&command);
-                self.order(self.worker_of(&command), Order { command, ports });
-            }
+            Output::Media(command) => self.workers.command(command),
             Output::Persist(persist) => self.office.persist(persist),
             Output::Announce(event) => self.office.announce(event),
             Output::Answer { id, answer } => {
@@ -338,32 +322,6 @@ impl ShardThread {
         }
         if let Err(lost) = self.streams.send(flow, message, &self.poll, self.now) {
             self.lost(lost);
-        }
-    }
-
-    /// All ends of a call live with one worker.
-    fn worker_of(&self, command: &media::Command) -> usize {
-        let end = match command {
-            media::Command::Open { end, .. }
-            | media::Command::Remote { end, .. }
-            | media::Command::Serve { end, .. }
-            | media::Command::Close { end } => end,
-            media::Command::Join { a, .. } => a,
-        };
-        (end.0 >> 32) as usize % self.media.len().max(1)
-    }
-
-    /// The sockets of the ports that a command opens.
-    fn claimed_for(&mut self, command: &media::Command) -> Option<PortPair> {
-        let &media::Command::Open { bind, port, .. } = command else { return None };
-        let at = self.claimed.iter().position(|pair| pair.addr() == SocketAddr::new(bind, port))?;
-        Some(self.claimed.swap_remove(at))
-    }
-
-    fn order(&mut self, worker: usize, order: Order) {
-        let Some(sender) = self.media.get(worker) else { return };
-        if let Err(Undelivered::Full(order)) = sender.send(order) {
-            self.delayed.push((worker, order));
         }
     }
 
