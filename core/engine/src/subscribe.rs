@@ -131,7 +131,7 @@ impl Shard {
         let watched = match self.watchable(package, sender) {
             Ok(watched) => watched,
             Err(reason) => {
-                if reason == Reason::OtherAccount {
+                if matches!(reason, Reason::OtherAccount | Reason::OwnOnly) {
                     let watcher = sender.connection().cloned();
                     self.note_refusal(request, &flow, reason, watcher.as_deref(), 403, now, out);
                 }

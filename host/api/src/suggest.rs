@@ -3,7 +3,9 @@
 //! A suggestion is made afresh whenever a refusal is read or resolved, so it is never stale: what is done already is
 //! not suggested, and what cannot be done any more says so.
 
+mod allowance;
 mod destination;
+mod words;
 
 use std::net::IpAddr;
 
@@ -18,11 +20,13 @@ use crate::Rows;
 use crate::edge::Caller;
 use crate::validate::sources::{host_net, parse};
 
+pub(crate) use words::in_words;
+
 /// Something that can be done about a refusal.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Suggestion {
-    /// `allow_source`, `accept_number`, `enable_connection`, `allow_country`, `allow_prefix`, `approve_country` or
-    /// `ignore`.
+    /// `allow_source`, `accept_number`, `enable_connection`, `allow_country`, `allow_prefix`, `approve_country`,
+    /// `allow_caller_id`, `allow_calling_out`, `allow_transport`, `let_use` or `ignore`.
     #[schema(example = "allow_source")]
     pub(crate) action: &'static str,
     /// What it does, in words.
@@ -81,11 +85,15 @@ impl Of {
 pub(crate) fn action(field: &str) -> Option<&'static str> {
     match field {
         "allowed_sources" => Some("allow_source"),
+        "caller_ids" => Some("allow_caller_id"),
         "enabled" => Some("enable_connection"),
         "forms" => Some("accept_number"),
         COUNTRIES => Some("allow_country"),
         PREFIXES => Some("allow_prefix"),
         APPROVED => Some("approve_country"),
+        "may_call_out" => Some("allow_calling_out"),
+        "transports" => Some("allow_transport"),
+        "used_by" => Some("let_use"),
         _ => None,
     }
 }
@@ -142,6 +150,10 @@ pub(crate) fn mend(rows: &Rows, caller: &Caller, miss: &NearMissRow, network: Ip
         },
         ("forms", Some(("number", id))) => accept_number(rows, id, &miss.have),
         (COUNTRIES | PREFIXES | APPROVED, _) => destination::mend(rows, miss),
+        ("caller_ids", Some(("connection", id))) => allowance::caller_id(rows, id, &miss.have),
+        ("may_call_out", Some(("connection", id))) => allowance::calling_out(rows, id),
+        ("transports", Some(("connection", id))) => allowance::transport(rows, id, &miss.have),
+        ("used_by", Some(("connection", id))) => allowance::user(rows, id, &miss.have),
         _ => Mend::Gone,
     }
 }

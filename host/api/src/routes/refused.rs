@@ -112,6 +112,9 @@ pub(super) struct NearMiss {
     have: String,
     /// What the configuration wants.
     want: String,
+    /// The same in one sentence; of a refusal, not of an explanation.
+    #[schema(example = "address 203.0.113.17 not in the list: nearest 203.0.113.0/28")]
+    text: Option<String>,
 }
 
 /// Near misses of one refusal, and what can be done about them.
@@ -119,7 +122,7 @@ pub(super) struct NearMiss {
 struct NearMisses {
     /// What would have been right, the last found first.
     #[schema(value_type = Vec<NearMiss>)]
-    data: Vec<NearMissRow>,
+    data: Vec<Value>,
     /// What can be done about it.
     suggestions: Vec<Suggestion>,
 }
@@ -129,7 +132,7 @@ struct NearMisses {
 #[expect(dead_code, reason = "the schema of what RESOLUTION checks")]
 struct Resolution {
     /// `allow_source`, `accept_number`, `enable_connection`, `allow_country`, `allow_prefix`, `approve_country`,
-    /// `ignore` or `show` (the opposite).
+    /// `allow_caller_id`, `allow_calling_out`, `allow_transport`, `let_use`, `ignore` or `show` (the opposite).
     #[schema(example = "allow_source")]
     action: String,
     /// The resource of the near miss that is meant, where there are several.
@@ -151,6 +154,10 @@ const RESOLUTION: &[Field] = &[
             "allow_country",
             "allow_prefix",
             "approve_country",
+            "allow_caller_id",
+            "allow_calling_out",
+            "allow_transport",
+            "let_use",
             "ignore",
             "show",
         ]),
@@ -224,7 +231,7 @@ async fn near(
     let row = found(&api, &caller, &id).await?;
     let rows = api.rows();
     let suggestions = suggestions(&rows, &caller, &row);
-    let data = row.near_misses.into_iter().filter(|miss| is_seen(&rows, &caller, miss)).collect();
+    let data = row.near_misses.iter().filter(|miss| is_seen(&rows, &caller, miss)).map(told).collect();
     Ok(Json(NearMisses { data, suggestions }))
 }
 
@@ -332,8 +339,16 @@ fn shown(rows: &Rows, caller: &Caller, mut row: RefusedRow) -> Value {
     let suggestions = suggestions(rows, caller, &row);
     row.near_misses.retain(|miss| is_seen(rows, caller, miss));
     let mut shown = json!(row);
+    shown["near_misses"] = row.near_misses.iter().map(told).collect();
     shown["suggestions"] = json!(suggestions);
     shown
+}
+
+/// A near miss with its sentence.
+fn told(miss: &NearMissRow) -> Value {
+    let mut told = json!(miss);
+    told["text"] = json!(suggest::in_words(miss));
+    told
 }
 
 pub(super) fn router() -> OpenApiRouter<Arc<Api>> {

@@ -1,5 +1,7 @@
 //! An installation of its own for each test: the real binary, a folder, free ports on loopback.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
