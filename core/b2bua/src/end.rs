@@ -312,6 +312,7 @@ impl Call {
         Some(CallRecord {
             id: marker.id,
             account: marker.account,
+            provider: None,
             started_at: self.times.started,
             ringing_at: self.times.ringing,
             answered_at: self.times.answered,

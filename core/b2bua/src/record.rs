@@ -13,6 +13,8 @@ pub struct CallRecord {
     pub id: Arc<str>,
     /// Owner.
     pub account: Arc<str>,
+    /// Account of the connection that it left by, where that is another.
+    pub provider: Option<Arc<str>>,
     /// When the INVITE came.
     pub started_at: Timestamp,
     /// When the callee first rang.

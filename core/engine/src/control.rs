@@ -385,6 +385,16 @@ pub enum Happening {
         /// What it tried.
         evidence: Evidence,
     },
+    /// An endpoint for events took nothing for days and is disabled.
+    #[serde(rename = "webhook.disabled")]
+    WebhookDisabled {
+        /// The endpoint.
+        webhook: Box<str>,
+        /// Where it is.
+        url: Box<str>,
+        /// Why.
+        reason: Box<str>,
+    },
     /// A device has a wrong password saved.
     #[serde(rename = "device.wrong_password")]
     WrongPassword {

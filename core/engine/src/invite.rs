@@ -226,6 +226,7 @@ impl Shard {
         CallRecord {
             id: call_id(now, unique),
             account: decision.account.as_ref().map(|account| Arc::clone(&account.0)).unwrap_or_default(),
+            provider: None,
             started_at: now,
             ringing_at: None,
             answered_at: None,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use routing::config::{AccountId, Change};
+use routing::config::{Account, AccountId, Change};
 use serde_json::{Map, Value, json};
 use tokio::sync::OwnedMutexGuard;
 
@@ -20,6 +20,7 @@ use crate::merge::{differences, merge, without_nulls};
 use crate::problem::{Code, FieldError, Problem};
 use crate::rows::{Kept, Rows, Table};
 use crate::shape::{Access, Field};
+use crate::validate::connection::inherit::followed;
 use crate::validate::connection::secret::realigned;
 use crate::validate::{Desk, Drafted, Secret};
 
@@ -321,10 +322,14 @@ pub(crate) async fn commit(
     let (api, actor) = (Arc::clone(api), caller.actor.clone());
     let work = async move {
         let domains = changes.iter().any(|c| matches!(c, Change::Domain(_) | Change::DomainGone(_)));
+        let accounts = with_other_defaults(&api.rows(), &changes);
         let delta = api.store.apply(&actor, changes).await?;
         api.rows_mut().apply(&delta);
         api.shards.apply(Arc::clone(&delta)).await;
-        let follow = if domains { realigned(&api.rows(), &api.about.base_domain) } else { Vec::new() };
+        let mut follow = if domains { realigned(&api.rows(), &api.about.base_domain) } else { Vec::new() };
+        if !accounts.is_empty() {
+            follow.extend(followed(&api.rows(), &accounts));
+        }
         if !follow.is_empty() {
             let delta = api.store.apply(&actor, follow).await?;
             api.rows_mut().apply(&delta);
@@ -334,6 +339,18 @@ pub(crate) async fn commit(
         Ok(delta.revision)
     };
     tokio::spawn(work).await.map_err(|error| Problem::new(Code::Fault, error.to_string()))?
+}
+
+/// Accounts whose connections inherit something else from now on.
+fn with_other_defaults(rows: &Rows, changes: &[Change]) -> Vec<Arc<Account>> {
+    let changed = |change: &Change| match change {
+        Change::Account(row) => {
+            let before = rows.accounts.get(row.id.as_str());
+            before.is_some_and(|before| before.defaults != row.defaults).then(|| Arc::clone(row))
+        }
+        _ => None,
+    };
+    changes.iter().filter_map(changed).collect()
 }
 
 /// What a reply says beyond the resource.

@@ -118,12 +118,13 @@ impl Shared {
     }
 }
 
-fn kind(what: &Happening) -> &'static str {
+pub(crate) fn kind(what: &Happening) -> &'static str {
     match what {
         Happening::BanAdded(_) => "ban.added",
         Happening::BanRemoved(_) => "ban.removed",
         Happening::BanWithheld { .. } => "ban.withheld",
         Happening::WrongPassword { .. } => "device.wrong_password",
+        Happening::WebhookDisabled { .. } => "webhook.disabled",
         Happening::CallStarted(_) => "call.started",
         Happening::CallRinging(_) => "call.ringing",
         Happening::CallAnswered(_) => "call.answered",
@@ -144,7 +145,13 @@ fn kind(what: &Happening) -> &'static str {
 }
 
 fn document(event: &Event, id: u64) -> Value {
-    let what = match &event.what {
+    let (kind, at) = (kind(&event.what), rfc3339(event.at));
+    json!({"id": id.to_string(), "type": kind, "at": at, "account": event.account, "data": what(event)})
+}
+
+/// What an event says beside its type, its time and whose it is.
+pub(crate) fn what(event: &Event) -> Value {
+    match &event.what {
         Happening::CallStarted(call) | Happening::CallRinging(call) | Happening::CallAnswered(call) => {
             json!(Call::from(call))
         }
@@ -165,6 +172,9 @@ fn document(event: &Event, id: u64) -> Value {
         }
         Happening::BanWithheld { network, evidence } => {
             json!({"network": network, "evidence": bans::evidence(evidence)})
+        }
+        Happening::WebhookDisabled { webhook, url, reason } => {
+            json!({"webhook": webhook, "url": url, "reason": reason})
         }
         Happening::WrongPassword { connection, what } => {
             let mut shown = json!(WrongPassword::from(what));
@@ -198,9 +208,7 @@ fn document(event: &Event, id: u64) -> Value {
         | Happening::RehearsalEnded { connection }
         | Happening::ConnectionDown { connection }
         | Happening::ConnectionUp { connection } => json!({"connection": connection}),
-    };
-    let (kind, at) = (kind(&event.what), rfc3339(event.at));
-    json!({"id": id.to_string(), "type": kind, "at": at, "account": event.account, "data": what})
+    }
 }
 
 const KEPT: usize = 10_000;

@@ -26,6 +26,7 @@ mod status;
 mod suggest;
 mod tester;
 mod validate;
+mod webhooks;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -131,6 +132,8 @@ pub struct About {
     pub trust: Arc<Trust>,
     /// Keys that accounts sign caller ids with.
     pub keyring: Arc<Keyring>,
+    /// Which addresses our own requests may go to.
+    pub reach: ::webhooks::Reach,
     /// When the process began to serve.
     pub started_at: Timestamp,
 }
@@ -170,6 +173,7 @@ impl Api {
         about: About,
     ) -> Arc<Self> {
         let events = events::Ring::fed_by(call_path.events());
+        webhooks::record(store.clone(), call_path.events());
         Arc::new(Self {
             store,
             shards: Arc::<C>::clone(&call_path),

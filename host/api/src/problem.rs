@@ -48,6 +48,7 @@ codes! {
     SetupTokenInvalid "setup_token_invalid" 403 "The set-up link is used up, expired or wrong";
     NotFound "not_found" 404 "There is no such thing";
     MethodNotAllowed "method_not_allowed" 405 "The resource does not take this method";
+    AddressNotAllowed "address_not_allowed" 422 "Requests may not go to this address";
     AccountNameTaken "name_taken" 409 "The name is taken";
     ActionNotOfKind "action_not_of_kind" 409 "This kind of connection does not do that";
     CallNotSettled "call_not_settled" 409 "The call cannot be handed over now";

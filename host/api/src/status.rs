@@ -35,6 +35,7 @@ pub(crate) struct ConnectionStatus {
     /// Calls it takes part in.
     pub(crate) active_calls: u32,
     /// A device that tries to be this connection with a wrong password.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) wrong_password: Option<WrongPassword>,
     /// Limits that are set, and how much of them is used.
     pub(crate) limits: LimitsUsed,

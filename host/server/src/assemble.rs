@@ -10,13 +10,14 @@ use std::time::Duration;
 use api::{About, Api};
 use certificates::Demand;
 use engine::BanOrder;
-use engine::control::Ask;
+use engine::control::{Ask, Event, Happening};
 use net::shard_loop::TlsSetup;
 use outside::{Outside, Rule};
 use routing::config::{Change, Delta};
 use stir::Keyring;
 use store::{Actor, Loaded, Store, StoreError};
 use tokio::task::JoinHandle;
+use webhooks::{Courier, Disabled, Reach};
 
 use crate::banner::{self, Banner, MediaFacts, Set};
 use crate::call_path::CallPath;
@@ -69,6 +70,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     };
     let https = secure_door.as_ref().and_then(|door| door.local_addr().ok());
     let socket = http::bind_local(&config.data)?;
+    let courier = deliver(&store, &call_path, config);
     let about = about(config, http, https, &call_path, &tls, Arc::clone(&keyring));
     let api = Api::new(store.clone(), loaded, call_path.clone(), about);
     let public = api::router(Arc::clone(&api)).into_make_service_with_connect_info::<SocketAddr>();
@@ -80,6 +82,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
         tokio::spawn(async move { report(axum::serve(door, public).await) }),
         tokio::spawn(async move { report(axum::serve(socket, local).await) }),
         tokio::spawn(prune(store.clone())),
+        courier,
     ];
     tasks.extend(secure);
     Ok(Assembled { store, call_path, http, https, tls, tasks, _folder: folder })
@@ -196,6 +199,7 @@ fn about(
         shelf: Arc::clone(&tls.shelf),
         trust: Arc::clone(&tls.trust),
         keyring,
+        reach: Reach::new(config.http_allow.clone()),
         started_at: store::now(),
     }
 }
@@ -212,6 +216,24 @@ fn url(http: SocketAddr) -> String {
 /// The same under TLS.
 fn secure_url(https: SocketAddr) -> String {
     url(https).replacen("http:", "https:", 1)
+}
+
+/// Delivers events to webhooks, and says so where one is given up.
+fn deliver(store: &Store, call_path: &Arc<CallPath>, config: &Config) -> JoinHandle<()> {
+    let call_path = Arc::clone(call_path);
+    Courier::start(
+        store.clone(),
+        Reach::new(config.http_allow.clone()),
+        move |Disabled { webhook, reason }| {
+            let account = webhook.account.as_ref().map_or("", |account| account.as_str()).into();
+            let what = Happening::WebhookDisabled {
+                webhook: webhook.id.into(),
+                url: webhook.url.into(),
+                reason: reason.into(),
+            };
+            call_path.announce(Event { at: store::now(), account, what });
+        },
+    )
 }
 
 /// Forgets what is past its retention, once an hour.

@@ -93,6 +93,12 @@ impl CallPath {
         (self.media.io, self.media.refusal.as_deref())
     }
 
+    /// Tells listeners to events something that no shard knows of.
+    pub(crate) fn announce(&self, event: Event) {
+        // Nobody listening is fine.
+        drop(self.events.send(Arc::new(event)));
+    }
+
     /// Where SIP is heard.
     pub(crate) fn sip(&self) -> Vec<SipAddress> {
         self.sip.clone()

@@ -85,8 +85,22 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<&Value>,
-        mut each: impl FnMut(&str) -> bool,
+        each: impl FnMut(&str) -> bool,
     ) -> Result<(), Failure> {
+        match self.lines(method, path, body, each)? {
+            true => Err(Failure::NotReachable("the server closed the stream".to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    /// Hands over the lines of an answer until `each` says stop; whether it came to its end.
+    pub(crate) fn lines(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        mut each: impl FnMut(&str) -> bool,
+    ) -> Result<bool, Failure> {
         runtime()?.block_on(async {
             let response = self.send(method, path, body, EVENTS).await?;
             let status = response.status();
@@ -100,15 +114,15 @@ impl Client {
                 {
                     let line: Vec<u8> = rest.drain(..=end).collect();
                     if !each(String::from_utf8_lossy(&line).trim_end()) {
-                        return Ok(());
+                        return Ok(false);
                     }
                 }
             }
             if status.is_success() {
-                return Err(Failure::NotReachable("the server closed the stream".to_owned()));
+                return Ok(true);
             }
             let body = serde_json::from_slice(&rest).unwrap_or_default();
-            Reply { status, body }.accepted().map(drop)
+            Reply { status, body }.accepted().map(|_| true)
         })
     }
 

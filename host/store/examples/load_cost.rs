@@ -81,6 +81,7 @@ fn record(n: u64) -> CallRecord {
     CallRecord {
         id: format!("call_{n:08}").into(),
         account: "acc_1".into(),
+        provider: None,
         started_at,
         ringing_at: Some(started_at),
         answered_at: Some(started_at),

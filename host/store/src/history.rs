@@ -24,6 +24,9 @@ pub struct HistoryRow {
     pub id: String,
     /// Owner.
     pub account: String,
+    /// Account of the connection that it left by, where that is another.
+    #[serde(default)]
+    pub provider: Option<String>,
     /// When the INVITE came.
     #[serde(with = "clock::text")]
     pub started_at: Timestamp,
@@ -111,12 +114,23 @@ pub struct Attempt {
     pub then: String,
 }
 
+/// Calls in the order in which they were written.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// Each with its cursor.
+    pub rows: Vec<(u64, HistoryRow)>,
+    /// Where to go on.
+    pub cursor: u64,
+    /// Whether there is more already.
+    pub more: bool,
+}
+
 /// Which calls.
 #[derive(Clone, Debug, Default)]
 pub struct HistoryQuery {
     /// Which part of them.
     pub page: PageQuery,
-    /// Of this account.
+    /// Of this account, or by a connection of it.
     pub account: Option<String>,
     /// From or to this connection.
     pub connection: Option<String>,
@@ -139,6 +153,7 @@ pub struct HistoryQuery {
 struct Written<'a> {
     id: &'a str,
     account: &'a str,
+    provider: Option<&'a str>,
     #[serde(with = "clock::text")]
     started_at: Timestamp,
     #[serde(with = "clock::optional_text")]
@@ -181,6 +196,7 @@ impl<'a> Written<'a> {
         Ok(Self {
             id: &record.id,
             account: &record.account,
+            provider: record.provider.as_deref(),
             started_at,
             ringing_at,
             answered_at,
@@ -230,11 +246,23 @@ impl Attempt {
 
 impl HistoryQuery {
     /// One search with every condition, its order and its limit.
-    fn push_arm(&self, sql: &mut QueryBuilder<Sqlite>, connection: Option<(&str, &String)>) {
+    fn push_arm(&self, sql: &mut QueryBuilder<Sqlite>, of: &[(&str, &String)]) {
         sql.push("SELECT id, row FROM history WHERE 1");
-        let equal = [("account", &self.account), ("reason_code", &self.reason), ("outcome", &self.outcome)];
-        let equal = equal.into_iter().filter_map(|(column, value)| Some((column, value.as_ref()?)));
-        for (column, value) in equal.chain(connection) {
+        for (column, value) in of {
+            sql.push(format_args!(" AND {column} = ")).push_bind((*value).clone());
+            if *column == "provider" {
+                // What its index is made for.
+                sql.push(" AND provider <> ''");
+            }
+        }
+        self.push_filters(sql);
+        self.page.push_by_id(sql);
+    }
+
+    fn push_filters(&self, sql: &mut QueryBuilder<Sqlite>) {
+        let equal = [("reason_code", &self.reason), ("outcome", &self.outcome)];
+        for (column, value) in equal.into_iter().filter_map(|(column, value)| Some((column, value.as_ref()?)))
+        {
             sql.push(format_args!(" AND {column} = ")).push_bind(value.clone());
         }
         for (column, text) in [("caller", &self.from), ("dialled", &self.to)] {
@@ -248,7 +276,23 @@ impl HistoryQuery {
         if let Some(until) = self.until {
             sql.push(" AND started_at < ").push_bind(clock::stored(until));
         }
-        self.page.push_by_id(sql);
+    }
+
+    /// Either side of what may be one of two: two searches, each along its own index, cost less than one with OR.
+    fn arms(&self) -> Vec<Vec<(&'static str, &String)>> {
+        let sides = |columns: [&'static str; 2], wanted: &'_ Option<String>| match wanted {
+            None => vec![None],
+            Some(_) => columns.map(Some).to_vec(),
+        };
+        let mut arms = Vec::new();
+        for account in sides(["account", "provider"], &self.account) {
+            for connection in sides(["connection_in", "connection_out"], &self.connection) {
+                let pairs = [(account, &self.account), (connection, &self.connection)];
+                let pairs = pairs.into_iter().filter_map(|(column, value)| Some((column?, value.as_ref()?)));
+                arms.push(pairs.collect());
+            }
+        }
+        arms
     }
 }
 
@@ -256,20 +300,54 @@ impl Store {
     /// Calls that ended, newest first.
     pub async fn history(&self, query: &HistoryQuery) -> Result<Page<HistoryRow>, StoreError> {
         let mut sql = QueryBuilder::<Sqlite>::new("SELECT id, row FROM (");
-        match &query.connection {
-            None => query.push_arm(&mut sql, None),
-            // Two searches, each along its own index, cost less than one with OR.
-            Some(connection) => {
-                query.push_arm(&mut sql, Some(("connection_in", connection)));
+        for (index, arm) in query.arms().iter().enumerate() {
+            if index > 0 {
                 sql.push(") UNION SELECT id, row FROM (");
-                query.push_arm(&mut sql, Some(("connection_out", connection)));
             }
+            query.push_arm(&mut sql, arm);
         }
         sql.push(")");
         query.page.push_order(&mut sql);
         let rows = sql.build().fetch_all(&self.shared.readers).await?;
         let rows = rows.iter().map(read).collect::<Result<_, _>>()?;
         Ok(Page::cut(&query.page, rows, |row: &HistoryRow| row.id.clone()))
+    }
+
+    /// Calls in the order in which they were written, after a cursor.
+    pub async fn history_written(
+        &self,
+        query: &HistoryQuery,
+        after: u64,
+        most: usize,
+    ) -> Result<Exported, StoreError> {
+        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        // Read first: what is written meanwhile comes with the next page.
+        let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(written_at), 0) FROM history")
+            .fetch_one(&self.shared.readers)
+            .await?;
+        let mut sql =
+            QueryBuilder::<Sqlite>::new("SELECT written_at, id, row FROM history WHERE written_at > ");
+        sql.push_bind(number(after)).push(" AND written_at <= ").push_bind(last);
+        let sides =
+            [("account", "provider", &query.account), ("connection_in", "connection_out", &query.connection)];
+        for (one, other, wanted) in sides {
+            if let Some(wanted) = wanted {
+                sql.push(format_args!(" AND ({one} = ")).push_bind(wanted.clone());
+                sql.push(format_args!(" OR {other} = ")).push_bind(wanted.clone()).push(")");
+            }
+        }
+        query.push_filters(&mut sql);
+        sql.push(" ORDER BY written_at LIMIT ").push_bind(i64::try_from(most).unwrap_or(i64::MAX));
+        let found = sql.build().fetch_all(&self.shared.readers).await?;
+        let mut rows = Vec::with_capacity(found.len());
+        for row in &found {
+            let cursor: i64 = row.try_get("written_at")?;
+            rows.push((u64::try_from(cursor).unwrap_or(0), read(row)?));
+        }
+        let more = rows.len() == most;
+        let end = u64::try_from(last).unwrap_or(0);
+        let cursor = rows.last().filter(|_| more).map_or_else(|| end.max(after), |(cursor, _)| *cursor);
+        Ok(Exported { rows, cursor, more })
     }
 
     /// One call that ended.
@@ -296,6 +374,13 @@ pub(crate) async fn write(
     connection: &mut SqliteConnection,
     records: &[CallRecord],
 ) -> Result<(), StoreError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let last: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(written_at), 0) FROM history")
+        .fetch_one(&mut *connection)
+        .await?;
+    let mut written_at = clock::stored(clock::now()).max(last.saturating_add(1));
     for chunk in records.chunks(ROWS_PER_STATEMENT) {
         let texts: Vec<_> = chunk
             .iter()
@@ -303,7 +388,7 @@ pub(crate) async fn write(
             .collect::<Result<_, _>>()?;
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT OR REPLACE INTO history (id, account, started_at, connection_in, connection_out, caller, dialled, \
-             outcome, reason_code, row) ",
+             outcome, reason_code, row, provider, written_at) ",
         );
         query.push_values(chunk.iter().zip(&texts), |mut values, (record, text)| {
             values
@@ -316,7 +401,10 @@ pub(crate) async fn write(
                 .push_bind(&*record.dialled)
                 .push_bind(record.outcome.as_str())
                 .push_bind(record.reason_code)
-                .push_bind(text);
+                .push_bind(text)
+                .push_bind(record.provider.as_deref().unwrap_or_default())
+                .push_bind(written_at);
+            written_at = written_at.saturating_add(1);
         });
         query.build().persistent(chunk.len() == ROWS_PER_STATEMENT).execute(&mut *connection).await?;
     }
@@ -373,6 +461,7 @@ fn lost(row: &SqliteRow, now: Timestamp) -> Result<CallRecord, StoreError> {
     Ok(CallRecord {
         id: text("id")?,
         account: text("account")?,
+        provider: None,
         started_at,
         ringing_at: None,
         answered_at,

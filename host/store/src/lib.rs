@@ -26,6 +26,7 @@ mod refused;
 mod registration_log;
 mod row;
 mod secret;
+mod webhook;
 mod writer;
 mod zone;
 
@@ -43,7 +44,7 @@ pub use audit::{Actor, AuditFilter, AuditRow};
 pub use ban::BanQuery;
 pub use clock::{from_rfc3339, now, rfc3339};
 pub use error::{Fault, StoreError};
-pub use history::{Attempt, HistoryQuery, HistoryRow};
+pub use history::{Attempt, Exported, HistoryQuery, HistoryRow};
 pub use id::{new_id, random_text};
 pub use idempotency::Reply;
 pub use key::{KeyRow, NewKey};
@@ -53,6 +54,7 @@ pub use past_calls::{PastCall, Whose};
 pub use prune::Pruned;
 pub use refused::{NearMissRow, RefusedQuery, RefusedRow, RefusedSource};
 pub use registration_log::{LogLine, LogQuery};
+pub use webhook::{Delivery, DeliveryAttempt, DeliveryQuery, NewDelivery, WebhookRow};
 pub use writer::Writer;
 pub use zone::zone_of;
 
@@ -82,6 +84,7 @@ pub(crate) struct Shared {
     pub(crate) writers: Mutex<Writers>,
     pub(crate) readers: SqlitePool,
     pub(crate) keys: key::KeyCache,
+    pub(crate) webhooks: webhook::Webhooks,
     is_new: bool,
 }
 
@@ -118,6 +121,7 @@ impl Store {
             writers: Mutex::new(Writers { config, bulk }),
             readers: readers.await?,
             keys: key::KeyCache::default(),
+            webhooks: webhook::Webhooks::default(),
             is_new: revision == 0,
         });
         let store = Self { writer: writer::start(Arc::clone(&shared)), shared };

@@ -47,6 +47,7 @@ impl Store {
         .await?;
         let over = clock::stored(before(now, BANS_KEPT_HOURS));
         delete(&mut writers.bulk, "DELETE FROM bans WHERE until <= ?", over).await?;
+        crate::webhook::prune(&mut writers.bulk, before(now, DELIVERIES_KEPT_HOURS)).await?;
         drop(writers);
         self.writer.amend_refused(Box::new(Old { retention, now })).await;
         Ok(pruned)
@@ -104,6 +105,8 @@ impl Store {
     }
 }
 
+/// Deliveries can be replayed for so long.
+const DELIVERIES_KEPT_HOURS: u64 = 24 * 7;
 /// Bans that are over are shown for a while.
 const BANS_KEPT_HOURS: u64 = 24 * 30;
 

@@ -36,7 +36,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("host/outside", &[]),
     ("host/stir", &["core/routing", "host/certificates"]),
     ("host/store", &["wire/", "core/registrar", "core/routing", "core/engine"]),
-    ("host/api", &["wire/", "core/routing", "core/engine", "host/certificates", "host/store"]),
+    ("host/webhooks", &["host/store"]),
+    (
+        "host/api",
+        &["wire/", "core/routing", "core/engine", "host/certificates", "host/store", "host/webhooks"],
+    ),
     ("host/server", &["wire/", "proto/", "core/", "host/"]),
     ("test/", &["wire/", "proto/", "core/", "host/", "test/"]),
     ("xtask", &[]),

@@ -1,5 +1,6 @@
 //! An account: the owner of everything else.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -56,6 +57,8 @@ pub struct Account {
 pub struct Defaults {
     /// Limits.
     pub limits: Limits,
+    /// Members of media, number_format and timers: by path (`media.codecs`), each value as JSON.
+    pub others: BTreeMap<String, String>,
 }
 
 /// How many rows an account may own.

@@ -124,6 +124,13 @@ pub struct Connection {
     /// Signed caller ids.
     #[serde(default)]
     pub stir: Stir,
+    /// Which members of number_format, media and timers it sets itself, by path; absent: from before there
+    /// was anything to inherit.
+    #[serde(default)]
+    pub own: Option<Vec<String>>,
+    /// Which of them it has from its account, by path.
+    #[serde(default)]
+    pub inherited: Vec<String>,
     /// Proofs that it is who it says; never serialised.
     #[serde(skip)]
     pub credentials: Vec<Credential>,

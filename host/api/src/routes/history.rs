@@ -78,6 +78,8 @@ struct Entry {
     id: String,
     /// Owner.
     account: String,
+    /// Account of the connection that it left by, where that is another: the call is in the history of both.
+    provider: Option<String>,
     /// When the INVITE came.
     started_at: String,
     /// When it first rang.
@@ -149,7 +151,9 @@ async fn list(
         since: past::time("since", query.since.as_deref())?,
         until: past::time("until", query.until.as_deref())?,
     };
-    Ok(Json(api.store.history(&query).await?))
+    let mut found = api.store.history(&query).await?;
+    found.data = found.data.into_iter().map(|row| seen(&api, &caller, row)).collect();
+    Ok(Json(found))
 }
 
 /// One call that is over.
@@ -161,9 +165,38 @@ async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<HistoryRow>, Problem> {
     caller.may(Scope::HistoryRead)?;
-    let found = api.store.history_get(&id).await?.filter(|row| past::sees(&caller, Some(&row.account)));
-    found.map(Json).ok_or_else(|| Problem::not_found("call", &id))
+    let takes_part = |row: &HistoryRow| {
+        past::sees(&caller, Some(&row.account)) || past::sees(&caller, row.provider.as_deref())
+    };
+    let found = api.store.history_get(&id).await?.filter(takes_part);
+    found.map(|row| Json(seen(&api, &caller, row))).ok_or_else(|| Problem::not_found("call", &id))
 }
+
+/// A call as the caller may see it: of one that another account carried, each side sees its own legs and addresses.
+pub(super) fn seen(api: &Api, caller: &Caller, mut row: HistoryRow) -> HistoryRow {
+    let Some(own) = caller.account.as_ref().filter(|_| row.provider.is_some()) else { return row };
+    let rows = api.rows();
+    let is_own = |id: &str| rows.connections.get(id).is_some_and(|connection| connection.account == *own);
+    let leg_is_own = |leg: &Value| leg.get("connection").and_then(Value::as_str).is_some_and(is_own);
+    if *own.as_str() == *row.account {
+        for leg in row.legs.iter_mut().filter(|leg| !leg_is_own(leg)).filter_map(Value::as_object_mut) {
+            leg.retain(|name, _| !HIDDEN_OF_LEGS.contains(&name.as_str()));
+        }
+        let foreign = |attempt: &&mut store::Attempt| !attempt.connection.as_deref().is_some_and(is_own);
+        for attempt in row.attempts.iter_mut().filter(foreign) {
+            attempt.address = None;
+        }
+    } else {
+        row.connection_in = None;
+        row.legs.retain(leg_is_own);
+        row.attempts.retain(|attempt| attempt.connection.as_deref().is_some_and(is_own));
+        row.candidates.retain(|candidate| leg_is_own(candidate));
+    }
+    row
+}
+
+/// What one side does not learn of the other's leg.
+const HIDDEN_OF_LEGS: [&str; 4] = ["sip_call_id", "local", "remote", "user_agent"];
 
 pub(super) fn router() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get))

@@ -12,6 +12,7 @@ mod domain_check;
 mod domains;
 mod events;
 mod explain;
+mod export;
 mod health;
 mod history;
 mod keys;
@@ -29,6 +30,7 @@ mod setup;
 mod signing;
 mod step_test;
 mod system;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -73,6 +75,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(domains::router())
         .merge(events::router())
         .merge(explain::router())
+        .merge(export::router())
         .merge(history::router())
         .merge(keys::router())
         .merge(limits::router())
@@ -86,7 +89,8 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(setup::router())
         .merge(signing::router())
         .merge(step_test::router())
-        .merge(system::router());
+        .merge(system::router())
+        .merge(webhooks::router());
     OpenApiRouter::with_openapi(Frame::openapi())
         .nest("/api/v1", v1)
         .merge(media_resources::root_router())

@@ -6,6 +6,8 @@ use routing::config::{Account, AccountId};
 use serde_json::{Map, Value, json};
 use store::new_id;
 
+use super::connection::fields::{MEDIA, NUMBER_FORMAT, TIMERS};
+use super::connection::inherit;
 use super::limits::{LIMITS, is_country};
 use super::{Desk, Drafted, name, needed, normalise_sources, sources, typed, verdict};
 use crate::problem::{Code, FieldError, Problem};
@@ -27,7 +29,7 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::open(
         "defaults",
         Shape::Object(DEFAULTS),
-        "what its connections have where they say nothing themselves",
+        "what its connections have where they leave a field out; a change reaches all of them",
     ),
     Field::open("limits", Shape::Object(LIMITS), "limits over all its connections"),
     Field::open("quota", Shape::Object(QUOTA), "how much it may configure"),
@@ -44,8 +46,12 @@ pub(crate) const FIELDS: &[Field] = &[
 
 const ID: Shape = Shape::Text(1, 253);
 
-const DEFAULTS: &[Field] =
-    &[Field::open("limits", Shape::Object(LIMITS), "limits of its connections; their own go before")];
+const DEFAULTS: &[Field] = &[
+    Field::open("limits", Shape::Object(LIMITS), "limits of each"),
+    Field::open("number_format", Shape::Object(NUMBER_FORMAT), "forms of numbers in each direction"),
+    Field::open("media", Shape::Object(MEDIA), "media settings"),
+    Field::open("timers", Shape::Object(TIMERS), "signalling timers"),
+];
 
 const QUOTA: &[Field] = &[
     Field::open("connections", Shape::Integer(0, 100_000_000), "connections at most"),
@@ -81,6 +87,9 @@ pub(crate) fn draft(
     normalise_sources(&mut document);
     let id = existing.map_or_else(|| AccountId::from(new_id("acc").as_str()), |a| a.id.clone());
     document.insert("id".to_owned(), json!(id));
+    let mut errors = Vec::new();
+    inheritable(&mut document, &mut errors);
+    verdict(errors)?;
     let mut row: Account = typed(document)?;
     let mut errors = Vec::new();
     names(desk, &mut row, &mut errors);
@@ -112,6 +121,17 @@ pub(crate) fn draft(
     }
     desk.pending.account_names.insert(row.name.clone());
     Ok(Drafted::new(row, warnings))
+}
+
+/// What connections are to inherit, as the row keeps it.
+fn inheritable(document: &mut Map<String, Value>, errors: &mut Vec<FieldError>) {
+    let Some(Value::Object(defaults)) = document.remove("defaults") else { return };
+    let codecs = defaults.get("media").and_then(|media| media.get("codecs"));
+    if codecs == Some(&json!([])) {
+        errors.push(FieldError::new(Code::InvalidValue, "/defaults/media/codecs", "at least one codec"));
+    }
+    let limits = defaults.get("limits").cloned().unwrap_or_else(|| json!({}));
+    document.insert("defaults".to_owned(), json!({"limits": limits, "others": inherit::texts(&defaults)}));
 }
 
 fn names(desk: &Desk<'_>, row: &mut Account, errors: &mut Vec<FieldError>) {
@@ -195,7 +215,12 @@ pub(crate) fn emergency_numbers(country: Option<&str>) -> Vec<String> {
 /// The account as it is shown and patched.
 pub(crate) fn document(row: &Account) -> Map<String, Value> {
     match serde_json::to_value(row) {
-        Ok(Value::Object(map)) => map,
+        Ok(Value::Object(mut map)) => {
+            let mut defaults = inherit::nested(&row.defaults.others);
+            defaults.insert("limits".to_owned(), json!(row.defaults.limits));
+            map.insert("defaults".to_owned(), Value::Object(defaults));
+            map
+        }
         _ => Map::new(),
     }
 }

@@ -21,6 +21,7 @@ mod route;
 mod screen;
 mod server;
 mod status;
+mod webhook;
 mod write;
 
 use std::path::PathBuf;
@@ -227,6 +228,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ban::Command,
     },
+    /// Web servers that are told of events
+    #[command(
+        before_help = "Examples:\n  trunkline webhook add https://example.com/calls --events 'call.*'\n  trunkline webhook test wh_01k3\n  trunkline webhook deliveries wh_01k3 --state failed\n  trunkline webhook replay wh_01k3 --since 1h"
+    )]
+    Webhook {
+        /// What to do.
+        #[command(subcommand)]
+        command: webhook::Command,
+    },
     /// Calls in progress
     #[command(before_help = "Examples:\n  trunkline call list\n  trunkline call hangup call_01k3")]
     Call {
@@ -305,6 +315,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::History { command }) => resource::history(&globals, command),
         Some(Command::Refused { command }) => resource::refused(&globals, command),
         Some(Command::Ban { command }) => ban::run(&globals, command),
+        Some(Command::Webhook { command }) => webhook::run(&globals, command),
         Some(Command::Call { command }) => resource::call(&globals, command),
         Some(Command::Explain(arguments)) => explain::run(&globals, arguments),
         Some(Command::CallTest(arguments)) => call_test::run(&globals, arguments),

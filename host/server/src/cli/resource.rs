@@ -84,6 +84,30 @@ pub(crate) enum HistoryCommand {
         /// Id, `call_…`
         call: String,
     },
+    /// All of them, in the order in which they were written down
+    Export {
+        /// csv, ndjson or sse
+        #[arg(long, default_value = "csv")]
+        format: String,
+        /// Go on: calls come as they end; ndjson or sse
+        #[arg(short, long)]
+        follow: bool,
+        /// Written down after this cursor
+        #[arg(long, value_name = "CURSOR")]
+        after: Option<String>,
+        /// Account: id or name
+        #[arg(long)]
+        account: Option<String>,
+        /// Connection that takes part: id, name or user
+        #[arg(long)]
+        connection: Option<String>,
+        /// Started since: 15m, 1h, 7d, or a time such as 2026-01-31T12:00:00Z
+        #[arg(long, value_name = "TIME", value_parser = moment::past)]
+        since: Option<String>,
+        /// Started before
+        #[arg(long, value_name = "TIME", value_parser = moment::past)]
+        until: Option<String>,
+    },
 }
 
 /// `trunkline refused …`
@@ -198,6 +222,23 @@ pub(super) fn history(globals: &Globals, command: HistoryCommand) -> Result<(), 
             ];
             write::list(globals.output, &list.fetch_up_to(&client, "/history", &query, MOST)?, HISTORY);
             Ok(())
+        }
+        HistoryCommand::Export { format, follow, after, account, connection, since, until } => {
+            let connection = connection.map(|wanted| route::connection(&client, &wanted)).transpose()?;
+            let query = [
+                ("format", Some(format)),
+                ("follow", follow.then(|| "true".to_owned())),
+                ("after", after),
+                ("account", account),
+                ("connection", connection),
+                ("since", since),
+                ("until", until),
+            ];
+            let each = |line: &str| {
+                out::line(line);
+                true
+            };
+            client.lines(Method::GET, &route::path("/history/export", &query), None, each).map(drop)
         }
         HistoryCommand::Get { call } => {
             let path = route::path(&format!("/history/{}", route::escaped(&call)), &[]);

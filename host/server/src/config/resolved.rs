@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) media: Media,
     /// Name servers; those of the system when there are none.
     pub(crate) dns: Vec<SocketAddr>,
+    /// Networks that our own web requests may reach although they are private.
+    pub(crate) http_allow: Vec<IpNet>,
     /// Domain under which names are made.
     pub(crate) base_domain: String,
     /// Country of the first account.
@@ -159,6 +161,7 @@ pub(crate) fn resolve(
         sip,
         media,
         dns,
+        http_allow,
         base_domain,
         country,
         drain_s: raw.drain_s.unwrap_or_default(),

@@ -108,6 +108,7 @@ pub(crate) fn record(id: &str, started_at: Timestamp) -> Box<CallRecord> {
     Box::new(CallRecord {
         id: id.into(),
         account: "acc_1".into(),
+        provider: None,
         started_at,
         ringing_at: Some(started_at + second),
         answered_at: Some(started_at + 3 * second),

@@ -515,8 +515,8 @@ def options():
     add("target", nargs="?")
     chosen = parser.parse_args()
     chosen.domain = chosen.domain or chosen.server.rpartition(":")[0]
-    if not chosen.server.startswith("127.") or not chosen.at.startswith("127."):
-        parser.error("loopback only")
+    if not all(address.startswith(("127.", "203.0.113.")) for address in (chosen.server, chosen.at)):
+        parser.error("loopback and 203.0.113.0/24 only")
     return chosen
 
 

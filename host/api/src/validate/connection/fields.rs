@@ -156,6 +156,11 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::open("tls", Shape::Object(TLS), "TLS with its peers").of(PEERS),
     Field::open("headers", Shape::Object(HEADERS), "headers that pass through"),
     Field::open("stir", Shape::Object(STIR), "signed caller ids, RFC 8224"),
+    Field::read_only(
+        "inherited",
+        Shape::List(&Shape::Text(1, 128), 200),
+        "members of number_format, media and timers that it has from its account",
+    ),
     Field::read_only("status", Shape::Free, "what is known of it right now; see ConnectionStatus"),
     Field::read_only(
         "warnings",
@@ -195,7 +200,7 @@ const PEER: &[Field] = &[
     Field::open("weight", Shape::Integer(0, 65_535), "share among equals [0]"),
 ];
 
-const NUMBER_FORMAT: &[Field] = &[
+pub(crate) const NUMBER_FORMAT: &[Field] = &[
     Field::open("from", Shape::NumberFormat, "what numbers from it look like [auto]"),
     Field::open("to", Shape::NumberFormat, "what numbers to it must look like [auto: e164_plus]"),
 ];
@@ -213,7 +218,7 @@ const DIALLED: &[Field] = &[
     Field::open("failover", Shape::Target, "who answers when it cannot be reached"),
 ];
 
-const MEDIA: &[Field] = &[
+pub(crate) const MEDIA: &[Field] = &[
     Field::open(
         "codecs",
         Shape::List(&Shape::Text(1, 32), 32),
@@ -240,7 +245,7 @@ const MEDIA: &[Field] = &[
     Field::open("transcode", Shape::Choice(&["auto", "never"]), "whether codecs may be converted [auto]"),
 ];
 
-const TIMERS: &[Field] = &[
+pub(crate) const TIMERS: &[Field] = &[
     Field::open("session_expires_s", Shape::Integer(90, 86_400), "Session-Expires, RFC 4028 [1800]"),
     Field::open("min_se_s", Shape::Integer(90, 86_400), "Min-SE, RFC 4028 [90]"),
     Field::open(

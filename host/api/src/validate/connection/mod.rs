@@ -2,6 +2,7 @@
 
 pub(crate) mod credentials;
 pub(crate) mod fields;
+pub(crate) mod inherit;
 pub(crate) mod secret;
 mod trunk_name;
 
@@ -40,6 +41,7 @@ pub(crate) fn draft(
     verdict(errors)?;
     let account = desk.owner(&document)?;
     let mut warnings = Vec::new();
+    let said = inherit::said(&document);
     if existing.is_none() {
         quota(desk, account)?;
         let defaults = std::mem::replace(&mut document, defaults(kind, account));
@@ -51,6 +53,7 @@ pub(crate) fn draft(
             document.insert(name.to_owned(), by_kind(kind, name));
         }
     }
+    inherit::settle(&mut document, account, existing, said);
     normalise_sources(&mut document);
     let domain = resolve(desk, &mut document, account, kind, existing)?;
     let id = existing.map_or_else(|| ConnectionId::from(new_id("con").as_str()), |c| c.id.clone());
