@@ -92,6 +92,8 @@ fn record(call: &str, account: &str, provider: &str, connections: [&str; 2]) -> 
         candidates: Vec::new(),
         attempts: Vec::new(),
         legs: vec![leg("caller", connections[0]), leg("callee", connections[1])],
+        signature: None,
+        signed: None,
     }))
 }
 

@@ -32,8 +32,6 @@ pub(crate) struct Config {
     pub(crate) media: Media,
     /// Name servers; those of the system when there are none.
     pub(crate) dns: Vec<SocketAddr>,
-    /// Networks that our own web requests may reach although they are private.
-    pub(crate) http_allow: Vec<IpNet>,
     /// Domain under which names are made.
     pub(crate) base_domain: String,
     /// Country of the first account.
@@ -168,7 +166,6 @@ pub(crate) fn resolve(
         shards,
         media_workers,
         log: raw.log.unwrap_or_default(),
-        http_allow,
         admin_password,
     })
 }
