@@ -127,6 +127,7 @@ async fn last_week_under_other_limits() {
         rig.store.writer().push(Persist::Record(Box::new(CallRecord {
             id: format!("call_{:011x}{number:016x}", started_at.as_millis()).into(),
             account: main.as_str().into(),
+            provider: None,
             started_at,
             ringing_at: None,
             answered_at: Some(started_at),

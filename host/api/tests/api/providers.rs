@@ -62,8 +62,8 @@ async fn what_a_connection_leaves_out_it_has_from_its_account() {
 
 fn record(call: &str, account: &str, provider: &str, connections: [&str; 2]) -> Persist {
     let at = Timestamp::from_secs(1_800_000_000);
-    let leg = |role: &str, connection: &str| LegRecord {
-        role: role.into(),
+    let leg = |role: &'static str, connection: &str| LegRecord {
+        role,
         connection: connection.into(),
         remote: "udp:192.0.2.7:5060".into(),
         ..LegRecord::default()
@@ -83,7 +83,7 @@ fn record(call: &str, account: &str, provider: &str, connections: [&str; 2]) -> 
         connection_out: connections[1].into(),
         outcome: CallOutcome::Answered,
         sip_code: 200,
-        reason_code: Box::default(),
+        reason_code: "",
         reason_text: Box::default(),
         q850: 16,
         ended_by: EndedBy::Caller,
