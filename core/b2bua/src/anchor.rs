@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use media::{Command, EndId, Remote};
-use routing::config::{Connection, Latching, MediaMode};
+use routing::config::{Connection, Kind, Latching, MediaMode};
 use routing::reason::Reason;
 use sdp::{Description, Direction, MediaRewrite, OriginRewrite, rewrite};
 use sip_stack::Slot;
@@ -65,8 +65,30 @@ pub(crate) fn bypasses(a: Option<&Connection>, b: Option<&Connection>) -> bool {
     [a, b].iter().all(|c| c.is_some_and(|c| c.media.mode == MediaMode::Bypass))
 }
 
+/// Passes an offer like [`pass`]; a peer or PBX finds the codecs in the order of its `media.codecs`.
+pub(crate) fn pass_offer(
+    body: &[u8],
+    from: &mut Leg,
+    to: &mut Leg,
+    call: Slot,
+    means: &mut Means<'_>,
+) -> Result<Vec<u8>, Reason> {
+    pass_as(true, body, from, to, call, means)
+}
+
 /// Passes a description from one leg to the other and returns what the other gets.
 pub(crate) fn pass(
+    body: &[u8],
+    from: &mut Leg,
+    to: &mut Leg,
+    call: Slot,
+    means: &mut Means<'_>,
+) -> Result<Vec<u8>, Reason> {
+    pass_as(false, body, from, to, call, means)
+}
+
+fn pass_as(
+    offer: bool,
     body: &[u8],
     from: &mut Leg,
     to: &mut Leg,
@@ -92,17 +114,40 @@ pub(crate) fn pass(
         let end = ends.get(index).filter(|end| end.port != 0)?;
         Some(MediaRewrite { addr: shown, port: end.port, rtcp_port: None })
     };
+    let preference =
+        to.connection.as_ref().filter(|c| offer && !matches!(c.kind, Kind::Device | Kind::Virtual));
     let mut written = Vec::with_capacity(body.len() + 64);
     let origin = OriginRewrite { user: None, id: to.media.id, version: to.media.version, addr: shown };
     rewrite(body, &description, &origin, &mut place, &mut written);
+    if let Some(connection) = preference {
+        prefer(&description, &connection.media.codecs, &mut written);
+    }
     if written != to.media.sent {
         to.media.version += 1;
         written.clear();
         let origin = OriginRewrite { version: to.media.version, ..origin };
         rewrite(body, &description, &origin, &mut place, &mut written);
+        if let Some(connection) = preference {
+            prefer(&description, &connection.media.codecs, &mut written);
+        }
         to.media.sent.clone_from(&written);
     }
     Ok(written)
+}
+
+/// Puts the formats of a description that was just written into this order of codecs.
+fn prefer(description: &Description<'_>, codecs: &[String], written: &mut [u8]) {
+    let mut lines = written.split_mut(|&b| b == b'\n').filter(|line| line.starts_with(b"m="));
+    for media in description.media() {
+        let Some(line) = lines.next() else { return };
+        let Some(formats) = sdp::preferred(media, codecs) else { continue };
+        // They are the end of the line, and as long as before.
+        let end = line.trim_ascii_end().len();
+        let place = end.checked_sub(formats.len()).and_then(|start| line.get_mut(start..end));
+        if let Some(place) = place.filter(|place| place.len() == formats.len()) {
+            place.copy_from_slice(&formats);
+        }
+    }
 }
 
 /// Whether a description is the one already heard from this leg: then nothing changes (RFC 4028 §7.4, RFC 3264

@@ -229,7 +229,7 @@ impl Call {
             Vec::new()
         } else {
             self.caller.media.bypass = bypass;
-            anchor::pass(message.body(), &mut self.caller, &mut branch.leg, self.slot, means)?
+            anchor::pass_offer(message.body(), &mut self.caller, &mut branch.leg, self.slot, means)?
         };
         let offer = Offer {
             call: self.slot,

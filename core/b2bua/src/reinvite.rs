@@ -97,7 +97,7 @@ impl Call {
         let before = (!request.body().is_empty()).then(|| Box::new(Before::of(asking, other)));
         let passed = match request.body() {
             [] => Ok(Vec::new()),
-            body => anchor::pass(body, asking, other, slot, means),
+            body => anchor::pass_offer(body, asking, other, slot, means),
         };
         match passed {
             Ok(body) => {

@@ -89,7 +89,7 @@ impl Call {
             return;
         }
         let before = Some(Box::new(Before::of(asking, other)));
-        match anchor::pass(event.request.body(), asking, other, slot, means) {
+        match anchor::pass_offer(event.request.body(), asking, other, slot, means) {
             Ok(body) => {
                 asking.update = UpdateUsage::Asked;
                 let client = if other.abilities.update {

@@ -60,6 +60,7 @@ ladders! {
     cancel_while_ringing
     certificate_demanded
     challenged_within_a_call
+    codecs_preferred
     countries
     disabled_later
     downstream_fork

@@ -10,9 +10,11 @@ mod build;
 mod description;
 mod lines;
 mod media;
+mod prefer;
 mod rewrite;
 
 pub use build::{AudioOffer, build_audio};
 pub use description::{Description, Flaw, Origin};
 pub use media::{Direction, Media, RtpMap};
+pub use prefer::preferred;
 pub use rewrite::{MediaRewrite, OriginRewrite, rewrite};

@@ -68,6 +68,13 @@ fn plain(word: &str, message: &Message<'_>, method: &str, text: &str) -> Result<
                 return Err(format!("no {direction} in\n{text}"));
             }
         }
+        Some(("formats", wanted)) => {
+            let line = body.lines().find(|line| line.starts_with("m=audio")).unwrap_or_default();
+            let formats: Vec<_> = line.split(' ').skip(3).collect();
+            if formats.join(",") != wanted {
+                return Err(format!("the formats are {formats:?} in\n{text}"));
+            }
+        }
         Some(("body", wanted)) if !body.contains(wanted) => {
             return Err(format!("{wanted} is not in the body of\n{text}"));
         }
