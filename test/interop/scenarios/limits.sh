@@ -62,8 +62,8 @@ burst() {
 check "four in a second, one is allowed: 503 L-02" burst
 limits '{"per_second":null,"concurrent_from":1}'
 
-talking() { ua "${A[@]}" --at 127.0.0.35:6005 --seconds "$1" call "$2" > "$WORK/first.json" & sleep 1; }
-full() { talking 3 echo; refused 503 L-01 echo; local ok=$?; wait; return $ok; }
+talking() { ua "${A[@]}" --at 127.0.0.35:6005 --seconds "$1" call "$2" > "$WORK/first.json" & FIRST=$!; sleep 1; }
+full() { talking 3 echo; refused 503 L-01 echo; local ok=$?; wait $FIRST; return $ok; }
 check "one at once, the second: 503 L-01" full
 check "freed by BYE" echoes
 cancelled() {
@@ -76,7 +76,7 @@ timed_out() {
     sees 'r["final"] == 480' "${A[@]}" call bob && echoes; local ok=$?; wait $p; return $ok
 }
 check "freed when nobody answers in time" timed_out
-crashed() { talking 6 echo; kill9; server && echoes; local ok=$?; wait; return $ok; }
+crashed() { talking 6 echo; kill9; server && echoes; local ok=$?; wait $FIRST; return $ok; }
 check "freed by kill -9" crashed
 check "status: none is used" used concurrent_from 0
 
