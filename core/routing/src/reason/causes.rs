@@ -35,6 +35,16 @@ const CAUSES: &[(Reason, &[&str])] = &[
         &["a device counts its requests wrongly", "recorded requests are sent again by somebody"],
     ),
     (Reason::Simultaneous, &["busy hour", "calls that a peer never ended", "somebody abuses the connection"]),
+    (Reason::CallRate, &["a dialler runs", "a device repeats its call at once"]),
+    (
+        Reason::Country,
+        &["countries.allow was never set and is the account's own country", "somebody abuses the connection"],
+    ),
+    (Reason::Prefix, &["a premium or satellite number", "the list of prefixes is narrower than meant"]),
+    (Reason::CallsPerHour, &["busy hour", "somebody abuses the connection"]),
+    (Reason::CallsPerDay, &["a busy day", "somebody abuses the connection"]),
+    (Reason::CallsPerWeek, &["a busy week", "somebody abuses the connection"]),
+    (Reason::FirstCall, &["a new customer or supplier abroad", "somebody abuses the connection"]),
     (
         Reason::CallerIdNotAllowed,
         &["the PBX presents an extension", "the number is presented in another form", "spoofing"],
