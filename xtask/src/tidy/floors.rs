@@ -39,7 +39,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("host/webhooks", &["host/store"]),
     (
         "host/api",
-        &["wire/", "core/routing", "core/engine", "host/certificates", "host/store", "host/webhooks"],
+        &[
+            "wire/",
+            "core/routing",
+            "core/engine",
+            "host/certificates",
+            "host/stir",
+            "host/store",
+            "host/webhooks",
+        ],
     ),
     ("host/server", &["wire/", "proto/", "core/", "host/"]),
     ("test/", &["wire/", "proto/", "core/", "host/", "test/"]),
