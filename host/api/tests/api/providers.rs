@@ -88,7 +88,7 @@ fn record(call: &str, account: &str, provider: &str, connections: [&str; 2]) -> 
         q850: 16,
         ended_by: EndedBy::Caller,
         config_rev: 1,
-        proof: "digest".into(),
+        proof: "digest",
         candidates: Vec::new(),
         attempts: Vec::new(),
         legs: vec![leg("caller", connections[0]), leg("callee", connections[1])],
