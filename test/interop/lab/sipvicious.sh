@@ -1,7 +1,8 @@
 #!/bin/bash
 # The scanners of Debian's package sipvicious, unpacked beside the chroot instead of installed.
 #   sipvicious.sh --install                                        (once, where the network is)
-#   sipvicious.sh svcrack -b 203.0.113.66 -u alice -d words.txt 203.0.113.1      and svwar, svmap alike
+#   BIND=203.0.113.66 sipvicious.sh svcrack -u alice -d words.txt 203.0.113.1      and svwar, svmap alike
+# Their own option for the source address is heeded by some of them only.
 . "$(dirname "$0")/lab.sh"
 home=$LAB_CACHE/sipvicious
 if [ "${1:-}" = --install ]; then
@@ -14,7 +15,9 @@ if [ "${1:-}" = --install ]; then
 fi
 [ -e "$home/usr/share/sipvicious" ] || die "run sipvicious.sh --install first"
 tool=${1:?}; shift
-PYTHONPATH=$home/usr/share/sipvicious exec python3 -c "import sys
+PYTHONPATH=$home/usr/share/sipvicious exec python3 -c "import os, socket, sys
+bind, at = socket.socket.bind, os.environ.get('BIND', '')
+socket.socket.bind = lambda sock, address: bind(sock, (address[0] or at, address[1]))
 from sipvicious import $tool
 sys.argv[0] = '$tool'
 $tool.main()" "$@"

@@ -12,17 +12,17 @@ phone() {                            # phone ADDRESS USER PASSWORD [ARGS...]: on
 }
 registers() { phone "$@" register | holds 'r["final"] == 200'; }
 silent() { phone "$@" register | holds 'not r["codes"]'; }
-sv() { timeout 60 "$LAB/sipvicious.sh" "$@" 2>&1; }
+sv() { local at=$1; shift; BIND=$at timeout 60 "$LAB/sipvicious.sh" "$@" 2>&1; }
 metric() { curl -s "http://$HTTP/metrics" | awk -v name="$1" '$1 == name { print $2 }'; }
 { seq 1000 2999; echo pw-alice; } > "$WORK/words"
 
-no_extension() { sv svwar -b $EVIL -e 100-299 $US > "$WORK/svwar"; ! grep -E '\| *150 ' "$WORK/svwar"; }
+no_extension() { sv $EVIL svwar -e 100-299 $US > "$WORK/svwar"; ! grep -E '\| *150 ' "$WORK/svwar"; }
 check "svwar finds no extension" no_extension
-no_extension_by_invite() { sv svwar -b $EVIL -m INVITE -e 140-160 $US > "$WORK/svwar"; ! grep -E '\| *150 ' "$WORK/svwar"; }
+no_extension_by_invite() { sv $EVIL svwar -m INVITE -e 140-160 $US > "$WORK/svwar"; ! grep -E '\| *150 ' "$WORK/svwar"; }
 check "nor by INVITE" no_extension_by_invite
 nobody_banned() { [ "$(api GET /bans | pick data)" = "[]" ]; }
 check "looking around bans nobody" nobody_banned
-no_password() { sv svcrack -b $EVIL -u alice -d "$WORK/words" $US > "$WORK/svcrack"; ! grep pw-alice "$WORK/svcrack"; }
+no_password() { sv $EVIL svcrack -u alice -d "$WORK/words" $US > "$WORK/svcrack"; ! grep pw-alice "$WORK/svcrack"; }
 check "svcrack finds no password" no_password
 banned() { api GET /bans | python3 "$TOOLS/api.py" expect data.0 "network=$1/32" evidence.users.0.user=alice evidence.users.0.known=true evidence.distinct_users=1; }
 check "it is banned, and the evidence names whom it tried" wait_for 5 banned $EVIL
@@ -49,6 +49,6 @@ told() { api GET "/connections/$(cat "$WORK/carol")/status" | python3 "$TOOLS/ap
 check "its owner is told which device" told
 near() { api GET '/refused?limit=10' | python3 "$TOOLS/api.py" find data reason_code A-01 near_misses | grep -F "same device"; }
 check "and so says the refused inbox" near
-guess_in_office() { sv svcrack -b $OFFICE -P 5080 -u carol -r 1000-2999 $US > "$WORK/svcrack"; nobody_banned && registers $OFFICE bob pw-bob; }
+guess_in_office() { sv $OFFICE svcrack -P 5080 -u carol -r 1000-2999 $US > "$WORK/svcrack"; nobody_banned && registers $OFFICE bob pw-bob; }
 check "somebody guesses in that office: slowed, not banned" guess_in_office
 check "the server runs" still_alive
