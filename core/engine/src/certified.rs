@@ -7,7 +7,7 @@ use routing::config::Connection;
 use routing::reason::Reason;
 use sip_msg::Message;
 use sip_msg::header::Via;
-use sip_stack::transport::{Flow, Protocol, RESERVED};
+use sip_stack::transport::{Flow, Protocol, RESERVED, Target};
 
 use crate::input::Client;
 use crate::shard::Shard;
@@ -36,6 +36,8 @@ impl Shard {
         for peer in &connection.peers {
             if names.iter().any(|name| covers(name, &peer.host)) {
                 self.reserved.alias(address, b2bua::terms(connection, &peer.host), *flow);
+                // It cannot be dead: it has just been heard.
+                self.reach.lives(Target { protocol: flow.protocol, address });
             }
         }
     }

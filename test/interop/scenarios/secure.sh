@@ -38,7 +38,7 @@ check "a good one again: up" eval 'again && reaches "$out" up 50'
 
 number +15550100 "$alice" > /dev/null
 strict=$(api POST /connections "{\"kind\":\"trunk\",\"name\":\"strict\",\"peers\":[{\"host\":\"$ITSP\",\"port\":5061,\"transport\":\"tls\"}],
-    \"allowed_sources\":[\"$ITSP/32\"],\"dial_pattern\":\"^9\",\"tls\":{\"ca\":$CA,\"require_client_certificate\":true},\"number_format\":{\"from\":\"e164_plus\",\"to\":\"raw\"}}" | pick id)
+    \"allowed_sources\":[\"$ITSP/32\"],\"dial_pattern\":\"^9\",\"order\":1,\"probe\":{\"options_s\":0},\"tls\":{\"ca\":$CA,\"require_client_certificate\":true},\"number_format\":{\"from\":\"e164_plus\",\"to\":\"raw\"}}" | pick id)
 # ask METHOD CERTIFICATE-FOLDER|none : a request by openssl from the trunk's address; prints the status line.
 ask() {
     local with=(); [ "$2" = none ] || with=(-cert "$2/cert.pem" -key "$2/key.pem")
