@@ -24,7 +24,7 @@ use crate::{Api, merge, openapi, validate};
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "the schema of what FIELDS checks")]
 struct RehearsalRequest {
-    /// Minutes, 1 to 240 [10].
+    /// Minutes, 1 to 240; 10 if absent.
     minutes: Option<u32>,
 }
 

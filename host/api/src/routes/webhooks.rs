@@ -221,7 +221,7 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A new secret. Deliveries are signed with the one before, too, for `overlap_s` [86400] seconds.
+/// A new secret. Deliveries are signed with the one before, too, for `overlap_s` seconds, a day if absent.
 #[utoipa::path(post, path = "/webhooks/{id}/rotate", tag = "webhooks", operation_id = "rotate_webhook", params(("id" = String, Path, description = "Its id")),
     responses((status = 200, description = "The endpoint and its new secret", body = FreshWebhook), openapi::Writing))]
 async fn rotate(
