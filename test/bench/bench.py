@@ -25,7 +25,7 @@ def arguments():
     add("--domain", default="bench.test")
     add("--n", type=int, default=20000, help="operations in a run")
     add("--rate", type=float, default=1000, help="per second")
-    add("--rates", default="500,1000,1500,2000,2500", help="of the ramp")
+    add("--rates", default="500,1000,1500,2000,2500,3000,3500,4000", help="of the ramp")
     add("--secs", type=float, default=8, help="of a step of the ramp")
     add("--repeats", type=int, default=3, help="runs that count; one more goes before them")
     add("--note", default="")
@@ -69,14 +69,15 @@ class Bench:
             self.emit(**({"repeat": repeat} if repeat >= 0 else {"discarded": True}), **result)
 
     def ramp(self):
-        """The last rate before the first that is not kept: a failure, or fewer than nine tenths of the rate done."""
-        best, above = 0, False
+        """Up to the first rate that is not kept: a failure, or fewer than nine tenths of the rate done."""
+        best = 0
         for rate in map(float, self.o.rates.split(",")):
             result = self.once("call", int(rate * self.o.secs), rate)
-            kept = not result["failed"] and result["ops_s"] >= 0.9 * rate * self.o.secs / (self.o.secs + 1)
+            kept = not result["failed"] and result["ops_s"] >= 0.9 * rate
             self.emit(step=rate, **result, kept=kept)
-            above = above or not kept
-            best = best if above else rate
+            if not kept:
+                break
+            best = rate
         self.emit(repeat=0, highest_kept=best)
 
     def run(self):
