@@ -322,7 +322,7 @@ impl Ring {
     }
 
     /// Submits what is queued without looking at what happened.
-    fn submit(&mut self) {
+    pub fn submit(&mut self) {
         let _ = self.ring.submitter().submit();
         self.submitted();
     }

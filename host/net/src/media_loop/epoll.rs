@@ -79,6 +79,8 @@ impl PacketIo for EpollIo {
         false
     }
 
+    fn flush(&mut self) {}
+
     fn wait(&mut self, rest: Rest) {
         if !rest.tick.is_zero() {
             // A socket that has had its turn may hold more.

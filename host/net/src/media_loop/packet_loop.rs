@@ -31,6 +31,9 @@ pub(super) trait PacketIo: Sized {
     /// Makes ports of closed sockets free; says whether any was not.
     fn settle(&mut self) -> bool;
 
+    /// Lets go of what was queued for sending.
+    fn flush(&mut self);
+
     /// Sleeps until something happens or the rest is over.
     fn wait(&mut self, rest: Rest);
 
@@ -84,6 +87,8 @@ pub(super) struct PacketLoop<I> {
     events: Vec<Event>,
     now: Timestamp,
     tick: Duration,
+    /// When the tick before the next wake-up began.
+    ticked: Timestamp,
     /// Packets came at the last wake-up: more will.
     busy: bool,
     /// Commands were left for the next wake-up.
@@ -103,6 +108,7 @@ impl<I: PacketIo> PacketLoop<I> {
             out: Actions::new(),
             events: Vec::new(),
             tick: config.tick,
+            ticked: Timestamp::ZERO,
             busy: false,
             more: false,
             ports: [None, None],
@@ -122,7 +128,8 @@ impl<I: PacketIo> PacketLoop<I> {
     /// Moves packets until [`Post::stopped`].
     pub(super) fn run(mut self) {
         while !self.post.stopped() {
-            self.io.wait(self.rest());
+            let rest = self.rest();
+            self.io.wait(rest);
             self.now = self.post.now();
             let rung = self.take_in();
             if self.plane.next_timeout().is_some_and(|at| at <= self.now) {
@@ -137,12 +144,19 @@ impl<I: PacketIo> PacketLoop<I> {
         }
     }
 
-    fn rest(&self) -> Rest {
+    fn rest(&mut self) -> Rest {
         if self.more {
             return Rest { patience: Some(Duration::ZERO), tick: Duration::ZERO };
         }
-        let now = if self.tick.is_zero() { self.now } else { self.post.now() };
-        let tick = if self.busy { self.tick.saturating_sub(now.since(self.now)) } else { Duration::ZERO };
+        let (mut now, mut tick) = (self.now, Duration::ZERO);
+        if self.busy && !self.tick.is_zero() {
+            // Sending takes its time, which is not added to the tick: one begins where the last one ended.
+            self.io.flush();
+            now = self.post.now();
+            let next = self.ticked + self.tick;
+            self.ticked = if next > now { next } else { now };
+            tick = self.ticked.since(now);
+        }
         Rest { patience: self.plane.next_timeout().map(|at| at.since(now)), tick }
     }
 

@@ -48,6 +48,10 @@ impl PacketIo for UringIo {
         self.ring.settle()
     }
 
+    fn flush(&mut self) {
+        self.ring.submit();
+    }
+
     fn wait(&mut self, rest: Rest) {
         if rest.tick.is_zero() {
             return self.ring.wait(1, rest.patience);
