@@ -139,8 +139,8 @@ impl<I: PacketIo> PacketLoop<I> {
             if rung || self.more {
                 self.obey();
             }
-            self.tell();
             self.report();
+            self.tell();
         }
     }
 
