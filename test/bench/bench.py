@@ -51,7 +51,8 @@ class Bench:
         done = counted["ok"] or 1
         time.sleep(PAUSE_S)
         return dict(rate=rate, n=count, **counted, wall=round(spent.wall, 2), cpu=round(spent.cpu, 2),
-                    us_per_op=round(spent.cpu / done * 1e6, 1), ops_s=round(done / spent.wall, 1), **times, **spent.lost())
+                    us_per_op=round(spent.cpu / done * 1e6, 1),
+                    threads={name: round(spent / done * 1e6, 1) for name, spent in spent.threads.items() if spent > 0.02}, ops_s=round(done / spent.wall, 1), **times, **spent.lost())
 
     def repeated(self, kind):
         self.emit(discarded=True, **self.once(kind, self.o.n, self.o.rate))

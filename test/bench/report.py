@@ -95,13 +95,18 @@ def limits(rows):
 
 
 def shards(rows):
-    """CPU and p50 / p99 with one signalling thread and with two."""
-    print("| shards | REGISTER 4,000/s | call, 500/s | call, 1,500/s | OPTIONS 4,000/s | calls/s without a failure |\n|---|---|---|---|---|---|")
-    for name, server in (("1", "trunkline"), ("2", "trunkline, 2 shards")):
-        cells = [f"{table.shown(rows.cost(row, server), 1)} µs, {rows.latency(row, server)} ms"
-                 for row in (("register", ""), ("call", "500/s"), ("call", "1500/s"), ("options", "")) if rows.cost(row, server)]
-        if cells:
-            print(f"| {name} | " + " | ".join(cells + [table.shown(rows.median(("ramp", ""), server, "highest_kept"), 0)]) + " |")
+    """What two signalling threads share of the work of one."""
+    print("| work | shards | all CPU | busiest shard | office and SQLite | p50 / p99 ms |\n|---|---|---|---|---|---|")
+    for test, note, name, peer, _ in COSTS:
+        for count, server in ((1, "trunkline"), (2, "trunkline, 2 shards")):
+            row = (test, note)
+            if peer == "kamailio" and rows.threads(row, server, "shard"):
+                cells = [name, str(count), table.shown(rows.cost(row, server), 1) + " µs", table.shown(max(rows.threads(row, server, "shard")), 1) + " µs",
+                         table.shown(sum(rows.threads(row, server, "office", "sqlx")), 1) + " µs", rows.latency(row, server)]
+                print("| " + " | ".join(cells) + " |")
+    rates = [rows.median(("ramp", ""), server, "highest_kept") for server in ("trunkline", "trunkline, 2 shards")]
+    if None not in rates:
+        print(f"\nThe highest rate at which no call failed was {rates[0]:.0f} a second with one shard, {rates[1]:.0f} with two.")
 
 
 if __name__ == "__main__":

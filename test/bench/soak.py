@@ -32,7 +32,7 @@ def arguments():
     add = parser.add_argument
     add("--pid", type=int, required=True), add("--run", required=True), add("--users", type=int, required=True)
     add("--addr", default="127.0.0.1:5064"), add("--http", default="127.0.0.1:8081")
-    add("--minutes", type=float, default=30), add("--rate", type=float, default=1250), add("--calls", type=int, default=300)
+    add("--minutes", type=float, default=30), add("--rate", type=float, default=2000), add("--calls", type=int, default=300)
     add("--document", help="the table goes to its place in this file, too")
     return parser.parse_args()
 

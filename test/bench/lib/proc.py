@@ -34,6 +34,28 @@ def cpu(roots):
     return sum(int(part) for line in found if line for part in line[11:15]) / TICK
 
 
+def cpu_by_thread(roots):
+    """User and system seconds of the tree's threads that live, by the name of the thread."""
+    found = {}
+    for pid in tree(roots):
+        try:
+            threads = os.listdir(f"/proc/{pid}/task")
+        except OSError:
+            continue
+        for thread in threads:
+            if line := fields(f"{pid}/task/{thread}"):
+                name = thread_name(pid, thread)
+                found[name] = found.get(name, 0) + sum(map(int, line[11:13])) / TICK
+    return found
+
+
+def thread_name(pid, thread):
+    try:
+        return open(f"/proc/{pid}/task/{thread}/comm").read().strip()
+    except OSError:
+        return "ended"
+
+
 def pss(roots):
     """Proportional set size of the tree in bytes: shared memory counts once."""
     return memory(roots, "Pss:")

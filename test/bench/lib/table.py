@@ -21,6 +21,15 @@ class Rows:
     def cost(self, row, server):
         return self.median(row, server, "us_per_op")
 
+    def threads(self, row, server, *prefixes):
+        """CPU per operation of each thread whose name begins with one of the prefixes."""
+        found = {}
+        for threads in self.all(row, server, "threads"):
+            for name, cost in threads.items():
+                if name.startswith(prefixes):
+                    found.setdefault(name, []).append(cost)
+        return [statistics.median(costs) for costs in found.values()]
+
     def quantiles(self, row, server):
         """p50 and p99 of the round trip in ms; of media what the relay adds: less what the generator alone has."""
         ms = [self.median(row, server, key) for key in ("p50_ms", "p99_ms")]

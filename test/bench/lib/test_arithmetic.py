@@ -62,6 +62,10 @@ class Table(unittest.TestCase):
     def test_the_generators_own_latency_is_subtracted(self):
         self.assertEqual(self.rows.latency(("media", "100"), "trunkline"), "0.02 / 0.07")
 
+    def test_threads_are_told_by_name(self):
+        rows = table.Rows([dict(test="call", note="", server="s", repeat=n, threads={"shard-0": 4 + n, "shard-1": 9, "office": 1}) for n in (0, 2, 4)])
+        self.assertEqual((rows.threads(("call", ""), "s", "shard"), rows.threads(("call", ""), "s", "office", "sqlx")), ([6, 9], [1]))
+
     def test_losses_add_up(self):
         self.assertEqual((self.rows.lost(("media", "100"), "trunkline"), self.rows.lost(("media", "100"), "kamailio")), ("3", "–"))
 
