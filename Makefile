@@ -1,6 +1,6 @@
 # Every target sets up what it needs (Debian packages by apt, as root or with sudo) and can be run again.
 
-BUILD_NEEDS = --cargo cc=gcc /usr/include/stdlib.h=libc6-dev
+BUILD_NEEDS = --cargo cc=gcc /usr/include/stdlib.h=libc6-dev cmake=cmake make=make
 ARGS ?=
 
 help:

@@ -11,7 +11,8 @@ use super::Finding;
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("wire/", &[]),
     ("proto/sip-stack", &["wire/sip-msg"]),
-    ("proto/media", &["wire/rtp", "wire/sdp"]),
+    ("proto/codec", &["wire/rtp"]),
+    ("proto/media", &["wire/rtp", "wire/sdp", "proto/codec"]),
     ("core/registrar", &["wire/sip-msg", "proto/sip-stack"]),
     ("core/peering", &["wire/sip-msg", "proto/sip-stack"]),
     ("core/routing", &["wire/sip-msg", "core/registrar"]),
