@@ -8,6 +8,7 @@
 
 mod build;
 mod description;
+mod formats;
 mod lines;
 mod media;
 mod prefer;
@@ -15,6 +16,7 @@ mod rewrite;
 
 pub use build::{AudioOffer, build_audio};
 pub use description::{Description, Flaw, Origin};
+pub use formats::{ListedFormat, add_formats, replace_formats};
 pub use media::{Direction, Media, RtpMap};
 pub use prefer::preferred;
 pub use rewrite::{MediaRewrite, OriginRewrite, rewrite};
