@@ -264,6 +264,7 @@ impl Call {
             media::Event::Closed { end, counters } => self.on_closed(end, counters, means),
             media::Event::Failed { .. } => self.hang_up(Reason::NoMediaPort, EndedBy::System, means),
             media::Event::Inactive { .. } => self.hang_up(Reason::NoMedia, EndedBy::System, means),
+            media::Event::Dialled { end, code, ms } => self.on_dialled(end, code, ms, means),
             media::Event::FirstPacket { .. } => {}
         }
     }

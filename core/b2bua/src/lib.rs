@@ -13,6 +13,7 @@ mod call;
 mod cause;
 mod claim;
 mod dial;
+mod digits;
 mod early;
 mod end;
 mod failure;

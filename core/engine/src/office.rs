@@ -106,6 +106,7 @@ impl Shard {
     pub(crate) fn on_media(&mut self, event: media::Event, now: Timestamp, out: &mut Outbox) {
         let end = match event {
             media::Event::Closed { end, .. }
+            | media::Event::Dialled { end, .. }
             | media::Event::Failed { end, .. }
             | media::Event::FirstPacket { end, .. }
             | media::Event::Inactive { end } => end,

@@ -87,7 +87,10 @@ impl Bench {
             match self.events.recv_timeout(LONG).expect("an event") {
                 Event::Closed { end: closed, counters } if closed == end => return counters,
                 Event::Failed { port, error, .. } => panic!("port {port}: {error:?}"),
-                Event::Closed { .. } | Event::FirstPacket { .. } | Event::Inactive { .. } => {}
+                Event::Closed { .. }
+                | Event::Dialled { .. }
+                | Event::FirstPacket { .. }
+                | Event::Inactive { .. } => {}
             }
         }
     }

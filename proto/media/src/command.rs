@@ -6,6 +6,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::transcode::{Format, PayloadMap};
+
 /// One m-line of one leg, named by signalling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndId(pub u64);
@@ -37,6 +39,30 @@ pub enum Command {
         a: EndId,
         /// The other.
         b: EndId,
+    },
+    /// What stands under these payload types in packets from this end has other ones at the end that it is joined with.
+    /// Holds until either is joined again.
+    Renumber {
+        /// The end.
+        end: EndId,
+        /// The numbers.
+        map: PayloadMap,
+    },
+    /// Convert between two ends, as [`Command::Join`] relays. Asked again, it changes what is different.
+    Transcode {
+        /// One end, and what it speaks.
+        a: (EndId, Format),
+        /// The other.
+        b: (EndId, Format),
+    },
+    /// Dial towards an end that is converted for; ignored where digits do not reach it through media.
+    Dial {
+        /// The end that hears it.
+        end: EndId,
+        /// Event code of the digit (RFC 4733 §3.2).
+        code: u8,
+        /// How long it lasts, in milliseconds.
+        ms: u32,
     },
     /// Let an end be served by the plane itself instead of a peer.
     Serve {

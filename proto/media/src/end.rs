@@ -11,6 +11,8 @@ use crate::event::Counters;
 use crate::latch::{Latch, Verdict};
 use crate::path::Path;
 use crate::quality::Quality;
+use crate::reports::Reports;
+use crate::transcode::Stream;
 
 /// An open end.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub(crate) struct End {
     pub(crate) ssrc: u32,
     latch: Latch,
     quality: Quality,
+    pub(crate) reports: Reports,
     rtcp: Rtcp,
     receives: bool,
     /// The peer speaks UDPTL.
@@ -54,6 +57,7 @@ impl End {
             ssrc,
             latch: Latch::default(),
             quality: Quality::default(),
+            reports: Reports::default(),
             rtcp: Rtcp::default(),
             receives: false,
             udptl: false,
@@ -154,6 +158,12 @@ impl End {
         Some((SocketKey::rtcp(slot), self.rtcp.seen.unwrap_or(described)))
     }
 
+    /// Appends a report of our own: on what its peer sends, and on our stream to it.
+    pub(crate) fn write_report(&mut self, stream: &Stream, now: Timestamp, out: &mut Vec<u8>) {
+        let block = self.quality.report(self.reports.said());
+        self.reports.write(block, stream, now, out);
+    }
+
     /// Looks for inactivity at the time that was asked for.
     pub(crate) fn on_watch(&mut self, now: Timestamp) -> Watched {
         self.watch.look(now)
@@ -161,7 +171,12 @@ impl End {
 
     /// The counters with the measures of the moment.
     pub(crate) fn counters(&self) -> Counters {
-        Counters { lost: self.quality.lost(), jitter_us: self.quality.jitter_us(), ..self.counters }
+        Counters {
+            lost: self.quality.lost(),
+            jitter_us: self.quality.jitter_us(),
+            round_trip_us: self.reports.round_trip_us,
+            ..self.counters
+        }
     }
 
     /// Counts an RTP packet that is sent to the peer.

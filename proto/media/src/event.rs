@@ -17,6 +17,15 @@ pub enum Event {
         /// Final counters; all zero if the end was not open.
         counters: Counters,
     },
+    /// Somebody dialled, and this end hears of it by signalling ([`crate::Dtmf::Info`]).
+    Dialled {
+        /// The end that is to be told.
+        end: EndId,
+        /// Event code of the digit (RFC 4733 §3.2).
+        code: u8,
+        /// How long it lasted, in milliseconds.
+        ms: u32,
+    },
     /// It could not be opened and does not exist.
     Failed {
         /// The end.
@@ -68,6 +77,8 @@ pub struct Counters {
     pub lost: u64,
     /// Interarrival jitter at the end (RFC 3550 §6.4.1), in microseconds.
     pub jitter_us: u32,
+    /// Round trip to the peer and back (RFC 3550 §6.4.1), in microseconds; 0 if it was never measured.
+    pub round_trip_us: u32,
     /// When the first packet came.
     pub first_packet: Option<Timestamp>,
     /// When the last packet came.

@@ -15,10 +15,13 @@ mod latch;
 mod path;
 mod plane;
 mod quality;
+mod reports;
 pub mod sink;
 mod source;
+mod transcode;
 
 pub use actions::{Action, Actions, Payload, SocketKey};
 pub use command::{Command, EndId, Latching, Remote, Source};
 pub use event::{Counters, Event, OpenFault};
 pub use plane::Plane;
+pub use transcode::{Dtmf, Format, PayloadMap};

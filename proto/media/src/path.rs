@@ -1,9 +1,10 @@
 //! Where the packets of an end go.
 
 use crate::source::tone::Tone;
+use crate::transcode::{PayloadMap, Translator};
 
 /// What is done with a packet that an end believes, and what the end hears.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) enum Path {
     /// Counted and dropped; hears nothing.
     #[default]
@@ -14,6 +15,15 @@ pub(crate) enum Path {
     Relay {
         /// Slot of the peer.
         peer: u32,
+        /// Payload types that are called otherwise there.
+        map: PayloadMap,
+    },
+    /// To the end in this slot, as a stream of ours; hears that end's.
+    Transcode {
+        /// Slot of the peer.
+        peer: u32,
+        /// The conversion.
+        translator: Box<Translator>,
     },
     /// Counted and dropped; hears a tone.
     Tone(Tone),

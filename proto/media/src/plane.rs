@@ -18,6 +18,7 @@ use crate::event::{Counters, Event, OpenFault};
 use crate::path::Path;
 use crate::source::echo;
 use crate::source::tone::{Tone, ToneTable};
+use crate::transcode::PayloadMap;
 
 /// All ends of one media worker. Both ends of a join must live in the same plane.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Plane {
     milliwatt: ToneTable,
     seed: u64,
     serial: u64,
+    /// Conversions so far.
+    converted: u64,
     strays: u64,
 }
 
@@ -43,6 +46,7 @@ impl Plane {
             milliwatt: ToneTable::new(),
             seed,
             serial: 0,
+            converted: 0,
             strays: 0,
         }
     }
@@ -53,6 +57,9 @@ impl Plane {
             Command::Open { end, bind, port, inactivity } => self.open(end, bind, port, inactivity, out),
             Command::Remote { end, remote } => self.describe(end, &remote, now),
             Command::Join { a, b } => self.join(a, b),
+            Command::Renumber { end, map } => self.renumber(end, map),
+            Command::Transcode { a, b } => self.transcode(a, b, now),
+            Command::Dial { end, code, ms } => self.dial(end, code, ms, now, out),
             Command::Serve { end, source } => self.serve(end, source, now),
             Command::Close { end } => self.close(end, out),
         }
@@ -86,7 +93,7 @@ impl Plane {
                     out.emit(Event::FirstPacket { end: end.id, from });
                 }
                 if passage != Passage::Dropped {
-                    self.forward(slot, packet, out);
+                    self.forward(slot, packet, now, out);
                 }
             }
             Kind::Rtcp => self.on_rtcp(slot, from, true, packet, now, out),
@@ -127,6 +134,11 @@ impl Plane {
                 continue;
             };
             let again = match timer.due {
+                Due::Report => self.on_report(timer.slot, timer.at, now, out),
+                Due::Translator => {
+                    self.on_translator(timer.slot, timer.at, now, out);
+                    None
+                }
                 Due::Tone => play(end, timer, &self.milliwatt, now, out),
                 Due::Watch => watch(end, now, out),
             };
@@ -185,7 +197,7 @@ impl Plane {
         self.detach(b);
         for (slot, peer) in [(a, b), (b, a)] {
             if let Some(end) = slot_mut(&mut self.ends, slot) {
-                end.path = Path::Relay { peer };
+                end.path = Path::Relay { peer, map: PayloadMap::default() };
             }
         }
     }
@@ -220,17 +232,26 @@ impl Plane {
 
     /// Sends a believed RTP packet where the path of the end in `slot` leads.
     #[inline]
-    fn forward(&mut self, slot: u32, packet: &[u8], out: &mut Actions) {
+    fn forward(&mut self, slot: u32, packet: &[u8], now: Timestamp, out: &mut Actions) {
         let Some(end) = slot_mut(&mut self.ends, slot) else { return };
         match end.path {
-            Path::Relay { peer } => {
+            Path::Relay { peer, map } => {
                 if let Some(peer_end) = slot_mut(&mut self.ends, peer)
                     && let Some(to) = peer_end.target
                 {
                     peer_end.count_out(packet.len());
-                    out.push(Action::Send { socket: SocketKey::rtp(peer), to, payload: Payload::Received });
+                    let payload = match packet.get(1).and_then(|second| map.second(*second)) {
+                        None => Payload::Received,
+                        Some(second) => out.make(|arena| {
+                            let at = arena.len() + 1;
+                            arena.extend_from_slice(packet);
+                            arena.iter_mut().skip(at).take(1).for_each(|octet| *octet = second);
+                        }),
+                    };
+                    out.push(Action::Send { socket: SocketKey::rtp(peer), to, payload });
                 }
             }
+            Path::Transcode { .. } => self.translate(slot, packet, now, out),
             Path::Echo => {
                 if let Some(to) = end.target {
                     end.count_out(packet.len());
@@ -259,7 +280,7 @@ impl Plane {
             out.emit(Event::FirstPacket { end: end.id, from });
         }
         if passage != Passage::Dropped && matches!(end.path, Path::Relay { .. }) {
-            self.forward(slot, packet, out);
+            self.forward(slot, packet, now, out);
         }
     }
 
@@ -276,11 +297,13 @@ impl Plane {
         if end.on_rtcp(from, muxed, packet, now) == Passage::Dropped {
             return;
         }
-        let Path::Relay { peer } = end.path else { return };
+        let Path::Relay { peer, .. } = end.path else { return self.on_reported(slot, packet, now) };
+        end.reports.on_compound(packet, None, now);
         if let Some(peer_end) = slot_mut(&mut self.ends, peer)
             && let Some((socket, to)) = peer_end.rtcp_target(peer)
         {
             peer_end.counters.rtcp_out += 1;
+            peer_end.reports.on_relayed(packet, now);
             out.push(Action::Send { socket, to, payload: Payload::Received });
         }
     }
@@ -312,7 +335,7 @@ impl Plane {
     /// Takes an end off its path, and its peer off the way back.
     fn detach(&mut self, slot: u32) {
         let Some(end) = slot_mut(&mut self.ends, slot) else { return };
-        if let Path::Relay { peer } = std::mem::take(&mut end.path)
+        if let Path::Relay { peer, .. } | Path::Transcode { peer, .. } = std::mem::take(&mut end.path)
             && let Some(peer_end) = slot_mut(&mut self.ends, peer)
         {
             peer_end.path = Path::None;
@@ -331,7 +354,9 @@ struct Timer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
+    Report,
     Tone,
+    Translator,
     Watch,
 }
 
@@ -386,6 +411,8 @@ fn mix(seed: u64, serial: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+mod transcoded;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! a peer which restarts its stream is not charged with sixty thousand lost packets. What left us is not judged
 //! here, and nothing is said about how it sounds.
 
+use rtp::rtcp::ReportBlock;
 use timestamp::Timestamp;
 
 /// The measure of one end's incoming stream.
@@ -61,6 +62,27 @@ impl Quality {
     pub(crate) fn jitter_us(&self) -> u32 {
         let jitter = self.run.as_ref().map_or(0, |run| u64::from(run.jitter) / 16);
         u32::try_from(jitter * 1_000_000 / u64::from(self.rate())).unwrap_or(u32::MAX)
+    }
+
+    /// What a report says of the stream that is heard (RFC 3550 A.3); `before` is what [`Self::report`] said last.
+    pub(crate) fn report(&self, before: &ReportBlock) -> Option<ReportBlock> {
+        let run = self.run.as_ref()?;
+        let highest = run.cycles + u64::from(run.highest);
+        let lost = run.lost() as i32;
+        let same = before.ssrc == run.ssrc;
+        let (was, had) =
+            if same { (before.highest_sequence, before.cumulative_lost) } else { (run.base.into(), 0) };
+        let expected = (highest as u32).wrapping_sub(was);
+        let missed = u64::from((lost - had).max(0).unsigned_abs());
+        Some(ReportBlock {
+            ssrc: run.ssrc,
+            fraction_lost: (missed * 256).checked_div(expected.into()).unwrap_or(0).min(255) as u8,
+            cumulative_lost: lost,
+            highest_sequence: highest as u32,
+            jitter: run.jitter >> 4,
+            last_sender_report: 0,
+            delay_since: 0,
+        })
     }
 
     #[cold]

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use media::{Action, Actions, Command, EndId, Event, Latching, OpenFault, Plane, Remote, SocketKey, Source};
+use codec::Codec;
+use media::{
+    Action, Actions, Command, Dtmf, EndId, Event, Format, Latching, OpenFault, Plane, Remote, SocketKey,
+    Source,
+};
 use proptest::prelude::*;
 use timestamp::Timestamp;
 
@@ -60,7 +64,29 @@ fn command() -> impl Strategy<Value = Command> {
         (end(), end()).prop_map(|(a, b)| Command::Join { a, b }),
         (end(), source).prop_map(|(end, source)| Command::Serve { end, source }),
         end().prop_map(|end| Command::Close { end }),
+        (end(), format(), end(), format())
+            .prop_map(|(a, f, b, g)| Command::Transcode { a: (a, f), b: (b, g) }),
+        (end(), 0..20u8, 0..400u32).prop_map(|(end, code, ms)| Command::Dial { end, code, ms }),
     ]
+}
+
+fn format() -> impl Strategy<Value = Format> {
+    let dtmf = prop::sample::select(vec![
+        Dtmf::Events { payload_type: 101, heard_as: 101, clock: 8000 },
+        Dtmf::Info,
+        Dtmf::Inband,
+        Dtmf::None,
+    ]);
+    (prop::sample::select(Codec::ALL.to_vec()), any::<u8>(), any::<u8>(), dtmf).prop_map(
+        |(codec, payload_type, ptime, dtmf)| Format {
+            codec,
+            payload_type,
+            heard_as: payload_type,
+            ptime,
+            fec: false,
+            dtmf,
+        },
+    )
 }
 
 fn packet() -> impl Strategy<Value = Vec<u8>> {
@@ -127,7 +153,7 @@ proptest! {
                             ends.remove(&end);
                         }
                     }
-                    Action::Emit(Event::FirstPacket { .. } | Event::Inactive { .. }) => {}
+                    Action::Emit(Event::Dialled { .. } | Event::FirstPacket { .. } | Event::Inactive { .. }) => {}
                 }
             }
             prop_assert_eq!(plane.len(), ends.len());

@@ -159,9 +159,10 @@ impl Story {
         let open: Vec<EndId> = self.0.world.media.open().collect();
         let stray = EndId(u64::from_le_bytes(core::array::from_fn(|_| dice.octet())));
         let end = dice.pick(&open).copied().unwrap_or(stray);
-        let event = match dice.below(5) {
+        let event = match dice.below(6) {
             0 | 1 => Event::FirstPacket { end, from: address(dice.octet()) },
             2 => Event::Inactive { end },
+            4 => Event::Dialled { end, code: dice.octet(), ms: 100 },
             3 => Event::Failed { end: stray, port: 20_000, error: OpenFault::Refused },
             _ => Event::Inactive { end: stray },
         };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use media::{Command, Counters, EndId, Event, OpenFault};
+use media::{Command, Counters, EndId, Event, Format, OpenFault};
 
 /// The ends that are open.
 #[derive(Debug, Default)]
@@ -14,6 +14,8 @@ pub struct MediaPlane {
     failed: BTreeSet<EndId>,
     /// Pairs that were joined, in order.
     pub joined: Vec<(EndId, EndId)>,
+    /// Pairs that were converted for, in order.
+    pub converted: Vec<(Format, Format)>,
     /// What signalling did wrong.
     pub faults: Vec<String>,
 }
@@ -38,7 +40,14 @@ impl MediaPlane {
                 self.expect_open(end, command);
                 self.awaited.insert(end, (remote.sends && remote.rtp.is_some(), remote.udptl));
             }
-            Command::Serve { end, .. } => self.expect_open(end, command),
+            Command::Serve { end, .. } | Command::Renumber { end, .. } | Command::Dial { end, .. } => {
+                self.expect_open(end, command);
+            }
+            Command::Transcode { a, b } => {
+                self.expect_open(a.0, command);
+                self.expect_open(b.0, command);
+                self.converted.push((a.1, b.1));
+            }
             Command::Join { a, b } => {
                 self.expect_open(a, command);
                 self.expect_open(b, command);

@@ -51,9 +51,11 @@ impl Workers {
         let end = match command {
             Command::Open { end, .. }
             | Command::Remote { end, .. }
+            | Command::Renumber { end, .. }
+            | Command::Dial { end, .. }
             | Command::Serve { end, .. }
             | Command::Close { end } => end,
-            Command::Join { a, .. } => a,
+            Command::Join { a, .. } | Command::Transcode { a: (a, _), .. } => a,
         };
         (end.0 >> 32) as usize % self.senders.len().max(1)
     }

@@ -1,0 +1,182 @@
+//! Ends that are converted for: their packets, their timers, their reports.
+
+use std::cmp::Reverse;
+
+use timestamp::Timestamp;
+
+use super::{Due, Plane, Timer, mix, slot_mut};
+use crate::actions::{Action, Actions, SocketKey};
+use crate::command::EndId;
+use crate::event::Event;
+use crate::path::Path;
+use crate::reports;
+use crate::transcode::{Format, PayloadMap, Translator};
+
+impl Plane {
+    /// Converts between two ends.
+    pub(super) fn transcode(&mut self, a: (EndId, Format), b: (EndId, Format), now: Timestamp) {
+        let (Some(&slot_a), Some(&slot_b)) = (self.names.get(&a.0), self.names.get(&b.0)) else { return };
+        if slot_a == slot_b {
+            return;
+        }
+        let complexity = self.complexity();
+        let paired = self
+            .ends
+            .get(slot_a as usize)
+            .and_then(Option::as_ref)
+            .is_some_and(|end| matches!(end.path, Path::Transcode { peer, .. } if peer == slot_b));
+        if !paired {
+            self.detach(slot_a);
+            self.detach(slot_b);
+        }
+        for (slot, peer, from, to) in [(slot_a, slot_b, a.1, b.1), (slot_b, slot_a, b.1, a.1)] {
+            self.converted += 1;
+            let seed = mix(self.seed, u64::MAX - self.converted);
+            let before = self.translator(slot);
+            if before.as_ref().is_some_and(|translator| translator.is_between(&from, &to)) {
+                continue;
+            }
+            // What a peer hears keeps its source and its numbers when only the codec changes.
+            let stream = before.map(|translator| translator.stream.clone());
+            let Some(end) = slot_mut(&mut self.ends, slot) else { continue };
+            let Some(translator) = Translator::new(from, to, complexity, stream, seed) else { continue };
+            end.path = Path::Transcode { peer, translator: Box::new(translator) };
+            if !paired {
+                let (at, serial) = (now + reports::FIRST, end.serial);
+                end.reports.due = Some(at);
+                self.timers.push(Reverse(Timer { at, slot, serial, due: Due::Report }));
+            }
+        }
+    }
+
+    /// Calls payload types of an end otherwise at the one that it is joined with.
+    pub(super) fn renumber(&mut self, id: EndId, numbers: PayloadMap) {
+        if let Some((_, end)) = self.find(id)
+            && let Path::Relay { map, .. } = &mut end.path
+        {
+            *map = numbers;
+        }
+    }
+
+    /// Dials towards an end: it is its peer's packets that it hears.
+    pub(super) fn dial(&mut self, id: EndId, code: u8, ms: u32, now: Timestamp, out: &mut Actions) {
+        let Some((_, end)) = self.find(id) else { return };
+        let Path::Transcode { peer, .. } = end.path else { return };
+        if let Some(translator) = self.translator(peer) {
+            translator.dial(code, ms, now);
+            self.deliver(peer, out);
+        }
+    }
+
+    /// Converts a believed RTP packet of the end in `slot`.
+    pub(super) fn translate(&mut self, slot: u32, packet: &[u8], now: Timestamp, out: &mut Actions) {
+        if let Some(translator) = self.translator(slot) {
+            translator.on_packet(packet, now);
+            self.deliver(slot, out);
+        }
+    }
+
+    /// Something of a conversion is due; when to look next.
+    pub(super) fn on_translator(&mut self, slot: u32, at: Timestamp, now: Timestamp, out: &mut Actions) {
+        let Some(translator) = self.translator(slot) else { return };
+        if translator.armed == Some(at) {
+            translator.armed = None;
+        }
+        translator.handle_timeout(now);
+        self.deliver(slot, out);
+    }
+
+    /// A report is due at an end; when the next one is.
+    pub(super) fn on_report(
+        &mut self,
+        slot: u32,
+        at: Timestamp,
+        now: Timestamp,
+        out: &mut Actions,
+    ) -> Option<Timestamp> {
+        let end = slot_mut(&mut self.ends, slot).filter(|end| end.reports.due == Some(at))?;
+        let Path::Transcode { peer, .. } = end.path else { return None };
+        let next = now + reports::EVERY;
+        end.reports.due = Some(next);
+        // The stream to an end is made where its peer's packets come in.
+        let mut peer_end = self.ends.get_mut(peer as usize)?.take();
+        let stream = peer_end.as_ref().and_then(|end| match &end.path {
+            Path::Transcode { translator, .. } => Some(&translator.stream),
+            Path::None | Path::Echo | Path::Relay { .. } | Path::Tone(_) => None,
+        });
+        if let (Some(stream), Some(end)) = (stream, slot_mut(&mut self.ends, slot))
+            && let Some((socket, to)) = end.rtcp_target(slot)
+        {
+            let payload = out.make(|arena| end.write_report(stream, now, arena));
+            end.counters.rtcp_out += 1;
+            out.push(Action::Send { socket, to, payload });
+        }
+        if let Some(place) = self.ends.get_mut(peer as usize) {
+            *place = peer_end.take();
+        }
+        Some(next)
+    }
+
+    /// The peer of the end in `slot` reported; its loss is what our stream to it has to bear.
+    pub(super) fn on_reported(&mut self, slot: u32, packet: &[u8], now: Timestamp) {
+        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
+        let Path::Transcode { peer, .. } = end.path else { return };
+        let ours = self.translator(peer).map(|translator| translator.stream.ssrc);
+        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
+        let lost = end.reports.on_compound(packet, ours, now);
+        if let (Some(lost), Some(translator)) = (lost, self.translator(peer)) {
+            translator.on_loss(lost);
+        }
+    }
+
+    /// Sends what a conversion made, tells what it heard, and looks again when it wants.
+    fn deliver(&mut self, slot: u32, out: &mut Actions) {
+        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
+        let serial = end.serial;
+        let Path::Transcode { peer, translator } = &mut end.path else { return };
+        let (peer, mut packets) = (*peer, std::mem::take(translator.packets()));
+        let dialled = translator.take_dialled();
+        let look = translator.next_timeout().filter(|at| translator.armed.is_none_or(|armed| *at < armed));
+        translator.armed = look.or(translator.armed);
+        if let Some(peer_end) = slot_mut(&mut self.ends, peer) {
+            if let Some((code, ms)) = dialled {
+                out.emit(Event::Dialled { end: peer_end.id, code, ms });
+            }
+            if let Some(to) = peer_end.target {
+                for packet in packets.iter() {
+                    peer_end.count_out(packet.len());
+                    let payload = out.make(|arena| arena.extend_from_slice(packet));
+                    out.push(Action::Send { socket: SocketKey::rtp(peer), to, payload });
+                }
+            }
+        }
+        packets.clear();
+        if let Some(translator) = self.translator(slot) {
+            *translator.packets() = packets;
+        }
+        if let Some(at) = look {
+            self.timers.push(Reverse(Timer { at, slot, serial, due: Due::Translator }));
+        }
+    }
+
+    fn translator(&mut self, slot: u32) -> Option<&mut Translator> {
+        match &mut slot_mut(&mut self.ends, slot)?.path {
+            Path::Transcode { translator, .. } => Some(translator),
+            Path::None | Path::Echo | Path::Relay { .. } | Path::Tone(_) => None,
+        }
+    }
+
+    /// How thorough Opus may be: the more of it is spoken here, the quicker it has to be.
+    fn complexity(&self) -> u8 {
+        let busy = self.ends.iter().flatten();
+        match busy.filter(|end| matches!(end.path, Path::Transcode { .. })).count() {
+            0..FEW => 8,
+            FEW..MANY => 5,
+            _ => 2,
+        }
+    }
+}
+
+/// Conversions of a worker that are few (a tenth of a core), and many (half of one).
+const FEW: usize = 32;
+const MANY: usize = 160;

@@ -1,0 +1,89 @@
+//! A stream of our own: its source, its sequence numbers, its timestamps (RFC 3550 §5.1).
+
+use super::packets::Packets;
+
+/// What we send to an end.
+#[derive(Clone, Debug)]
+pub(crate) struct Stream {
+    pub(crate) ssrc: u32,
+    sequence: u16,
+    /// The timestamp of the next audio.
+    pub(super) timestamp: u32,
+    /// The next packet begins a stretch of talk.
+    marker: bool,
+    clock: u32,
+    /// Packets and payload octets so far, for sender reports.
+    pub(crate) packets: u32,
+    pub(crate) octets: u32,
+}
+
+impl Stream {
+    /// A stream whose first numbers follow from `seed`.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            ssrc: seed as u32,
+            sequence: (seed >> 48) as u16,
+            timestamp: (seed >> 16) as u32,
+            marker: true,
+            clock: 8000,
+            packets: 0,
+            octets: 0,
+        }
+    }
+
+    /// Goes on, or begins, with this clock; another clock begins another stretch.
+    pub(super) fn speak(&mut self, clock: u32) {
+        self.marker |= self.clock != clock;
+        self.clock = clock;
+    }
+
+    /// Writes a packet of audio that lasts `ms`, with what `fill` appends; none if that is nothing.
+    pub(super) fn audio(
+        &mut self,
+        payload_type: u8,
+        ms: usize,
+        out: &mut Packets,
+        fill: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let (marker, timestamp) = (self.marker, self.timestamp);
+        self.timestamp = timestamp.wrapping_add(self.clock / 1000 * ms as u32);
+        self.marker &= !self.packet(payload_type, marker, timestamp, out, fill);
+    }
+
+    /// Writes a packet with a timestamp of its own; whether there is something in it.
+    pub(super) fn packet(
+        &mut self,
+        payload_type: u8,
+        marker: bool,
+        timestamp: u32,
+        out: &mut Packets,
+        fill: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        let (sequence, ssrc) = (self.sequence, self.ssrc);
+        let mut octets = 0;
+        let made = out.make(|buffer| {
+            rtp::write_header(marker, payload_type, sequence, timestamp, ssrc, buffer);
+            let start = buffer.len();
+            fill(buffer);
+            octets = buffer.len() - start;
+            octets > 0
+        });
+        if made {
+            self.sequence = sequence.wrapping_add(1);
+            self.packets = self.packets.wrapping_add(1);
+            self.octets = self.octets.wrapping_add(octets as u32);
+        }
+        made
+    }
+
+    /// Time goes by in which nothing is sent.
+    pub(super) fn pass(&mut self, units: u32) {
+        self.timestamp = self.timestamp.wrapping_add(units);
+        self.marker = true;
+    }
+
+    /// The timestamp of a moment; that of the next audio, which is as near as a packet.
+    pub(crate) fn timestamp_now(&self) -> u32 {
+        self.timestamp
+    }
+}
