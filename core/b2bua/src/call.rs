@@ -401,6 +401,11 @@ impl Call {
         &self.held
     }
 
+    /// The same, to be counted elsewhere as well.
+    pub fn places_mut(&mut self) -> &mut [Box<Claim>] {
+        &mut self.held
+    }
+
     /// Whether a request within a dialog belongs to this leg: Call-ID and their tag (RFC 3261 §12.2.2).
     pub fn owns(&self, number: u8, call_id: &[u8], remote_tag: &[u8]) -> bool {
         if let Phase::Dialling(dialling) = &self.phase

@@ -39,6 +39,8 @@ pub struct Claim {
     pub behalf: Option<ConnectionId>,
     /// Whether its connection has left the call, which goes on outside on its behalf.
     pub left: bool,
+    /// Revision of the configuration whose limits it was held against.
+    pub revision: u64,
 }
 
 /// Whose calls are counted.
@@ -81,13 +83,8 @@ impl Claim {
         tables: &Tables,
         at: Timestamp,
     ) -> Self {
-        let counts = |limits: &Limits| routing::config::InForce::new(limits, None).counts();
-        let of_account = account.as_ref().and_then(|id| tables.account(id));
-        let of_account = of_account.is_some_and(|account| counts(&account.limits));
-        // A call is one call of the installation, whoever it reaches.
-        let of_all = from && tables.limits().is_some_and(|limits| counts(limits));
         Self {
-            levels: [of_all, of_account, connection.is_some()],
+            levels: levels(connection.as_ref(), account.as_ref(), from, tables),
             connection,
             account,
             from,
@@ -100,7 +97,26 @@ impl Claim {
             at,
             behalf: None,
             left: false,
+            revision: tables.revision(),
         }
+    }
+
+    /// Levels whose first limits were set since it was made: it is counted there from now on, and not refused.
+    pub fn late(&mut self, tables: &Tables) -> impl Iterator<Item = Level> + use<> {
+        let unchanged = core::mem::replace(&mut self.revision, tables.revision()) == tables.revision();
+        let now = match unchanged || self.onward {
+            true => self.levels,
+            false => levels(self.connection.as_ref(), self.account.as_ref(), self.from, tables),
+        };
+        let before = self.levels;
+        let added = move |level: &Level| now[*level as usize] && !before[*level as usize];
+        Level::ALL.into_iter().filter(added)
+    }
+
+    /// This level's home counts it.
+    pub fn count_at(&mut self, level: Level, home: u8) {
+        self.levels[level as usize] = true;
+        self.homes[level as usize] = Some(home);
     }
 
     /// Whether anybody is to be asked.
@@ -142,6 +158,21 @@ impl Claim {
             Level::Connection => self.connection.as_ref().map_or("", ConnectionId::as_str),
         }
     }
+}
+
+/// Who is to grant a claim.
+fn levels(
+    connection: Option<&ConnectionId>,
+    account: Option<&AccountId>,
+    from: bool,
+    tables: &Tables,
+) -> [bool; 3] {
+    let counts = |limits: &Limits| routing::config::InForce::new(limits, None).counts();
+    let of_account = account.and_then(|id| tables.account(id));
+    let of_account = of_account.is_some_and(|account| counts(&account.limits));
+    // A call is one call of the installation, whoever it reaches.
+    let of_all = from && tables.limits().is_some_and(|limits| counts(limits));
+    [of_all, of_account, connection.is_some()]
 }
 
 /// What the installation is called where accounts and connections have ids.

@@ -9,12 +9,13 @@ use routing::config::{AccountId, InForce, Zone};
 use routing::policy::{Over, Period, Tallies, Usage, Wanted, limits_of};
 use routing::tables::Tables;
 use sip_stack::Slot;
+use smallvec::SmallVec;
 use timestamp::Timestamp;
 
 use crate::control::{Event, Happening, LimitWarning};
 use crate::counters::CounterRow;
 use crate::outbox::{Outbox, Output, Persist};
-use crate::owner::ShardMessage;
+use crate::owner::{Owners, ShardMessage};
 use crate::places::Holder;
 use crate::shard::Shard;
 
@@ -64,7 +65,7 @@ impl Shard {
             }
             claim.homes[level as usize] = Some(self.index);
         }
-        let mut rows = smallvec::SmallVec::<[&registrar::BindingRow; 2]>::new();
+        let mut rows = SmallVec::<[&registrar::BindingRow; 2]>::new();
         let connection = claim.connection.clone();
         if let Some(connection) = connection.as_ref().filter(|_| claim.locate) {
             rows.extend(self.location.of(connection.as_str(), now));
@@ -79,6 +80,26 @@ impl Shard {
         self.tell(holder.0, ShardMessage::Told { call: holder.1, told }, out);
         if let Some(connection) = connection {
             self.calls_changed(connection.as_str(), now, out);
+        }
+    }
+
+    /// Limits were set, perhaps the first of an account or of the installation: calls in progress count, too.
+    pub(crate) fn count_live_calls(&mut self, out: &mut Outbox) {
+        let mut takes = Vec::new();
+        for (slot, call) in self.calls.iter_mut() {
+            for claim in call.places_mut() {
+                takes.extend(late_takes(&self.tables, &self.owners, (self.index, slot), claim));
+            }
+        }
+        for (home, message) in takes {
+            self.tell(home, message, out);
+        }
+    }
+
+    /// The same for a claim that was on its way meanwhile.
+    pub(crate) fn count_late(&mut self, holder: Holder, claim: &mut Claim, out: &mut Outbox) {
+        for (home, message) in late_takes(&self.tables, &self.owners, holder, claim) {
+            self.tell(home, message, out);
         }
     }
 
@@ -226,6 +247,23 @@ impl Shard {
             Level::Account | Level::Installation => self.owners.home_of_id(claim.key(level)),
         }
     }
+}
+
+/// What homes are told that count a call from now on; its claim knows them.
+fn late_takes(
+    tables: &Tables,
+    owners: &Owners,
+    holder: Holder,
+    claim: &mut Claim,
+) -> SmallVec<[(u8, ShardMessage); 2]> {
+    let mut takes = SmallVec::new();
+    for level in claim.late(tables) {
+        let key = claim.key(level);
+        let home = owners.home_of_id(key);
+        takes.push((home, ShardMessage::Take { holder, level, key: key.into(), from: claim.from }));
+        claim.count_at(level, home);
+    }
+    takes
 }
 
 /// Tells of a limit that is nearly reached.

@@ -91,13 +91,19 @@ impl Shard {
                 }
             }
             ShardMessage::Ask { holder, claim } => self.on_ask_claim(holder, claim, now, out),
-            ShardMessage::Told { call, told } => {
+            ShardMessage::Told { call, mut told } => {
+                if let Told::Granted(claim, _) | Told::Down(claim, _) = &mut told {
+                    self.count_late((self.index, call), claim, out);
+                }
                 if let Told::Full(over, of) = &told {
                     self.note_full(call, *over, of, now, out);
                 }
                 self.with_call(call, now, out, |call, means| call.on_told(told, means));
             }
             ShardMessage::Release { holder, claim, undo } => self.on_release(holder, claim, undo, now, out),
+            ShardMessage::Take { holder, level, key, from } => {
+                self.places.take(level, &key, (holder, from));
+            }
             ShardMessage::Leave { connection, holder, from } => {
                 self.places.leave(connection.as_str(), (holder, from));
                 self.calls_changed(connection.as_str(), now, out);

@@ -59,6 +59,9 @@ impl Shard {
             }
         }
         self.tables.apply(delta);
+        if delta.changes.iter().any(|change| matches!(change, Change::Account(_) | Change::Limits(_))) {
+            self.count_live_calls(out);
+        }
         for change in &delta.changes {
             self.watched_reconfigured(change, now, out);
             if let Change::Connection(row) = change {

@@ -7,7 +7,7 @@
 use core::hash::Hasher;
 use std::net::SocketAddr;
 
-use b2bua::{Claim, LEG_KIND, MOST_LEGS, OWN, Told};
+use b2bua::{Claim, LEG_KIND, Level, MOST_LEGS, OWN, Told};
 use presence::dialog_info::Progress;
 use registrar::{BindingRow, NonceUse};
 use routing::config::{Connection, ConnectionId};
@@ -77,6 +77,17 @@ pub enum ShardMessage {
         claim: Box<Claim>,
         /// Whether the call was refused elsewhere, and was none.
         undo: bool,
+    },
+    /// A call in progress counts here from now on: there was no limit before.
+    Take {
+        /// The call, with its shard.
+        holder: (u8, Slot),
+        /// Whose calls it is among.
+        level: Level,
+        /// By what its home knows it.
+        key: Box<str>,
+        /// Whether it comes from there.
+        from: bool,
     },
     /// A connection has left a call that goes on on its behalf.
     Leave {

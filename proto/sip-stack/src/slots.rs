@@ -94,6 +94,14 @@ impl<T> Slots<T> {
         })
     }
 
+    /// The same, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Slot, &mut T)> {
+        self.entries.iter_mut().enumerate().filter_map(|(index, entry)| {
+            let slot = Slot { index: u32::try_from(index).ok()?, generation: entry.generation };
+            entry.value.as_mut().map(|value| (slot, value))
+        })
+    }
+
     fn fresh_index(&self) -> u32 {
         u32::try_from(self.entries.len()).expect("fewer than four billion entries")
     }
