@@ -101,11 +101,12 @@ impl Shard {
             addressed: called.addressed,
         };
         let decision = decide(&self.tables, &sender.caller, &question);
-        let targets = match decision.outcome {
+        let refused = decision.refused();
+        let targets = match (refused, decision.outcome) {
             _ if self.page_came_back(request, &decision.called) => Err(Reason::Loop),
-            Outcome::Ring(targets) => Ok(targets),
-            Outcome::Refuse(reason) => Err(reason),
-            Outcome::Serve(_) | Outcome::Challenge => Err(Reason::UserNotKnown),
+            (Some(reason), _) => Err(reason),
+            (None, Outcome::Ring(targets)) => Ok(targets),
+            (None, Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_)) => Err(Reason::UserNotKnown),
         };
         let targets = match targets {
             Ok(targets) => targets,

@@ -128,18 +128,18 @@ impl Shard {
             addressed: Addressed::Directly,
         };
         let decision = decide(&self.tables, &sender.caller, &question);
-        match &decision.outcome {
-            Outcome::Ring(targets) => {
-                let local = targets.iter().find(|target| !target.outbound);
-                local.map(|target| Arc::clone(&target.connection)).ok_or(Reason::UserNotKnown)
-            }
+        match (decision.refused(), &decision.outcome) {
             // A user without a device can be watched; it is only never there.
-            Outcome::Refuse(Reason::NothingAttached) => {
+            (Some(Reason::NothingAttached), _) => {
                 let named = decision.candidates.first().and_then(|c| self.tables.connection(&c.connection));
                 named.cloned().ok_or(Reason::UserNotKnown)
             }
-            Outcome::Refuse(reason) => Err(*reason),
-            Outcome::Serve(_) | Outcome::Challenge => Err(Reason::UserNotKnown),
+            (Some(reason), _) => Err(reason),
+            (None, Outcome::Ring(targets)) => {
+                let local = targets.iter().find(|target| !target.outbound);
+                local.map(|target| Arc::clone(&target.connection)).ok_or(Reason::UserNotKnown)
+            }
+            (None, Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_)) => Err(Reason::UserNotKnown),
         }
     }
 

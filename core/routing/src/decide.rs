@@ -4,7 +4,8 @@ mod failover;
 
 use std::sync::Arc;
 
-use smallvec::{SmallVec, smallvec};
+use failover::Origin;
+use smallvec::SmallVec;
 
 use crate::caller_id::{self, Proposal};
 use crate::config::{
@@ -253,18 +254,25 @@ impl Deciding<'_> {
     fn ring(&mut self, connection: &Arc<Connection>, verdict: Verdict, called: &str) -> Outcome {
         let refused = unfit(connection);
         self.note(&connection.id, refused.is_none(), refused.map_or(verdict, Verdict::Refused));
-        if let Some(reason) = refused {
-            return Outcome::Refuse(reason);
+        let caller_id = self.caller_id_for(connection);
+        let mut targets = SmallVec::new();
+        if refused.is_some() {
+            let origin = Origin { connection: Arc::clone(connection), outbound: false, caller_id };
+            self.take_over(origin, &mut targets, called);
+        } else {
+            targets.push(Destination {
+                connection: Arc::clone(connection),
+                number: number_for(connection, called),
+                outbound: false,
+                caller_id,
+                stands_in_for: None,
+            });
         }
-        let mut targets = smallvec![Destination {
-            connection: Arc::clone(connection),
-            number: number_for(connection, called),
-            outbound: false,
-            caller_id: self.caller_id_for(connection),
-            stands_in_for: None,
-        }];
         self.stand_in(&mut targets, called);
-        Outcome::Ring(targets)
+        match refused {
+            Some(reason) if targets.is_empty() => Outcome::Refuse(reason),
+            Some(_) | None => Outcome::Ring(targets),
+        }
     }
 
     /// What somebody of ours is shown of the caller.

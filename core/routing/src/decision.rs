@@ -32,6 +32,20 @@ pub struct Decision {
     pub emergency: bool,
 }
 
+impl Decision {
+    /// Why nobody who was dialled is rung: it is refused, or somebody takes over from a connection that cannot be dialled.
+    pub fn refused(&self) -> Option<Reason> {
+        match &self.outcome {
+            Outcome::Refuse(reason) => Some(*reason),
+            Outcome::Ring(targets) if targets.iter().any(|target| target.stands_in_for.is_none()) => None,
+            Outcome::Ring(_) => self.candidates.iter().find_map(|candidate| {
+                if let Verdict::Refused(reason) = candidate.reason { Some(reason) } else { None }
+            }),
+            Outcome::Serve(_) | Outcome::Challenge => None,
+        }
+    }
+}
+
 /// How a caller was identified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -95,7 +109,9 @@ pub fn next_in_line(targets: &[Destination], failed: usize) -> Option<usize> {
     let own = targets.get(failed)?;
     let mut first = own;
     while let Some(of) = &first.stands_in_for {
-        first = targets.iter().find(|target| target.connection.id == *of)?;
+        // Whoever cannot be dialled at all is not in line.
+        let Some(before) = targets.iter().find(|target| target.connection.id == *of) else { break };
+        first = before;
     }
     if first.connection.on_failure == FailurePolicy::Next {
         return (failed + 1 < targets.len()).then_some(failed + 1);
