@@ -263,7 +263,9 @@ impl Shard {
             state: state.name(),
             since: health.and_then(|health| health.since).or_else(|| rows.iter().map(|row| row.since).min()),
             last_response: health.and_then(|health| health.last.clone()),
-            problem: health.and_then(|health| health.problem.clone()),
+            problem: health
+                .and_then(|health| health.problem.clone())
+                .or_else(|| self.watching.ailment(id.as_str())),
             next_attempt_at: registration.and_then(|r| r.next_attempt()).or(probed),
             rehearsal_until: self.rehearsals.until(id.as_str()),
             registrations: rows

@@ -84,6 +84,14 @@ impl Watching {
         Some(way.probe.verdict())
     }
 
+    /// What of a connection answers, but not as it should, in words.
+    pub(crate) fn ailment(&self, connection: &str) -> Option<Box<str>> {
+        let mut ways = self.watch(connection)?.ways.iter();
+        let (flow, code) = ways.find_map(|way| Some((way.place.flow, way.probe.ailment()?)))?;
+        let (protocol, phrase) = (flow.protocol.name(), sip_msg::reason_phrase(code));
+        Some(format!("{protocol}:{} answers our OPTIONS with {code} {phrase}", flow.remote).into())
+    }
+
     /// When a connection is asked next.
     pub(crate) fn next_attempt(&self, connection: &str) -> Option<Timestamp> {
         self.watch(connection)?.ways.iter().filter_map(|way| way.probe.next_attempt()).min()

@@ -38,6 +38,8 @@ pub enum Verdict {
 pub struct Probe {
     phase: Phase,
     verdict: Verdict,
+    /// Code of the last answer.
+    code: u16,
     failures: u32,
     cseq: u32,
 }
@@ -68,12 +70,17 @@ impl Probe {
     /// A probe that begins at this time.
     pub fn new(at: Timestamp, orders: &mut Vec<ProbeOrder>) -> Self {
         orders.push(ProbeOrder::Wake(at));
-        Self { phase: Phase::Resting { until: at }, verdict: Verdict::Unknown, failures: 0, cseq: 0 }
+        Self { phase: Phase::Resting { until: at }, verdict: Verdict::Unknown, code: 0, failures: 0, cseq: 0 }
     }
 
     /// What is known.
     pub fn verdict(&self) -> Verdict {
         self.verdict
+    }
+
+    /// What it answers that is not as it should be.
+    pub fn ailment(&self) -> Option<u16> {
+        (self.verdict == Verdict::Ailing).then_some(self.code)
     }
 
     /// CSeq of the next OPTIONS.
@@ -140,6 +147,7 @@ impl Probe {
         orders: &mut Vec<ProbeOrder>,
     ) {
         self.failures = 0;
+        self.code = code;
         self.judge(of_code(code), orders);
         self.rest(now, cadence, draw, orders);
     }

@@ -24,7 +24,8 @@ pub(crate) struct ConnectionStatus {
     pub(crate) since: Option<String>,
     /// The peer's last final answer.
     pub(crate) last_response: Option<PeerResponse>,
-    /// Why its peer could not be reached by TCP or TLS, while nothing better is known.
+    /// Why its peer could not be reached by TCP or TLS, while nothing better is known; or what it answers to OPTIONS, if
+    /// that is not as it should be.
     pub(crate) problem: Option<String>,
     /// When we try next.
     pub(crate) next_attempt_at: Option<String>,
