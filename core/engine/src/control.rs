@@ -374,6 +374,9 @@ pub enum Happening {
     /// A source is banned, or excepted from that.
     #[serde(rename = "ban.added")]
     BanAdded(Box<Ban>),
+    /// The time of a ban, or of an exception, is over.
+    #[serde(rename = "ban.lapsed")]
+    BanLapsed(Box<Ban>),
     /// A ban was taken back.
     #[serde(rename = "ban.removed")]
     BanRemoved(Box<Ban>),

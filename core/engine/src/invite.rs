@@ -10,9 +10,8 @@ use registrar::NonceUse;
 use routing::config::Connection;
 use routing::decide::{Caller, Question, decide};
 use routing::decision::{Decision, Outcome, Proof};
-use routing::policy::is_emergency;
 use routing::reason::Reason;
-use sip_msg::{Message, Name, Uri, answer};
+use sip_msg::{Message, Name, answer};
 use sip_stack::transport::{Flow, response_flow, stamp};
 use timestamp::Timestamp;
 
@@ -35,7 +34,7 @@ impl Shard {
             self.on_own_replacement(request, flow, now, out);
             return;
         }
-        if self.draining && !self.is_for_help(request) {
+        if self.draining && !self.is_emergency(request.uri()) {
             self.refuse_new(request, &flow, out);
             return;
         }
@@ -89,13 +88,6 @@ impl Shard {
         self.insert_call(now, out, |slot, means| {
             Call::begin(Begin { slot, invite: request, flow, server, decision, presentation, nonce }, means)
         });
-    }
-
-    /// Whether somebody's emergency number is dialled.
-    fn is_for_help(&self, request: &Message<'_>) -> bool {
-        let user = Uri::parse(request.uri()).and_then(|uri| uri.user).unwrap_or_default();
-        let user = core::str::from_utf8(user).unwrap_or_default();
-        self.tables.accounts().any(|account| is_emergency(account, user))
     }
 
     /// We are about to end.

@@ -99,7 +99,7 @@ impl Shard {
         now: Timestamp,
         out: &mut Outbox,
     ) {
-        if !self.may_challenge(flow.remote, now) {
+        if !self.may_challenge(request, flow.remote, now) {
             return;
         }
         let register = request.method() == sip_msg::Method::Register;

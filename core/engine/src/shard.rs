@@ -240,6 +240,9 @@ impl Shard {
         if self.counters.next_timeout().is_some_and(|at| at <= now) {
             self.guarded(now, out, |shard, out| shard.write_counters(out));
         }
+        if self.suspicion.bans.next_timeout().is_some_and(|at| at <= now) {
+            self.guarded(now, out, |shard, out| shard.end_bans(now, out));
+        }
     }
 
     /// When [`Shard::handle_timeout`] wants to be called.
@@ -250,6 +253,7 @@ impl Shard {
             self.publications.next_timeout(),
             self.counters.next_timeout(),
             self.rehearsals.next_timeout(),
+            self.suspicion.bans.next_timeout(),
         ];
         own.into_iter().flatten().min()
     }

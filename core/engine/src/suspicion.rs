@@ -36,6 +36,8 @@ pub(crate) struct Suspicion {
     pub(crate) mistakes: Mistakes,
     /// Challenges by source that nobody answered.
     pub(crate) challenged: Balance,
+    /// The same of calls for help, so that whoever floods from the same address takes nothing from them.
+    for_help: Balance,
     /// Places asked about, and how many shards have yet to say that nobody vouches.
     asking: HashMap<IpNet, u8>,
 }
@@ -90,6 +92,7 @@ impl Suspicion {
             bans: Bans::default(),
             mistakes: Mistakes::default(),
             challenged: Balance::new(seed),
+            for_help: Balance::new(seed),
             asking: HashMap::new(),
         }
     }
@@ -120,7 +123,7 @@ impl Shard {
     }
 
     /// Whether a Request-URI is an emergency number of any account (RFC 5031 for the service).
-    fn is_emergency(&self, uri: &[u8]) -> bool {
+    pub(crate) fn is_emergency(&self, uri: &[u8]) -> bool {
         if uri.get(..SOS.len()).is_some_and(|start| start.eq_ignore_ascii_case(SOS)) {
             return true;
         }
@@ -150,15 +153,25 @@ impl Shard {
         let Some(user) = credentials(request).and_then(|c| c.username) else { return false };
         let at = place(flow.remote.ip());
         let alone = self.suspicion.pace.waits(self.pace_key(at, user), now).is_some();
-        let with_all = || self.suspicion.pace.waits(self.pace_key(at, b""), now).is_some();
-        let here = |c: &Connection| {
-            self.location
-                .of(c.id.as_str(), now)
-                .iter()
-                .any(|row| at.contains(&row.source.ip().to_canonical()))
-        };
-        if !alone && (!with_all() || connection.is_some_and(here)) {
+        if !alone && self.suspicion.pace.waits(self.pace_key(at, b""), now).is_none() {
             return false;
+        }
+        if let Some(connection) = connection {
+            // Who is registered is known at home only.
+            let home = self.owners.home_of(connection);
+            if home != self.index && request.method() == Method::Invite {
+                let message = ShardMessage::Forwarded { flow: *flow, bytes: request.bytes().into() };
+                self.tell(home, message, out);
+                return true;
+            }
+            let bindings = self.location.of(connection.id.as_str(), now);
+            let here = bindings.iter().any(|row| at.contains(&row.source.ip().to_canonical()));
+            // Whoever guesses at the same place has another port than the device.
+            let calls_for_help = || request.method() == Method::Invite && self.is_emergency(request.uri());
+            let itself = || bindings.iter().any(|row| row.source == flow.remote);
+            if (here && !alone) || (here && itself() && calls_for_help()) {
+                return false;
+            }
         }
         self.counts.slowed += 1;
         self.tried(request, flow, connection, false, now, out);
@@ -369,11 +382,29 @@ impl Shard {
         }
     }
 
+    /// The time of some bans is over.
+    pub(crate) fn end_bans(&mut self, now: Timestamp, out: &mut Outbox) {
+        while let Some(ban) = self.suspicion.bans.lapse(now) {
+            if self.index == 0 {
+                announce(Happening::BanLapsed(Box::new(ban)), now, out);
+            }
+        }
+    }
+
     /// Whether one more challenge may be sent to a source that leaves challenges unanswered.
-    pub(crate) fn may_challenge(&mut self, source: SocketAddr, now: Timestamp) -> bool {
+    pub(crate) fn may_challenge(
+        &mut self,
+        request: &Message<'_>,
+        source: SocketAddr,
+        now: Timestamp,
+    ) -> bool {
         let source = source.ip();
         let known = source.is_loopback() || self.tables.by_source(source).next().is_some();
-        let may = known || self.suspicion.challenged.take(source, now);
+        let may = known
+            || self.suspicion.challenged.take(source, now)
+            || (request.method() == Method::Invite
+                && self.is_emergency(request.uri())
+                && self.suspicion.for_help.take(source, now));
         self.counts.slowed += u64::from(!may);
         may
     }

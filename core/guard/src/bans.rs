@@ -1,5 +1,6 @@
 //! Whom nobody listens to, and whom everybody always does: networks with an end, looked up before anything is parsed.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
@@ -36,6 +37,8 @@ pub struct Bans {
     rows: HashMap<IpNet, Row>,
     /// Prefix lengths in use, for IPv4 and IPv6.
     lengths: [Vec<u8>; 2],
+    /// When those with an end are over, the next one first.
+    ends: BTreeSet<(Timestamp, IpNet)>,
 }
 
 #[derive(Debug)]
@@ -75,7 +78,7 @@ impl Bans {
                 row.ban.until.map_or(u64::MAX, Timestamp::as_micros)
             });
             if let Some(network) = soonest.map(|row| row.ban.network) {
-                self.rows.remove(&network);
+                self.remove(network);
             }
         }
         let network = canonical(ban.network);
@@ -83,14 +86,27 @@ impl Bans {
         if let Err(at) = lengths.binary_search(&network.prefix_len()) {
             lengths.insert(at, network.prefix_len());
         }
-        let dropped = self.rows.get(&network).filter(|row| row.ban.id == ban.id).map_or(0, |row| row.dropped);
+        let before = self.remove(network).filter(|row| row.ban.id == ban.id);
+        let dropped = before.map_or(0, |row| row.dropped);
+        self.ends.extend(ban.until.map(|until| (until, network)));
         self.rows.insert(network, Row { ban: Ban { network, ..ban }, dropped });
+    }
+
+    /// When [`Bans::lapse`] finds one.
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.ends.first().map(|(until, _)| *until)
+    }
+
+    /// A ban whose time is over: it is forgotten.
+    pub fn lapse(&mut self, now: Timestamp) -> Option<Ban> {
+        let (_, network) = *self.ends.first().filter(|(until, _)| *until <= now)?;
+        self.remove(network).map(|row| row.ban)
     }
 
     /// Takes a ban away; says whom it was about.
     pub fn lift(&mut self, id: &str) -> Option<IpNet> {
         let network = self.rows.values().find(|row| *row.ban.id == *id).map(|row| row.ban.network)?;
-        self.rows.remove(&network);
+        self.remove(network);
         Some(network)
     }
 
@@ -99,6 +115,14 @@ impl Bans {
         let mut all: Vec<_> = self.rows.values().map(|row| (row.ban.id.clone(), row.dropped)).collect();
         all.sort_unstable();
         all
+    }
+
+    fn remove(&mut self, network: IpNet) -> Option<Row> {
+        let row = self.rows.remove(&network)?;
+        if let Some(until) = row.ban.until {
+            self.ends.remove(&(until, network));
+        }
+        Some(row)
     }
 
     fn found(&self, address: IpAddr, now: Timestamp, allow: bool) -> Option<IpNet> {
@@ -170,5 +194,24 @@ mod tests {
         assert_eq!(bans.dropped()[0], ("a".into(), 2));
         assert_eq!(bans.lift("b"), Some("2001:db8::/64".parse().expect("a network")));
         assert!(!bans.drops(ip("2001:db8::1:2"), now));
+    }
+
+    #[test]
+    fn a_ban_lapses_once_and_not_before_its_end() {
+        let at = Timestamp::from_secs;
+        let mut bans = Bans::default();
+        bans.put(ban("later", "203.0.113.0/24", false, Some(300)));
+        bans.put(ban("never", "2001:db8::/64", false, None));
+        bans.put(ban("before", "198.51.100.0/24", false, Some(150)));
+        bans.put(ban("soon", "198.51.100.0/24", false, Some(200)));
+        bans.put(ban("lifted", "192.0.2.0/24", false, Some(100)));
+        bans.lift("lifted");
+        let mut lapsed =
+            |second| core::iter::from_fn(|| bans.lapse(at(second))).map(|ban| ban.id).collect::<Vec<_>>();
+        assert!(lapsed(199).is_empty());
+        assert_eq!(lapsed(299), ["soon".into()]);
+        assert_eq!(lapsed(300), ["later".into()]);
+        assert!(lapsed(1000).is_empty());
+        assert_eq!((bans.next_timeout(), bans.is_empty()), (None, false), "one has no end");
     }
 }

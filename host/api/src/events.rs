@@ -121,6 +121,7 @@ impl Shared {
 pub(crate) fn kind(what: &Happening) -> &'static str {
     match what {
         Happening::BanAdded(_) => "ban.added",
+        Happening::BanLapsed(_) => "ban.lapsed",
         Happening::BanRemoved(_) => "ban.removed",
         Happening::BanWithheld { .. } => "ban.withheld",
         Happening::WrongPassword { .. } => "device.wrong_password",
@@ -167,7 +168,7 @@ pub(crate) fn what(event: &Event) -> Value {
             what["reason_code"] = json!(reason_code);
             what
         }
-        Happening::BanAdded(ban) | Happening::BanRemoved(ban) => {
+        Happening::BanAdded(ban) | Happening::BanLapsed(ban) | Happening::BanRemoved(ban) => {
             json!(bans::Entry::of(ban, &std::collections::HashMap::new()))
         }
         Happening::BanWithheld { network, evidence } => {

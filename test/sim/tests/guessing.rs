@@ -67,6 +67,7 @@ impl Town {
     fn announced(&self, name: &str) -> usize {
         let named = |what: &Happening| match what {
             Happening::BanAdded(_) => "ban.added",
+            Happening::BanLapsed(_) => "ban.lapsed",
             Happening::BanWithheld { .. } => "ban.withheld",
             Happening::WrongPassword { .. } => "device.wrong_password",
             _ => "",
@@ -119,6 +120,22 @@ fn a_guesser_is_banned_with_evidence_and_let_in_again_when_that_is_taken_back() 
         assert!(counts.sum::<u64>() > 50);
         town.world.ask(&Ask::Bans(BanOrder::Lift(Box::new(ban))));
         assert_eq!(town.register(ATTACKER, "bob", "right"), Some(200), "taken back");
+    }
+}
+
+#[test]
+fn a_ban_that_lapses_is_told_of_once() {
+    for shards in 1..=3 {
+        let mut town = Town::new(shards);
+        for n in 0..20 {
+            town.register(ATTACKER, &format!("user{n}"), "1234");
+        }
+        assert_eq!((town.world.bans.len(), town.announced("ban.lapsed")), (1, 0));
+        town.wait(3600);
+        assert_eq!(town.announced("ban.lapsed"), 1);
+        assert_eq!(town.register(ATTACKER, "bob", "right"), Some(200), "its time is over");
+        town.wait(3600);
+        assert_eq!((town.announced("ban.lapsed"), town.announced("ban.removed")), (1, 0));
     }
 }
 

@@ -68,10 +68,12 @@ ladders! {
     early_media
     early_update
     emergency
+    emergency_despite_bans
     echo
     echo_late_offer
     failover
     failover_full
+    failover_past_disabled
     failover_never_twice
     failover_rehearsal
     first_call_held
@@ -93,6 +95,7 @@ ladders! {
     limits
     limits_of_every_level
     limits_per_period
+    limits_set_during_calls
     loop_through_a_carrier
     lost_200
     lost_ack

@@ -1,6 +1,10 @@
-//! Lines of a ladder about registrations elsewhere and how peers stand.
+//! Lines of a ladder about registrations elsewhere, how peers stand, and who is banned.
+
+use core::net::IpAddr;
 
 use engine::control::{Answer, Ask, Happening};
+
+use engine::{Ban, BanOrder};
 
 use super::Line;
 use crate::rows;
@@ -10,6 +14,7 @@ use crate::world::World;
 pub(crate) fn order(world: &mut World, word: &str, line: &Line) -> Result<(), String> {
     let id = rows::id_of(line.word(1));
     match word {
+        "ban" => ban(world, line),
         "register-now" => {
             let answers = world.ask(&Ask::RegisterNow { connection: id.as_str().into() });
             match answers.iter().any(|answer| matches!(answer, Answer::Done)) {
@@ -33,11 +38,13 @@ pub(crate) fn order(world: &mut World, word: &str, line: &Line) -> Result<(), St
                 .collect();
             let [view] = views.as_slice() else { return Err(format!("{} shards say so", views.len())) };
             let code = view.last_response.as_ref().map_or(0, |last| last.code).to_string();
+            let problem = view.problem.as_deref().unwrap_or_default();
             let planned = view.next_attempt_at.is_some().to_string();
             let wanted = line.settings(3);
             let other = wanted.iter().find(|(key, value)| match *key {
                 "code" => *value != code,
                 "planned" => *value != planned,
+                "problem" => !problem.contains(value),
                 _ => true,
             });
             match other {
@@ -60,6 +67,27 @@ pub(crate) fn order(world: &mut World, word: &str, line: &Line) -> Result<(), St
             if events == wanted { Ok(()) } else { Err(format!("announced: {events:?}")) }
         }
     }
+}
+
+/// Somebody bans an address, without end or for some time.
+fn ban(world: &mut World, line: &Line) -> Result<(), String> {
+    let address: IpAddr = line.word(1).parse().map_err(|_| "whom?")?;
+    let until = match line.word(2) {
+        "" => None,
+        time => Some(world.now() + super::parse::duration(time)?),
+    };
+    let ban = Ban {
+        id: format!("ban_{address}").into(),
+        network: address.into(),
+        allow: false,
+        reason: "".into(),
+        evidence: None,
+        at: world.now(),
+        until,
+        by: "key_1".into(),
+    };
+    world.ask(&Ask::Bans(BanOrder::Put(Box::new(ban))));
+    Ok(())
 }
 
 /// How much of limits is used.

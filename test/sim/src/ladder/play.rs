@@ -86,7 +86,7 @@ impl Playing {
     /// Orders to the world rather than to an agent.
     fn order(&mut self, word: &str, name: &str, line: &Line) -> Result<(), String> {
         match word {
-            "register-now" | "rehearse" | "status" | "logged" | "announced" | "used" => {
+            "ban" | "register-now" | "rehearse" | "status" | "logged" | "announced" | "used" => {
                 return super::peers::order(&mut self.world, word, line);
             }
             "drain" => drop(self.world.ask(&Ask::Drain)),
@@ -124,6 +124,7 @@ impl Playing {
                 self.world.close(agent.flow());
             }
             "set" if name == "account" => self.world.configure(vec![rows::account(&line.settings(2))?]),
+            "set" if name == "limits" => self.world.configure(vec![rows::limits(&line.settings(2))?]),
             "set" => {
                 let place = self
                     .scene
