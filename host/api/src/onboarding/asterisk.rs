@@ -1,15 +1,30 @@
 //! Asterisk with PJSIP: it registers here, or stands at a fixed address, or we register there.
 //!
 //! The sections are added to files that exist; a transport is the PBX's own. Calls from us go to the context
-//! `from-trunkline`, which leads to the PBX's extensions; calls to us leave by `to-trunkline`.
+//! `from-trunkline`, which leads to the PBX's extensions; calls to us leave by `to-trunkline`. The same comes as objects of
+//! `pjsip.conf` and as one section of `pjsip_wizard.conf`, from which Asterisk makes these objects.
 
 use routing::config::{Kind, Srtp};
 
 use super::Facts;
 use super::guide::{Check, Draft, Pasted};
 
-pub(super) fn draft(facts: &Facts<'_>) -> Draft {
+/// Which of Asterisk's two files is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `pjsip.conf`: each object by itself.
+    Objects,
+    /// `pjsip_wizard.conf`: `type = wizard`.
+    Wizard,
+}
+
+pub(super) fn draft(facts: &Facts<'_>, form: Form) -> Draft {
     let label = facts.label();
+    let (file, text) = match form {
+        Form::Objects => ("pjsip.conf", pjsip(facts, &label)),
+        Form::Wizard => ("pjsip_wizard.conf", wizard(facts, &label)),
+    };
+    let registration = if form == Form::Wizard { format!("{label}-reg-0") } else { label.clone() };
     let about = match facts.row.kind {
         Kind::Device | Kind::RegisterIn | Kind::Virtual => {
             "Asterisk registers here with a user and password, so its firewall needs no opening."
@@ -20,7 +35,7 @@ pub(super) fn draft(facts: &Facts<'_>) -> Draft {
     let shows = match facts.row.kind {
         Kind::Device | Kind::RegisterIn | Kind::Virtual => Check {
             look: "asterisk -rx 'pjsip show registrations'".to_owned(),
-            expect: format!("{label} … Registered"),
+            expect: format!("{registration} … Registered"),
         },
         Kind::RegisterOut => Check {
             look: format!("asterisk -rx 'pjsip show aor {}'", facts.user()),
@@ -32,16 +47,19 @@ pub(super) fn draft(facts: &Facts<'_>) -> Draft {
         },
     };
     Draft {
-        product: "Asterisk 22",
+        product: match form {
+            Form::Objects => "Asterisk 22",
+            Form::Wizard => "Asterisk 22, by its wizard",
+        },
         about: about.to_owned(),
         files: vec![
             Pasted {
-                name: "pjsip.conf",
+                name: file,
                 about: format!(
                     "Add this. A transport for {} has to be there already, as in every working pjsip.conf.",
                     facts.transport
                 ),
-                text: pjsip(facts, &label),
+                text,
             },
             Pasted {
                 name: "extensions.conf",
@@ -53,7 +71,7 @@ pub(super) fn draft(facts: &Facts<'_>) -> Draft {
         ],
         fields: Vec::new(),
         steps: vec![
-            "Append the two parts below to /etc/asterisk/pjsip.conf and /etc/asterisk/extensions.conf.".to_owned(),
+            format!("Append the two parts below to /etc/asterisk/{file} and /etc/asterisk/extensions.conf."),
             "asterisk -rx 'core reload' (a new transport would need a restart; this adds none).".to_owned(),
         ],
         checks: vec![
@@ -109,10 +127,7 @@ fn registration(facts: &Facts<'_>, label: &str) -> String {
     let user = facts.user();
     format!(
         "[{label}]\ntype = registration\nserver_uri = {}\nclient_uri = {}\n{}contact_user = {user}\n\
-         outbound_auth = {label}\n; asked for; the answer says what is granted\nexpiration = 300\n\
-         retry_interval = 30\nforbidden_retry_interval = 300\nfatal_retry_interval = 300\nmax_retries = 10000\n\
-         auth_rejection_permanent = no\n; calls from us find this endpoint whatever address they come from\nline = yes\n\
-         endpoint = {label}\n\n",
+         outbound_auth = {label}\n{REGISTERING}; {FOUND_BY_LINE}\nline = yes\nendpoint = {label}\n\n",
         uri(facts, ""),
         uri(facts, user),
         proxy(facts),
@@ -129,11 +144,6 @@ fn peer(facts: &Facts<'_>, label: &str) -> String {
     let registers = facts.row.kind != Kind::Trunk;
     let auth =
         if registers || facts.authenticates() { format!("outbound_auth = {label}\n") } else { String::new() };
-    let from = if registers {
-        format!("; the number of the caller goes into P-Asserted-Identity\nfrom_user = {}\n", facts.user())
-    } else {
-        String::new()
-    };
     let known = facts.address_list();
     let identify = match known.is_empty() {
         true => String::new(),
@@ -141,14 +151,75 @@ fn peer(facts: &Facts<'_>, label: &str) -> String {
     };
     format!(
         "[{label}]\ntype = aor\ncontact = {}\n{}qualify_frequency = 60\n\n[{label}]\ntype = endpoint\n\
-         context = from-trunkline\naors = {label}\n{auth}{}{from}from_domain = {}\nsend_pai = yes\n\
-         trust_id_inbound = yes\ntrust_id_outbound = yes\n{}\n{identify}",
+         aors = {label}\n{auth}{}{}\n{identify}",
         uri(facts, ""),
         proxy(facts),
         proxy(facts),
+        endpoint(facts),
+    )
+}
+
+/// What is particular to the endpoint of a peer.
+fn endpoint(facts: &Facts<'_>) -> String {
+    let from = if facts.row.kind == Kind::Trunk {
+        String::new()
+    } else {
+        format!("; the number of the caller goes into P-Asserted-Identity\nfrom_user = {}\n", facts.user())
+    };
+    format!(
+        "context = from-trunkline\n{from}from_domain = {}\nsend_pai = yes\ntrust_id_inbound = yes\n\
+         trust_id_outbound = yes\n{}",
         facts.server.trim_matches(['[', ']']),
         media(facts),
     )
+}
+
+/// One section, from which Asterisk makes what `pjsip` spells out.
+fn wizard(facts: &Facts<'_>, label: &str) -> String {
+    let (user, password) = (facts.user(), escaped(facts.password()));
+    let mut text = head(facts);
+    if facts.row.kind == Kind::RegisterOut {
+        text.push_str(&format!(
+            "[{user}]\ntype = wizard\naccepts_auth = yes\naccepts_registrations = yes\ninbound_auth/username = {user}\n\
+             inbound_auth/password = {password}\naor/max_contacts = 1\naor/remove_existing = yes\n\
+             aor/qualify_frequency = 60\nendpoint/context = from-trunkline\nendpoint/send_pai = yes\n{}",
+            prefixed("endpoint/", &media(facts)),
+        ));
+        return text;
+    }
+    let host = facts.server_port();
+    text.push_str(&format!("[{label}]\ntype = wizard\nremote_hosts = {host}\n{}", proxy(facts)));
+    if facts.transport != "udp" {
+        let parameter = format!("\\;transport={}", facts.transport);
+        text.push_str(&format!(
+            "contact_pattern = sip:${{REMOTE_HOST}}{parameter}\nserver_uri_pattern = sip:${{REMOTE_HOST}}{parameter}\n\
+             client_uri_pattern = sip:${{USERNAME}}@${{REMOTE_HOST}}{parameter}\n",
+        ));
+    }
+    let registers = facts.row.kind != Kind::Trunk;
+    if registers || facts.authenticates() {
+        text.push_str(&format!(
+            "sends_auth = yes\noutbound_auth/username = {user}\noutbound_auth/password = {password}\n"
+        ));
+    }
+    let known = facts.address_list();
+    if registers {
+        text.push_str(&format!(
+            "sends_registrations = yes\n; {FOUND_BY_LINE}\nsends_line_with_registrations = yes\n\
+             registration/contact_user = {user}\n{}",
+            prefixed("registration/", REGISTERING)
+        ));
+    } else if !known.is_empty() {
+        text.push_str(&format!("identify/match = {}\n", known.join(",")));
+    }
+    text.push_str(&format!("aor/qualify_frequency = 60\n{}", prefixed("endpoint/", &endpoint(facts))));
+    text
+}
+
+/// Settings of an object as its wizard takes them.
+fn prefixed(object: &str, settings: &str) -> String {
+    let prefix = |line: &str| if line.starts_with(';') { "" } else { object };
+    settings.lines().map(|line| format!("{}{line}\n", prefix(line))).collect()
 }
 
 /// We are one of its phones.
@@ -202,6 +273,11 @@ fn extensions(facts: &Facts<'_>, label: &str) -> String {
     ));
     text
 }
+
+/// How Asterisk registers.
+const REGISTERING: &str = "; asked for; the answer says what is granted\nexpiration = 300\nretry_interval = 30\n\
+    forbidden_retry_interval = 300\nfatal_retry_interval = 300\nmax_retries = 10000\nauth_rejection_permanent = no\n";
+const FOUND_BY_LINE: &str = "calls from us find this endpoint whatever address they come from";
 
 /// A value in which a semicolon is no comment.
 fn escaped(value: &str) -> String {

@@ -90,8 +90,17 @@ pub(super) struct Draft {
 }
 
 /// Whom guides are for.
-pub(crate) const PEERS: &[&str] =
-    &["asterisk", "freepbx", "freeswitch", "3cx", "yealink", "zoiper", "linphone", "generic"];
+pub(crate) const PEERS: &[&str] = &[
+    "asterisk",
+    "asterisk-wizard",
+    "freepbx",
+    "freeswitch",
+    "3cx",
+    "yealink",
+    "zoiper",
+    "linphone",
+    "generic",
+];
 
 /// The guide for this connection and this product.
 pub(crate) fn guide(facts: &Facts<'_>, made_for: &str) -> Result<Guide, Problem> {
@@ -108,7 +117,8 @@ pub(crate) fn guide(facts: &Facts<'_>, made_for: &str) -> Result<Guide, Problem>
         return Err(Problem::new(Code::ActionNotOfKind, message));
     }
     let mut draft = match made_for {
-        "asterisk" => asterisk::draft(facts),
+        "asterisk" => asterisk::draft(facts, asterisk::Form::Objects),
+        "asterisk-wizard" => asterisk::draft(facts, asterisk::Form::Wizard),
         "freepbx" => typed::freepbx(facts),
         "freeswitch" => freeswitch::draft(facts),
         "3cx" => typed::three_cx(facts),

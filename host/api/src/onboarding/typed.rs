@@ -66,7 +66,7 @@ pub(super) fn freepbx(facts: &Facts<'_>) -> Draft {
     if facts.proxy.is_some() {
         fields.push(typed(ADVANCED, "Outbound Proxy", format!("sip:{}\\;lr", facts.reach()), ""));
     }
-    let base = asterisk::draft(facts);
+    let base = asterisk::draft(facts, asterisk::Form::Objects);
     Draft {
         product: "FreePBX 16 and 17",
         about: format!("{} FreePBX writes its files itself, so this goes into its pages.", base.about),

@@ -27,7 +27,7 @@ use crate::{Api, openapi};
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
-    /// `asterisk`, `freepbx`, `freeswitch`, `3cx`, `yealink`, `zoiper`, `linphone` or `generic`, which it is if absent.
+    /// `asterisk`, `asterisk-wizard`, `freepbx`, `freeswitch`, `3cx`, `yealink`, `zoiper`, `linphone` or `generic`, which it is if absent.
     #[serde(rename = "for")]
     #[param(example = "asterisk")]
     made_for: Option<String>,

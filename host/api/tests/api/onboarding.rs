@@ -6,8 +6,17 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, id};
 
-const PRODUCTS: [&str; 8] =
-    ["asterisk", "freepbx", "freeswitch", "3cx", "yealink", "zoiper", "linphone", "generic"];
+const PRODUCTS: [&str; 9] = [
+    "asterisk",
+    "asterisk-wizard",
+    "freepbx",
+    "freeswitch",
+    "3cx",
+    "yealink",
+    "zoiper",
+    "linphone",
+    "generic",
+];
 
 async fn text(rig: &Rig, path: &str, key: Option<&str>) -> (u16, String) {
     let mut request = Request::builder().uri(path).header("accept", "text/markdown");
@@ -79,6 +88,17 @@ async fn the_link_of_a_reply_shows_the_password_without_a_key() {
     ] {
         assert!(found.contains(line), "{line} is missing: {found}");
     }
+    let (_, found) = text(&rig, &format!("{link}&for=asterisk-wizard"), None).await;
+    for line in [
+        "type = wizard\n",
+        "remote_hosts = 127.0.0.1\n",
+        &format!("outbound_auth/password = {password}\n"),
+        "registration/expiration = 300\n",
+        "endpoint/allow = opus,g722,alaw,ulaw\n",
+    ] {
+        assert!(found.contains(line), "{line} is missing: {found}");
+    }
+    assert!(!found.contains("/;") && !found.contains("type = endpoint"), "{found}");
     let other = rig.create("/connections", json!({"kind": "register_in", "name": "Other"})).await;
     for wrong in [
         link.replace(&id(&made), &id(&other)),

@@ -92,10 +92,10 @@ pub(crate) enum Command {
         /// Which.
         #[command(flatten)]
         named: Named,
-        /// asterisk, freepbx, freeswitch, 3cx, yealink, zoiper, linphone, generic
+        /// asterisk, asterisk-wizard, freepbx, freeswitch, 3cx, yealink, zoiper, linphone, generic
         #[arg(long = "for", value_name = "WHAT", default_value = "generic")]
         made_for: String,
-        /// Only the text of this file, to be appended to it: pjsip.conf, extensions.conf
+        /// Only the text of this file, to be appended to it: pjsip.conf, pjsip_wizard.conf, extensions.conf
         #[arg(long, value_name = "NAME")]
         file: Option<String>,
         /// From the peer_config_url of a reply, which shows the password
