@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""api.py BASE KEY METHOD PATH [JSON]   one request; prints the body; exit 1 on 4xx, 5xx or no answer
+"""api.py BASE KEY METHOD PATH [JSON | @FILE]   one request; prints the body; exit 1 on 4xx, 5xx or no answer
 api.py pick PATH                     a value of the JSON on stdin, e.g. data.0.id
 api.py expect PATH FIELD=VALUE...    the object at PATH has these values (FIELD may be a path; a|b = either)
 api.py find PATH FIELD VALUE WANTED  WANTED of the object in the list at PATH whose FIELD is VALUE"""
@@ -17,6 +17,9 @@ def text(value):
 
 
 def request(base, key, method, path, body=None):
+    if body and body[0] == "@":
+        with open(body[1:]) as file:
+            body = file.read()
     headers = {"Content-Type": "application/json", **({"Authorization": "Bearer " + key} if key else {})}
     asked = urllib.request.Request(base + path, body.encode() if body else None, headers, method=method)
     try:
