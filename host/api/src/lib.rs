@@ -37,6 +37,7 @@ use axum::Extension;
 use certificates::{Shelf, Trust};
 use engine::control::{Answer, Ask, Event};
 use futures_util::future::BoxFuture;
+use outside::Rule;
 use routing::config::Delta;
 use stir::Keyring;
 use store::{Loaded, Store};
@@ -133,7 +134,7 @@ pub struct About {
     /// Keys that accounts sign caller ids with.
     pub keyring: Arc<Keyring>,
     /// Which addresses our own requests may go to.
-    pub reach: ::webhooks::Reach,
+    pub outside: Rule,
     /// When the process began to serve.
     pub started_at: Timestamp,
 }

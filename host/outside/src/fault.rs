@@ -10,13 +10,18 @@ pub enum Fault {
     #[error("{0} is no http:// or https:// address")]
     Address(Box<str>),
     /// It leads where nobody outside should lead us.
-    #[error("{host} is {address}, a private address; --http-allow {address}/{} permits it", if address.is_ipv4() { 32 } else { 128 })]
+    #[error("{}{kind}; start the server with --http-allow {address} to let requests go there", leads(host, *address))]
     Private {
         /// The host as it was written.
         host: Box<str>,
         /// Its address.
         address: IpAddr,
+        /// What kind of address that is.
+        kind: &'static str,
     },
+    /// It holds what should not stand in an address.
+    #[error("no user and password in the address of {0}")]
+    Credentials(Box<str>),
     /// The name leads nowhere.
     #[error("no address is known for {0}")]
     Name(Box<str>),
@@ -53,4 +58,11 @@ pub enum Fault {
     /// It leads from one address to the next.
     #[error("more than {0} redirects")]
     Redirects(u8),
+}
+
+fn leads(host: &str, address: IpAddr) -> String {
+    match host.trim_matches(['[', ']']).parse() == Ok(address) {
+        true => format!("{address} is "),
+        false => format!("{host} leads to {address}, "),
+    }
 }

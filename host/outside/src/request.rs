@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Method, StatusCode};
@@ -16,15 +16,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use url::{Host, Url};
+use url::Url;
 
+use crate::rule::{host, read};
 use crate::{Fault, Rule};
 
 /// Asks the outside.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "holds a callback")]
 pub struct Outside {
     rule: Rule,
-    tls: Arc<ClientConfig>,
+    tls: Arc<dyn Fn() -> Arc<ClientConfig> + Send + Sync>,
 }
 
 /// What is asked.
@@ -42,6 +44,8 @@ pub struct Request {
     pub patience: Duration,
     /// The longest body of an answer that is taken.
     pub longest: usize,
+    /// Whether a longer one is cut off there, and taken as far as it came; else it is a fault.
+    pub cut: bool,
 }
 
 /// What came back.
@@ -58,20 +62,14 @@ pub struct Answer {
 }
 
 impl Outside {
-    /// Speaks to what the rule permits, under TLS with these settings.
-    pub fn new(rule: Rule, tls: Arc<ClientConfig>) -> Self {
-        Self { rule, tls }
+    /// Speaks to what the rule permits, under TLS with the settings of that moment.
+    pub fn new(rule: Rule, tls: impl Fn() -> Arc<ClientConfig> + Send + Sync + 'static) -> Self {
+        Self { rule, tls: Arc::new(tls) }
     }
 
-    /// Whether this could be asked at all: an address of HTTP, and no forbidden literal address. For checks when a
-    /// user writes it down; a name is looked up anew with every request.
+    /// Whether this could be asked at all.
     pub fn check(&self, url: &str) -> Result<(), Fault> {
-        let url = read(url)?;
-        match url.host() {
-            Some(Host::Ipv4(address)) => self.judge(&url, address.into()),
-            Some(Host::Ipv6(address)) => self.judge(&url, address.into()),
-            Some(Host::Domain(_)) | None => Ok(()),
-        }
+        self.rule.check(url)
     }
 
     /// Asks, and waits for the whole answer.
@@ -101,7 +99,7 @@ impl Outside {
             let tls = |why: String| Fault::Tls { host: host(url), why: why.into() };
             let name = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
             let name = ServerName::try_from(name).map_err(|fault| tls(fault.to_string()))?;
-            let connector = TlsConnector::from(Arc::clone(&self.tls));
+            let connector = TlsConnector::from((self.tls)());
             let stream = connector.connect(name, stream).await.map_err(|fault| tls(fault.to_string()))?;
             speak(stream, request, url).await
         } else {
@@ -116,25 +114,23 @@ impl Outside {
         let name = host(url);
         let literal = name.trim_matches(['[', ']']).to_owned();
         let found = lookup_host((literal.as_str(), port)).await;
-        let addresses: Vec<SocketAddr> = found.map_err(|_| Fault::Name(name.clone()))?.collect();
+        let found = found.map_err(|_| Fault::Name(name.clone()))?;
+        let addresses: Vec<SocketAddr> = found.take(MOST_ADDRESSES).collect();
         for address in &addresses {
-            self.judge(url, address.ip())?;
+            self.rule.judge(url, address.ip())?;
         }
         let mut why = None;
         for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(fault) => why = Some(fault.to_string()),
+            match timeout(CONNECT_PATIENCE, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(fault)) => why = Some(fault.to_string()),
+                Err(_) => why = Some("no answer in time".to_owned()),
             }
         }
         match why {
             Some(why) => Err(Fault::Unreachable { host: name, why: why.into() }),
             None => Err(Fault::Name(name)),
         }
-    }
-
-    fn judge(&self, url: &Url, address: std::net::IpAddr) -> Result<(), Fault> {
-        if self.rule.permits(address) { Ok(()) } else { Err(Fault::Private { host: host(url), address }) }
     }
 }
 
@@ -163,30 +159,40 @@ async fn speak(
     let (parts, body) = response.into_parts();
     let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let location = if is_redirect(parts.status) { text(LOCATION).map(str::to_owned) } else { None };
-    let body = Limited::new(body, request.longest).collect().await.map_err(|fault| {
-        if fault.is::<http_body_util::LengthLimitError>() {
-            Fault::TooLong(request.longest)
-        } else {
-            broken(fault.to_string())
-        }
-    })?;
+    let body = match request.cut {
+        true => beginning(body, request.longest).await,
+        false => whole(body, request.longest, &broken).await?,
+    };
     let answer = Answer {
         status: parts.status.as_u16(),
         retry_after: text(hyper::header::RETRY_AFTER).and_then(|value| value.trim().parse().ok()),
         max_age: text(hyper::header::CACHE_CONTROL).and_then(max_age),
-        body: body.to_bytes().to_vec(),
+        body,
     };
     driver.abort();
     Ok((answer, location))
 }
 
-fn read(text: &str) -> Result<Url, Fault> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.ok_or_else(|| Fault::Address(text.into()))
+async fn whole(body: Incoming, longest: usize, broken: &impl Fn(String) -> Fault) -> Result<Vec<u8>, Fault> {
+    let body = Limited::new(body, longest).collect().await.map_err(|fault| {
+        if fault.is::<http_body_util::LengthLimitError>() {
+            Fault::TooLong(longest)
+        } else {
+            broken(fault.to_string())
+        }
+    })?;
+    Ok(body.to_bytes().to_vec())
 }
 
-fn host(url: &Url) -> Box<str> {
-    url.host_str().unwrap_or_default().into()
+async fn beginning(mut body: Incoming, longest: usize) -> Vec<u8> {
+    let mut taken = Vec::new();
+    while taken.len() < longest
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        taken.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+    }
+    taken.truncate(longest);
+    taken
 }
 
 fn is_redirect(status: StatusCode) -> bool {
@@ -197,5 +203,9 @@ fn max_age(field: &str) -> Option<u64> {
     field.split(',').find_map(|part| part.trim().strip_prefix("max-age=")?.parse().ok())
 }
 
+/// For one of several addresses of a host.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// Addresses of a host that are tried.
+const MOST_ADDRESSES: usize = 8;
 /// Addresses that one request may be sent on to.
 const MOST_REDIRECTS: u8 = 3;

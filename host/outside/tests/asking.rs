@@ -17,7 +17,8 @@ fn outside(allowed: &[&str]) -> Outside {
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
     let nets = allowed.iter().map(|net| net.parse().expect("a network")).collect();
-    Outside::new(Rule::new(nets), Arc::new(tls))
+    let tls = Arc::new(tls);
+    Outside::new(Rule::new(nets), move || Arc::clone(&tls))
 }
 
 fn get(url: &str) -> Request {
@@ -28,6 +29,7 @@ fn get(url: &str) -> Request {
         body: Vec::new(),
         patience: Duration::from_secs(2),
         longest: 100,
+        cut: false,
     }
 }
 
@@ -65,6 +67,7 @@ async fn private_addresses_are_refused_by_name_and_number() {
     assert!(matches!(outside(&[]).check("https://10.0.0.1/"), Err(Fault::Private { .. })));
     assert_eq!(outside(&[]).check("https://example.com/"), Ok(()));
     assert!(matches!(outside(&[]).check("ftp://example.com/"), Err(Fault::Address(_))));
+    assert!(matches!(outside(&[]).check("https://me:secret@example.com/"), Err(Fault::Credentials(_))));
 }
 
 #[tokio::test]
@@ -84,6 +87,8 @@ async fn nothing_takes_longer_or_more_than_allowed() {
     let at = server(long).await;
     let all = outside(&["127.0.0.0/8"]);
     assert_eq!(all.ask(get(&format!("http://{at}/"))).await.expect_err("too long"), Fault::TooLong(100));
+    let cut = all.ask(Request { cut: true, ..get(&format!("http://{at}/")) }).await.expect("its beginning");
+    assert_eq!((cut.status, cut.body), (200, vec![b'a'; 100]));
     let silent = server("").await;
     let patience = Duration::from_millis(100);
     let asked = Request { patience, ..get(&format!("http://{silent}/")) };

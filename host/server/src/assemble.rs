@@ -17,7 +17,7 @@ use routing::config::{Change, Delta};
 use stir::Keyring;
 use store::{Actor, Loaded, Store, StoreError};
 use tokio::task::JoinHandle;
-use webhooks::{Courier, Disabled, Reach};
+use webhooks::{Courier, Disabled};
 
 use crate::banner::{self, Banner, MediaFacts, Set};
 use crate::call_path::CallPath;
@@ -58,7 +58,8 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let tls = tls::open(config)?;
     let left = (bindings, counters);
     let keyring = Arc::new(Keyring::open(&config.data));
-    let vouching = Arc::new(Vouching::new(Arc::clone(&keyring), outside(config, &tls)?));
+    let outside = outside(config, &tls)?;
+    let vouching = Arc::new(Vouching::new(Arc::clone(&keyring), outside.clone()));
     let call_path = CallPath::start(config, in_force(&loaded), left, store.writer(), tls.clone(), vouching)?;
     let bans = store.bans_in_force(store::now()).await.map_err(failed)?;
     api::Shards::ask(&*call_path, Ask::Bans(BanOrder::Restore(bans))).await;
@@ -70,7 +71,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     };
     let https = secure_door.as_ref().and_then(|door| door.local_addr().ok());
     let socket = http::bind_local(&config.data)?;
-    let courier = deliver(&store, &call_path, config);
+    let courier = deliver(&store, &call_path, outside);
     let about = about(config, http, https, &call_path, &tls, Arc::clone(&keyring));
     let api = Api::new(store.clone(), loaded, call_path.clone(), about);
     let public = api::router(Arc::clone(&api)).into_make_service_with_connect_info::<SocketAddr>();
@@ -149,9 +150,12 @@ fn in_force(loaded: &Loaded) -> Arc<Delta> {
 
 /// How we speak HTTP to addresses that users name.
 fn outside(config: &Config, tls: &TlsSetup) -> Result<Outside, Failure> {
-    let settings = tls.trust.client(&Demand { verify: true, ca: None });
+    let (trust, demand) = (Arc::clone(&tls.trust), Demand { verify: true, ca: None });
+    let settings = trust.client(&demand);
     let settings = settings.map_err(|problem| Failure::Failed(format!("certificates: {problem}")))?;
-    Ok(Outside::new(Rule::new(config.http_allow.clone()), settings))
+    // Authorities come and go while the server runs.
+    let current = move || trust.client(&demand).unwrap_or_else(|_| Arc::clone(&settings));
+    Ok(Outside::new(Rule::new(config.http_allow.clone()), current))
 }
 
 /// Only one server at a time on a folder.
@@ -199,7 +203,7 @@ fn about(
         shelf: Arc::clone(&tls.shelf),
         trust: Arc::clone(&tls.trust),
         keyring,
-        reach: Reach::new(config.http_allow.clone()),
+        outside: Rule::new(config.http_allow.clone()),
         started_at: store::now(),
     }
 }
@@ -219,21 +223,17 @@ fn secure_url(https: SocketAddr) -> String {
 }
 
 /// Delivers events to webhooks, and says so where one is given up.
-fn deliver(store: &Store, call_path: &Arc<CallPath>, config: &Config) -> JoinHandle<()> {
+fn deliver(store: &Store, call_path: &Arc<CallPath>, outside: Outside) -> JoinHandle<()> {
     let call_path = Arc::clone(call_path);
-    Courier::start(
-        store.clone(),
-        Reach::new(config.http_allow.clone()),
-        move |Disabled { webhook, reason }| {
-            let account = webhook.account.as_ref().map_or("", |account| account.as_str()).into();
-            let what = Happening::WebhookDisabled {
-                webhook: webhook.id.into(),
-                url: webhook.url.into(),
-                reason: reason.into(),
-            };
-            call_path.announce(Event { at: store::now(), account, what });
-        },
-    )
+    Courier::start(store.clone(), outside, move |Disabled { webhook, reason }| {
+        let account = webhook.account.as_ref().map_or("", |account| account.as_str()).into();
+        let what = Happening::WebhookDisabled {
+            webhook: webhook.id.into(),
+            url: webhook.url.into(),
+            reason: reason.into(),
+        };
+        call_path.announce(Event { at: store::now(), account, what });
+    })
 }
 
 /// Forgets what is past its retention, once an hour.

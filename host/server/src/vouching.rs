@@ -111,6 +111,7 @@ impl Vouching {
             body: Vec::new(),
             patience: PATIENCE,
             longest: LONGEST,
+            cut: false,
         };
         let (found, keep) = match self.outside.ask(asked).await {
             Ok(answer) if answer.status == 200 => {

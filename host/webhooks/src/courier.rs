@@ -6,20 +6,21 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
+use outside::{Answer, Fault, Outside, Request};
 use store::{Delivery, DeliveryAttempt, Store, StoreError, WebhookRow, now};
 use timestamp::Timestamp;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Client, Fault, Reply};
-use crate::reach::Reach;
 use crate::{schedule, signature};
 
 /// Delivers, until it is dropped.
 #[expect(missing_debug_implementations, reason = "holds tasks and a callback")]
 pub struct Courier {
     store: Store,
-    client: Client,
+    outside: Outside,
     tell: Box<dyn Fn(Disabled) + Send + Sync>,
     /// Deliveries on their way, by endpoint.
     busy: HashMap<String, HashSet<String>>,
@@ -46,16 +47,11 @@ impl Courier {
     /// Starts delivering; `tell` hears of endpoints that are given up.
     pub fn start(
         store: Store,
-        reach: Reach,
+        outside: Outside,
         tell: impl Fn(Disabled) + Send + Sync + 'static,
     ) -> JoinHandle<()> {
-        let courier = Self {
-            store,
-            client: Client::new(reach),
-            tell: Box::new(tell),
-            busy: HashMap::new(),
-            on_the_way: JoinSet::new(),
-        };
+        let courier =
+            Self { store, outside, tell: Box::new(tell), busy: HashMap::new(), on_the_way: JoinSet::new() };
         tokio::spawn(courier.run())
     }
 
@@ -96,8 +92,8 @@ impl Courier {
                 due.into_iter().filter(|delivery| !busy.contains(&delivery.id)).take(free).collect();
             for delivery in due {
                 busy.insert(delivery.id.clone());
-                let (client, webhook, secrets) = (self.client.clone(), webhook.clone(), secrets.clone());
-                self.on_the_way.spawn(deliver(client, webhook, secrets, delivery));
+                let (outside, webhook, secrets) = (self.outside.clone(), webhook.clone(), secrets.clone());
+                self.on_the_way.spawn(deliver(outside, webhook, secrets, delivery));
             }
         }
         Ok(())
@@ -139,14 +135,28 @@ fn given_up(webhook: &WebhookRow, gone: bool, at: Timestamp) -> Option<String> {
     Some(format!("every delivery of {days} days failed"))
 }
 
-async fn deliver(client: Client, webhook: WebhookRow, secrets: Vec<Vec<u8>>, delivery: Delivery) -> Done {
+async fn deliver(outside: Outside, webhook: WebhookRow, secrets: Vec<Vec<u8>>, delivery: Delivery) -> Done {
     let (at, began) = (now(), Instant::now());
-    let headers = [
+    let signature = signature::header(&secrets, &delivery.id, at.as_secs(), &delivery.body);
+    let mut fields = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    for (name, value) in [
         ("webhook-id", delivery.id.clone()),
         ("webhook-timestamp", at.as_secs().to_string()),
-        ("webhook-signature", signature::header(&secrets, &delivery.id, at.as_secs(), &delivery.body)),
-    ];
-    let outcome = client.post(&webhook.url, &headers, delivery.body.clone()).await;
+        ("webhook-signature", signature),
+    ] {
+        fields.extend(HeaderValue::try_from(value).map(|value| (HeaderName::from_static(name), value)));
+    }
+    let outcome = outside
+        .ask(Request {
+            method: Method::POST,
+            url: webhook.url.clone(),
+            fields,
+            body: delivery.body.clone().into_bytes(),
+            patience: PATIENCE,
+            longest: MOST_KEPT,
+            cut: true,
+        })
+        .await;
     let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (status, response, error, wish) = told(outcome);
     let attempt = DeliveryAttempt { at, status, response, error, elapsed_ms };
@@ -154,21 +164,26 @@ async fn deliver(client: Client, webhook: WebhookRow, secrets: Vec<Vec<u8>>, del
 }
 
 /// An outcome as it is kept.
-fn told(outcome: Result<Reply, Fault>) -> (Option<u16>, String, Option<String>, Option<Duration>) {
+fn told(outcome: Result<Answer, Fault>) -> (Option<u16>, String, Option<String>, Option<Duration>) {
     match outcome {
-        Ok(reply) => {
-            let status = reply.status;
+        Ok(answer) => {
+            let status = StatusCode::from_u16(answer.status).unwrap_or_default();
             let error = match () {
                 () if status.is_success() => None,
                 () if status.is_redirection() => Some(format!("{status}: redirects are not followed")),
                 () => Some(status.to_string()),
             };
-            (Some(status.as_u16()), reply.text, error, reply.retry_after)
+            let text = String::from_utf8_lossy(&answer.body).into_owned();
+            (Some(answer.status), text, error, answer.retry_after.map(Duration::from_secs))
         }
         Err(fault) => (None, String::new(), Some(fault.to_string()), None),
     }
 }
 
+/// How long an endpoint may take to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Of an answer, what is kept.
+const MOST_KEPT: usize = 1024;
 /// Deliveries at once to one endpoint, and in all.
 const PLACES: usize = 2;
 const ALL_PLACES: usize = 256;

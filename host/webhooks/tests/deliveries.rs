@@ -6,10 +6,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use outside::{Outside, Rule};
+use rustls::{ClientConfig, RootCertStore};
 use store::{Actor, Delivery, DeliveryQuery, NewDelivery, Store, WebhookRow, new_id};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use webhooks::{Courier, Reach};
+use webhooks::Courier;
 
 /// An endpoint that answers as told, and remembers what it was sent.
 struct Endpoint {
@@ -70,7 +72,7 @@ impl Rig {
         let disabled = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&disabled);
         let allowed = allowed.split_whitespace().map(|network| network.parse().unwrap()).collect();
-        Courier::start(store.clone(), Reach::new(allowed), move |gone| {
+        Courier::start(store.clone(), outside(allowed), move |gone| {
             told.lock().unwrap().push(gone.reason);
         });
         Self { store, folder, disabled }
@@ -104,6 +106,13 @@ impl Rig {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+fn outside(allowed: Vec<ipnet::IpNet>) -> Outside {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let tls = Arc::new(tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
+    Outside::new(Rule::new(allowed), move || Arc::clone(&tls))
 }
 
 impl Drop for Rig {

@@ -37,7 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("host/outside", &[]),
     ("host/stir", &["core/routing", "host/certificates"]),
     ("host/store", &["wire/", "core/registrar", "core/routing", "core/engine"]),
-    ("host/webhooks", &["host/store"]),
+    ("host/webhooks", &["host/outside", "host/store"]),
     (
         "host/api",
         &[
@@ -45,9 +45,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "core/routing",
             "core/engine",
             "host/certificates",
+            "host/outside",
             "host/stir",
             "host/store",
-            "host/webhooks",
         ],
     ),
     ("host/server", &["wire/", "proto/", "core/", "host/"]),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
+use outside::Fault;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::{Delivery, DeliveryQuery, NewDelivery, WebhookRow, now, rfc3339};
@@ -386,25 +387,11 @@ fn check(api: &Api, body: &Map<String, Value>, needed: &[&str]) -> Result<(), Pr
 
 /// What can be said of a URL before its name is resolved; the address is checked again at every delivery.
 fn check_url(api: &Api, url: &str) -> Result<(), Problem> {
-    let wrong = |message: String| Err(Problem::at(Code::InvalidValue, "/url", message));
-    let Ok(uri) = url.parse::<Uri>() else { return wrong("it is no URL".to_owned()) };
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return wrong("begin with https:// or http://".to_owned());
-    }
-    let Some(authority) = uri.authority() else { return wrong("it names no host".to_owned()) };
-    if authority.as_str().contains('@') {
-        return wrong("no user and password in it; deliveries are signed".to_owned());
-    }
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    let address = if host.eq_ignore_ascii_case("localhost") {
-        Some(std::net::Ipv4Addr::LOCALHOST.into())
-    } else {
-        host.parse().ok()
-    };
-    match address.and_then(|address| api.about.reach.refuses(address)) {
-        Some(why) => Err(Problem::at(Code::AddressNotAllowed, "/url", why)),
-        None => Ok(()),
-    }
+    api.about.outside.check(url).map_err(|fault| {
+        let private = matches!(fault, Fault::Private { .. });
+        let code = if private { Code::AddressNotAllowed } else { Code::InvalidValue };
+        Problem::at(code, "/url", fault.to_string())
+    })
 }
 
 fn apply(row: &mut WebhookRow, body: &Map<String, Value>) {

@@ -200,7 +200,7 @@ impl Rig {
             public_ip: None,
             own_addresses: Vec::new(),
             http: vec!["http://127.0.0.1:8080".to_owned()],
-            reach: webhooks::Reach::default(),
+            outside: outside::Rule::default(),
             started_at: now(),
         };
         let loaded = store.load().await.unwrap();
