@@ -7,7 +7,7 @@ use routing::decide::Caller;
 use routing::decision::Proof;
 use routing::identify::{Facts, Identity, after_digest, identify};
 use routing::reason::Reason;
-use sip_msg::{Message, Name, NameAddr, Uri};
+use sip_msg::{Message, Name, NameAddr, Scheme, Uri};
 use sip_stack::dialog::is_sips;
 use sip_stack::transport::Flow;
 use timestamp::Timestamp;
@@ -161,7 +161,7 @@ pub(crate) fn parties(request: &Message<'_>) -> Option<Parties> {
     Some(Parties {
         from_user: unescaped(&from_uri)?,
         from_host: text(from_uri.host)?,
-        called_user: unescaped(&called)?,
+        called_user: dialled(&called)?,
         called_host: text(called.host)?,
         display: String::from_utf8_lossy(from.display).replace(['"', '\\', '\r', '\n'], ""),
         asserted: asserted(request),
@@ -173,6 +173,15 @@ fn asserted(request: &Message<'_>) -> Vec<String> {
     let values = request.values(Name::PAssertedIdentity).chain(request.values(Name::RemotePartyId));
     let users = values.filter_map(NameAddr::parse).filter_map(|value| unescaped(&Uri::parse(value.uri)?));
     users.filter(|user| !user.is_empty() && user != "anonymous").take(MOST_ASSERTED).collect()
+}
+
+/// The user that is called; a number of a `tel:` URI without its visual separators (RFC 3966 §5.1.1).
+fn dialled(uri: &Uri<'_>) -> Option<String> {
+    let mut user = unescaped(uri)?;
+    if uri.scheme == Scheme::Tel {
+        user.retain(|symbol| !matches!(symbol, '-' | '.' | '(' | ')'));
+    }
+    Some(user)
 }
 
 fn unescaped(uri: &Uri<'_>) -> Option<String> {

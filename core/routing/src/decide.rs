@@ -118,7 +118,7 @@ struct Deciding<'t> {
 impl Deciding<'_> {
     fn outcome(&mut self, question: &Question<'_>) -> (String, Outcome) {
         let host = match question.addressed {
-            Addressed::Directly => self.tables.host(question.called_host),
+            Addressed::Directly => self.tables.called_host(question.called_host),
             Addressed::ToContact | Addressed::ToBareContact => Some(Host::Ours),
         };
         let Some(host) = host else {

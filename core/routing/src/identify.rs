@@ -119,7 +119,7 @@ pub fn identify(tables: &Tables, facts: &Facts<'_>) -> Identity {
 
 /// The same, and each step is told as it is looked at.
 pub fn identify_aloud(tables: &Tables, facts: &Facts<'_>, mut tell: impl FnMut(Clue, Finding)) -> Identity {
-    let host = match (tables.host(facts.called_host), facts.contact_of) {
+    let host = match (tables.called_host(facts.called_host), facts.contact_of) {
         (Some(host), _) => host,
         // Behind a translator our Contact shows an address that we do not know as ours.
         (None, Some(_)) => Host::Ours,

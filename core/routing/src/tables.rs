@@ -146,6 +146,11 @@ impl Tables {
         self.connections.get(id).map(|c| Host::Trunk(Arc::clone(c)))
     }
 
+    /// What the host of a Request-URI means; a `tel:` URI has none, and whoever is asked to reach it may (RFC 3966 §3).
+    pub fn called_host(&self, host: &str) -> Option<Host> {
+        if host.is_empty() { Some(Host::Ours) } else { self.host(host) }
+    }
+
     /// The domain that our own addresses stand for: `sip.BASE`, else the oldest registrar domain.
     pub fn home_domain(&self) -> Option<&Arc<Domain>> {
         let named = self.hosts.get(format!("sip.{}", self.base_domain).as_str());
