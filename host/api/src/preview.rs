@@ -52,12 +52,34 @@ pub(crate) struct Trial<'a> {
     pub(crate) limits: InForce<'a>,
     /// Where days begin.
     pub(crate) zone: &'a Zone,
-    /// The connection they are of; none for an account or the installation.
-    pub(crate) connection: Option<&'a str>,
+    /// Whose they are.
+    pub(crate) of: Of<'a>,
     /// The country of the connection's account.
     pub(crate) home: Option<&'a str>,
     /// Numbers of our own, which are no calls outside.
     pub(crate) is_ours: &'a dyn Fn(&str) -> bool,
+}
+
+/// Whose limits are tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Of<'a> {
+    /// A connection's.
+    Connection(&'a str),
+    /// An account's.
+    Account(&'a str),
+    /// The installation's.
+    All,
+}
+
+impl Of<'_> {
+    /// Whether a call is one that it makes, and not one that it gets or lets pass.
+    fn makes(self, call: &PastCall) -> bool {
+        match self {
+            Self::Connection(id) => call.connection_in == id,
+            Self::Account(id) => call.account == id,
+            Self::All => true,
+        }
+    }
 }
 
 impl Trial<'_> {
@@ -75,7 +97,7 @@ impl Trial<'_> {
                 at_once[0] -= 1;
                 at_once[if from { 1 } else { 2 }] -= 1;
             }
-            let from = self.connection.is_none_or(|id| call.connection_in == id);
+            let from = self.of.makes(call);
             // What was refused for another reason than a limit never got so far.
             if !call.reason_code.is_empty()
                 && call.connection_out.is_empty()
@@ -155,6 +177,7 @@ mod tests {
             started_at: Timestamp::from_secs(start),
             answered_at: Some(Timestamp::from_secs(start)),
             ended_at: Timestamp::from_secs(start + seconds),
+            account: "acc_1".to_owned(),
             dialled: dialled.to_owned(),
             connection_in: "con_1".to_owned(),
             connection_out: "con_2".to_owned(),
@@ -175,8 +198,8 @@ mod tests {
         let play = |json: &str| {
             let limits: Limits = serde_json::from_str(json).expect("limits");
             let limits = InForce::new(&limits, None);
-            let (zone, connection, home) = (&Zone::default(), Some("con_1"), Some("DE"));
-            let trial = Trial { limits, zone, connection, home, is_ours: &|_| false };
+            let (zone, of, home) = (&Zone::default(), Of::Connection("con_1"), Some("DE"));
+            let trial = Trial { limits, zone, of, home, is_ours: &|_| false };
             let preview = trial.play(&calls);
             let named: Vec<_> =
                 preview.examples.iter().map(|e| format!("{} {}", e.call, e.reason_code)).collect();
@@ -188,5 +211,27 @@ mod tests {
         assert_eq!(play(&all(r#","concurrent":2"#)), (1, 0, "call_3 L-01".to_owned()));
         assert_eq!(play(&all(r#","per_hour":4"#)), (1, 0, "call_5 L-07".to_owned()));
         assert_eq!(play(&all(r#","max_duration_s":3600"#)), (0, 1, String::new()));
+    }
+    #[test]
+    fn calls_by_way_of_an_account_count_as_calls_to_it() {
+        let foreign =
+            |number, at| PastCall { account: "acc_2".to_owned(), ..call(number, at, 600, "+37120000000") };
+        let calls = [foreign(1, 0), foreign(2, 10), call(3, 20, 600, "+4930123")];
+        let play = |json: &str, of: Of<'_>| {
+            let limits: Limits = serde_json::from_str(json).expect("limits");
+            let (limits, zone) = (InForce::new(&limits, None), &Zone::default());
+            let preview = Trial { limits, zone, of, home: Some("DE"), is_ours: &|_| false }.play(&calls);
+            preview.examples.iter().map(|e| format!("{} {}", e.call, e.limit)).collect::<Vec<_>>().join(", ")
+        };
+        let table = [
+            (r#"{"concurrent":2}"#, Of::Account("acc_1"), "call_3 concurrent"),
+            (r#"{"concurrent_to":1}"#, Of::Account("acc_1"), "call_2 concurrent_to"),
+            (r#"{"concurrent_from":1}"#, Of::Account("acc_1"), ""),
+            ("{}", Of::Account("acc_1"), ""),
+            ("{}", Of::Account("acc_2"), "call_1 countries, call_2 countries"),
+        ];
+        for (limits, of, expected) in table {
+            assert_eq!(play(limits, of), expected, "{limits} {of:?}");
+        }
     }
 }

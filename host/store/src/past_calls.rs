@@ -12,7 +12,7 @@ use crate::{Store, clock, from_rfc3339};
 pub enum Whose {
     /// From or to this connection.
     Connection(String),
-    /// Of this account.
+    /// From this account, or to or by way of what it owns.
     Account(String),
     /// Everybody's.
     All,
@@ -29,6 +29,8 @@ pub struct PastCall {
     pub answered_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Timestamp,
+    /// Account of whoever called.
+    pub account: String,
     /// What was dialled.
     pub dialled: String,
     /// Connection that called; empty if it was none.
@@ -49,7 +51,7 @@ impl Store {
     ) -> Result<(Vec<PastCall>, bool), StoreError> {
         let mut query = QueryBuilder::<Sqlite>::new(
             "SELECT id, started_at, json_extract(row, '$.answered_at') AS answered_at, \
-             json_extract(row, '$.ended_at') AS ended_at, dialled, connection_in, connection_out, reason_code \
+             json_extract(row, '$.ended_at') AS ended_at, account, dialled, connection_in, connection_out, reason_code \
              FROM history WHERE ",
         );
         // Ids begin with the milliseconds of the start.
@@ -60,7 +62,8 @@ impl Store {
                 query.push(" OR connection_out = ").push_bind(id).push(")");
             }
             Whose::Account(id) => {
-                query.push(" AND account = ").push_bind(id);
+                query.push(" AND (account = ").push_bind(id);
+                query.push(" OR provider = ").push_bind(id).push(")");
             }
             Whose::All => {}
         }
@@ -84,6 +87,7 @@ fn read(row: &SqliteRow) -> Result<PastCall, StoreError> {
         started_at,
         answered_at: time("answered_at")?,
         ended_at: time("ended_at")?.unwrap_or(started_at),
+        account: row.try_get("account")?,
         dialled: row.try_get("dialled")?,
         connection_in: row.try_get("connection_in")?,
         connection_out: row.try_get("connection_out")?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use routing::config::{ConnectionId, InForce, Limits, Zone};
+use routing::config::{InForce, Limits, Zone};
 use serde_json::{Map, Value, json};
 use store::Whose;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::body::Document;
 use crate::edge::{Caller, Scope};
 use crate::merge::{merge, without_nulls};
-use crate::preview::{Preview, Trial};
+use crate::preview::{Of, Preview, Trial};
 use crate::problem::{Code, Problem};
 use crate::validate::limits;
 use crate::{Api, openapi};
@@ -40,7 +40,6 @@ async fn of_connection(
     };
     let inherited = account.as_ref().map(|account| account.defaults.limits.clone());
     let subject = Subject {
-        connection: Some(row.id.clone()),
         inherited,
         home: account.as_ref().and_then(|account| account.country.clone()),
         zone: account.map(|account| Arc::clone(&account.zone)).unwrap_or_default(),
@@ -82,7 +81,6 @@ async fn of_all(
 
 /// Whose limits are tried.
 struct Subject {
-    connection: Option<ConnectionId>,
     inherited: Option<Limits>,
     home: Option<String>,
     zone: Arc<Zone>,
@@ -91,7 +89,7 @@ struct Subject {
 
 impl Default for Subject {
     fn default() -> Self {
-        Self { connection: None, inherited: None, home: None, zone: Arc::default(), whose: Whose::All }
+        Self { inherited: None, home: None, zone: Arc::default(), whose: Whose::All }
     }
 }
 
@@ -124,7 +122,11 @@ async fn preview(
         let trial = Trial {
             limits: InForce::new(&drafted, subject.inherited.as_ref()),
             zone: &subject.zone,
-            connection: subject.connection.as_ref().map(ConnectionId::as_str),
+            of: match &subject.whose {
+                Whose::Connection(id) => Of::Connection(id),
+                Whose::Account(id) => Of::Account(id),
+                Whose::All => Of::All,
+            },
             home: subject.home.as_deref(),
             is_ours: &|number| ours.contains(number),
         };
