@@ -310,8 +310,8 @@ impl Call {
         let body = branch.leg.media.sent.clone();
         let (caller, max_forwards) = (caller.as_deref(), invite.max_forwards);
         let way = destination.as_ref().map(|destination| &*destination.connection);
-        let identity = self.vouching.identity_for(way);
-        let offer = Offer { call: slot, invite: &message, caller, reliable, max_forwards, identity };
+        let signed = self.vouching.signed_for(way);
+        let offer = Offer { call: slot, invite: &message, caller, reliable, max_forwards, signed };
         let presentation = match &destination {
             Some(destination) => present(&invite.presentation, destination),
             None => invite.presentation.clone(),

@@ -20,6 +20,7 @@ use crate::line::Line;
 use crate::means::Means;
 use crate::passthrough::copy_renumbered;
 use crate::renumber::Numbering;
+use crate::vouch::Signed;
 
 /// One attempt.
 #[derive(Debug)]
@@ -170,11 +171,16 @@ impl Branch {
             if let Some((name, value)) = credentials {
                 writer.field(name, value);
             }
-            if let Some(identity) = offer.identity {
-                writer.field(Name::Identity, identity.as_bytes());
-            }
-            let anew = offer.identity.map(|_| Name::Identity);
+            let anew: &[Name] = match offer.signed {
+                None => &[],
+                Some(Signed { beside: true, .. }) => &[Name::Date],
+                Some(Signed { beside: false, .. }) => &[Name::Date, Name::Identity],
+            };
             copy_renumbered(offer.invite, &mut writer, [offer.caller, connection], numbering, anew);
+            if let Some(Signed { passport, .. }) = offer.signed {
+                writer.field(Name::Date, passport.date.as_bytes());
+                writer.field(Name::Identity, passport.identity.as_bytes());
+            }
             match body {
                 [] => writer.end(),
                 body => writer.body(b"application/sdp", body),
@@ -233,8 +239,8 @@ pub(crate) struct Offer<'a, 'm> {
     pub reliable: bool,
     /// Max-Forwards for the callee (RFC 7332).
     pub max_forwards: u8,
-    /// A signature of ours, in place of the one that came.
-    pub identity: Option<&'a str>,
+    /// A signature of ours.
+    pub signed: Option<Signed<'a>>,
 }
 
 /// Where a registered contact is reached.

@@ -219,7 +219,8 @@ impl Call {
         let moved = self.handover.transfer.is_some() && !self.caller.media.ends.is_empty();
         let bypass = !moved && anchor::bypasses(self.caller.connection.as_deref(), Some(connection));
         let connection = Some(Arc::clone(connection));
-        let told = self.vouching.verstat_for(connection.as_deref());
+        // What came with the call is said of its caller, and of nobody who is handed over.
+        let told = self.vouching.verstat_for(connection.as_deref()).filter(|_| !self.handover.swapped());
         let told = told.map(|verdict| presentation.with_verstat(verdict));
         let presentation = told.as_ref().unwrap_or(presentation);
         let mut branch = Branch::new(self.slot, number, connection.clone(), place, presentation, means);
@@ -237,7 +238,7 @@ impl Call {
             caller: self.caller.connection.as_deref(),
             reliable: self.caller.abilities.reliable || !message.body().is_empty(),
             max_forwards: invite.max_forwards,
-            identity: self.vouching.identity_for(connection.as_deref()),
+            signed: self.vouching.signed_for(connection.as_deref()),
         };
         branch.send(&body, None, presentation, &offer, means);
         Ok(branch)

@@ -68,4 +68,4 @@ pub use record::{
 pub use replaces::Replacement;
 pub use talk::InDialog;
 pub use transfer::Transferred;
-pub use vouch::{Verdict, VouchQuestion, Vouched};
+pub use vouch::{Passport, Statement, Verdict, VouchQuestion, Vouched};

@@ -9,19 +9,19 @@ use crate::renumber::Numbering;
 
 /// Copies the headers that pass from `from` to the other leg. `strip` are the connections on both sides.
 pub fn copy_headers(from: &Message<'_>, writer: &mut Writer<'_>, strip: [Option<&Connection>; 2]) {
-    copy_renumbered(from, writer, strip, None, None);
+    copy_renumbered(from, writer, strip, None, &[]);
 }
 
-/// The same, and numbers on the way are written as the other side wants them; without a field that is written anew.
+/// The same, and numbers on the way are written as the other side wants them; without those that are written anew.
 pub(crate) fn copy_renumbered(
     from: &Message<'_>,
     writer: &mut Writer<'_>,
     strip: [Option<&Connection>; 2],
     numbering: Option<Numbering<'_>>,
-    anew: Option<Name>,
+    anew: &[Name],
 ) {
     for (name, written, value) in from.all() {
-        if passes(name, written) && anew != Some(name) && !stripped(written, strip) {
+        if passes(name, written) && !anew.contains(&name) && !stripped(written, strip) {
             match (name, numbering) {
                 (Name::Diversion | Name::HistoryInfo, Some(numbering)) => {
                     writer.field(name, &numbering.rewritten(value))

@@ -55,8 +55,8 @@ pub struct CallRecord {
     pub attempts: Vec<AttemptRecord>,
     /// What was thought of the signature that came with the call; none where nobody wanted to know.
     pub signature: Option<Signature>,
-    /// How far we vouched for the caller id, where we signed.
-    pub signed: Option<Attestation>,
+    /// What we said of the call, where we signed: how far we vouched for the caller id, or `div`.
+    pub signed: Option<&'static str>,
     /// The caller's leg, then the callee's that was tried last or answered; after transfers all that took part, in
     /// order.
     pub legs: Vec<LegRecord>,

@@ -255,7 +255,7 @@ impl Call {
                 caller: self.caller.connection.as_deref(),
                 reliable: true,
                 max_forwards: invite.max_forwards,
-                identity: None,
+                signed: None,
             };
             branch.send(&body, None, &invite.presentation, &offer, means);
             Ok(())

@@ -120,6 +120,11 @@ impl Handover {
         self.transfer.as_ref().and_then(|transfer| transfer.transferor.as_deref())
     }
 
+    /// Whether whoever waits for a transfer is the one who was called.
+    pub(crate) fn swapped(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.swapped)
+    }
+
     /// Every leg that is on its way out.
     pub(crate) fn legs_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
         let transferor = self.transfer.as_mut().and_then(|transfer| transfer.transferor.as_deref_mut());
@@ -172,6 +177,7 @@ impl Call {
             false => self.decide_for(&transferor, goal, means),
         };
         self.invite = Some(Arc::new(self.invitation(goal, means)));
+        self.vouching.forget();
         let outcome = decision.outcome.clone();
         self.handover.refers += 1;
         self.handover.transfer = Some(Box::new(Transfer {
@@ -186,7 +192,11 @@ impl Call {
         }));
         match outcome {
             Outcome::Ring(_) if ours => self.ring_ourselves(means),
-            Outcome::Ring(targets) if targets.iter().any(|target| target.outbound) => self.go_onward(means),
+            Outcome::Ring(targets) if targets.iter().any(|target| target.outbound) => {
+                if !self.vouch_for_transfer(means) {
+                    self.go_onward(means);
+                }
+            }
             Outcome::Ring(_) => self.seek(0, means),
             Outcome::Refuse(reason) => self.refuse(reason, EndedBy::System, means),
             Outcome::Serve(_) | Outcome::Challenge => {
@@ -196,7 +206,7 @@ impl Call {
     }
 
     /// A new call outside, as far as limits of the transferor are concerned; the place that it has is enough.
-    fn go_onward(&mut self, means: &mut Means<'_>) {
+    pub(crate) fn go_onward(&mut self, means: &mut Means<'_>) {
         let connection = self.routed().caller.clone();
         let claim = self.claim(connection.as_deref(), true, means);
         if claim.counts() {
@@ -374,6 +384,7 @@ impl Call {
         self.cancel_branches(GIVEN_UP, Reason::CallerGaveUp, means);
         let Some(mut transfer) = self.handover.transfer.take() else { return };
         self.invite = None;
+        self.vouching.forget();
         let [before, other] = &transfer.before;
         // What a re-INVITE said meanwhile is still to be told to the other side.
         let news = self.caller.media.raw != *before && self.caller.media.raw != anchor::revived(before);

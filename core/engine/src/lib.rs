@@ -43,7 +43,7 @@ mod wheel;
 
 pub use b2bua::{
     AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndOwner, EndedBy, LegRecord, OpenCall,
-    PortPool, Signature, Then, Verdict, VouchQuestion, Vouched, end_owner,
+    Passport, PortPool, Signature, Statement, Then, Verdict, VouchQuestion, Vouched, end_owner,
 };
 pub use counters::CounterRow;
 pub use guard::{Ban, Evidence, TriedUser};

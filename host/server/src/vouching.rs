@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use engine::{Verdict, VouchQuestion, Vouched};
+use engine::{Passport, Statement, Verdict, VouchQuestion, Vouched};
 use outside::{Outside, Request};
 use routing::reason::Reason;
-use stir::{Claims, Expected, Failure, Keyring, Malformed, Presented, canonical, judge};
+use stir::{Claims, Expected, Failure, Keyring, Malformed, Said, Trail, canonical, judge};
+use timestamp::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -36,8 +37,9 @@ impl Vouching {
     /// Answers by `reply`, later. With too many under way nothing is signed, and nothing judged good.
     pub(crate) fn vouch(self: &Arc<Self>, question: VouchQuestion, reply: Box<dyn FnOnce(Vouched) + Send>) {
         let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else {
-            let late = |_| failed(Failure::Unfetched, "too many calls ask at once");
-            return reply(Vouched { verdict: question.judge.map(late), identity: None });
+            let late = || failed(Failure::Unfetched, "too many calls ask at once");
+            let verdict = (!question.judge.is_empty()).then(late);
+            return reply(Vouched { number: question.number, verdict, passport: None });
         };
         let vouching = Arc::clone(self);
         self.tasks.spawn(async move {
@@ -47,51 +49,48 @@ impl Vouching {
     }
 
     async fn answer(&self, question: &VouchQuestion) -> Vouched {
-        let identity = self.sign(question);
-        let verdict = match &question.judge {
-            Some(value) => Some(self.judge(value, question).await),
-            None => None,
+        let passport = self.sign(question);
+        let verdict = match question.judge.is_empty() {
+            true => None,
+            false => Some(self.judge(question).await),
         };
-        Vouched { verdict, identity }
+        Vouched { number: question.number, verdict, passport }
     }
 
-    fn sign(&self, question: &VouchQuestion) -> Option<Box<str>> {
-        let (account, attest) = question.sign.as_ref()?;
+    fn sign(&self, question: &VouchQuestion) -> Option<Passport> {
+        let (account, said) = question.sign.as_ref()?;
         let signer = self.keyring.signer(account.as_str())?;
-        let claims = Claims {
-            attest: *attest,
-            orig: canonical(&question.shown)?,
-            dest: canonical(&question.dest)?,
-            iat: store::now().as_secs(),
-            origid: uuid()?,
+        let said = match said {
+            Statement::Origin(attest) => Said::Shaken { attest: *attest, origid: uuid()? },
+            Statement::Diversion(from) => Said::Diverted { from: canonical(from)? },
         };
-        signer.sign(&claims).map(String::into_boxed_str)
+        let now = store::now();
+        let (orig, dest) = (canonical(&question.shown)?, canonical(&question.dest)?);
+        let identity = signer.sign(&Claims { said, orig, dest, iat: now.as_secs() })?;
+        Some(Passport { identity: identity.into(), date: date(now)?.into() })
     }
 
-    async fn judge(&self, value: &str, question: &VouchQuestion) -> Verdict {
-        let presented = match Presented::read(value) {
-            Ok(presented) => presented,
-            Err(malformed) => return failed(Failure::Malformed(malformed), ""),
-        };
+    async fn judge(&self, question: &VouchQuestion) -> Verdict {
         let number = |number: &str| canonical(number).unwrap_or_default();
         let expected = Expected { orig: number(&question.orig), dest: number(&question.dest) };
         let Some(anchors) = self.keyring.anchors() else {
             return failed(Failure::Untrusted, "certificates/stir/trusted holds no authority");
         };
-        // What is wrong with the claim itself needs no certificate.
-        match judge(&presented, &expected, None, &anchors, store::now()) {
-            Err(Failure::Unfetched) => {}
+        // What is wrong with the claims themselves needs no certificate.
+        let trail = match Trail::read(question.judge.iter().map(|value| &**value), &expected, store::now()) {
+            Ok(trail) => trail,
             Err(failure) => return failed(failure, ""),
-            Ok(attest) => return Verdict::Passed(attest),
-        }
-        let chain = match self.chain(&presented.certificate_at).await {
-            Ok(chain) => chain,
-            Err(why) => return failed(Failure::Unfetched, &why),
         };
-        match judge(&presented, &expected, Some(&chain), &anchors, store::now()) {
-            Ok(attest) => Verdict::Passed(attest),
-            Err(failure) => failed(failure, ""),
+        for presented in trail.passports() {
+            let chain = match self.chain(&presented.certificate_at).await {
+                Ok(chain) => chain,
+                Err(why) => return failed(Failure::Unfetched, &why),
+            };
+            if let Err(failure) = judge(presented, &chain, &anchors) {
+                return failed(failure, "");
+            }
         }
+        Verdict::Passed(trail.attest())
     }
 
     /// What is at this address, whole: a chain without its intermediates would fail the second call.
@@ -137,9 +136,10 @@ fn failed(failure: Failure, why: &str) -> Verdict {
     let reason = match failure {
         Failure::Stale => Reason::SignatureStale,
         Failure::Unfetched | Failure::Malformed(Malformed::Address) => Reason::SignerNotFound,
-        Failure::Unusable | Failure::Untrusted | Failure::Malformed(Malformed::Algorithm) => {
-            Reason::SignerUnknown
-        }
+        Failure::Unusable
+        | Failure::Untrusted
+        | Failure::OtherNumbers
+        | Failure::Malformed(Malformed::Algorithm) => Reason::SignerUnknown,
         Failure::OtherOrigin
         | Failure::OtherDestination
         | Failure::Signature
@@ -147,6 +147,12 @@ fn failed(failure: Failure, why: &str) -> Verdict {
     };
     let words = if why.is_empty() { failure.to_string() } else { format!("{failure}: {why}") };
     Verdict::Failed(reason, words.into())
+}
+
+/// The value of Date (RFC 3261 §20.17).
+fn date(at: Timestamp) -> Option<String> {
+    let at = jiff::Timestamp::from_second(i64::try_from(at.as_secs()).ok()?).ok()?;
+    Some(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }
 
 /// A random UUID (RFC 9562 §5.4).
@@ -174,6 +180,14 @@ const MOST_CHAINS: usize = 1000;
 
 #[cfg(test)]
 mod tests {
+    use timestamp::Timestamp;
+
+    #[test]
+    fn a_date_is_the_one_of_the_standard() {
+        let date = super::date(Timestamp::from_secs(1_289_690_940));
+        assert_eq!(date.as_deref(), Some("Sat, 13 Nov 2010 23:29:00 GMT"));
+    }
+
     #[test]
     fn a_uuid_is_of_version_4() {
         let uuid = super::uuid().expect("randomness");

@@ -2,10 +2,13 @@
 //!
 //! The token is read in full form only (RFC 8225 §6): the compact form leaves out what RFC 8588 claims.
 
+use std::time::Duration;
+
 use data_encoding::BASE64URL_NOPAD;
 use timestamp::Timestamp;
 
 use crate::claims::{Claims, Header};
+use crate::verdict::FRESH;
 
 /// What one Identity header field says; nothing of it is proved yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +32,8 @@ pub enum Malformed {
     /// Another algorithm than ES256, the only one of RFC 8225.
     #[error("the algorithm is not ES256")]
     Algorithm,
-    /// Another kind of PASSporT than `shaken`.
-    #[error("the kind of token is not shaken")]
+    /// Another kind of PASSporT than `shaken` and `div`.
+    #[error("the kind of token is neither shaken nor div")]
     Kind,
     /// The address of the certificate is missing, differs between token and field, or is no HTTPS address.
     #[error("the address of the certificate cannot be used")]
@@ -45,14 +48,14 @@ impl Presented {
         }
         let mut parts = value.split(';').map(str::trim);
         let token = parts.next().ok_or(Malformed::Token)?;
-        let (mut info, mut algorithm, mut kind) = (None, "ES256", "shaken");
+        let (mut info, mut algorithm, mut kind) = (None, "ES256", None);
         for part in parts {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let value = value.trim().trim_matches('"');
             match name.trim() {
                 "info" => info = value.strip_prefix('<').and_then(|v| v.strip_suffix('>')),
                 "alg" => algorithm = value,
-                "ppt" => kind = value,
+                "ppt" => kind = Some(value),
                 _ => {}
             }
         }
@@ -64,39 +67,39 @@ impl Presented {
         if header.alg != "ES256" || algorithm != "ES256" {
             return Err(Malformed::Algorithm);
         }
-        if header.ppt != "shaken" || kind != "shaken" {
+        if !matches!(header.ppt, "shaken" | "div") || kind.is_some_and(|kind| kind != header.ppt) {
             return Err(Malformed::Kind);
         }
         if info.is_none_or(|info| info != header.x5u) || !header.x5u.starts_with("https://") {
             return Err(Malformed::Address);
         }
         Ok(Self {
-            claims: Claims::from_json(&decode(payload)?).ok_or(Malformed::Token)?,
+            claims: Claims::from_json(header.ppt, &decode(payload)?).ok_or(Malformed::Token)?,
             certificate_at: header.x5u.into(),
             signed: signed.as_bytes().into(),
             signature: decode(signature)?.into(),
         })
     }
 
-    /// How long ago this was said, in either direction.
-    pub(crate) fn age(&self, now: Timestamp) -> std::time::Duration {
+    /// Whether this was said between so long ago and [`FRESH`] from now: clocks differ.
+    pub(crate) fn is_younger_than(&self, age: Duration, now: Timestamp) -> bool {
         let said = Timestamp::from_secs(self.claims.iat);
-        now.since(said).max(said.since(now))
+        now.since(said) <= age && said.since(now) <= FRESH
     }
 }
 
 /// Header and payload, as they are signed.
 pub(crate) fn to_be_signed(certificate_at: &str, claims: &Claims) -> String {
-    let header = Header { alg: "ES256", ppt: "shaken", typ: "passport", x5u: certificate_at };
+    let header = Header { alg: "ES256", ppt: claims.kind(), typ: "passport", x5u: certificate_at };
     // Strings always can be written.
     let header = serde_json::to_vec(&header).unwrap_or_default();
     format!("{}.{}", BASE64URL_NOPAD.encode(&header), BASE64URL_NOPAD.encode(&claims.to_json()))
 }
 
 /// The value of the header field.
-pub(crate) fn field(signed: &str, signature: &[u8], certificate_at: &str) -> String {
+pub(crate) fn field(signed: &str, signature: &[u8], certificate_at: &str, kind: &str) -> String {
     let signature = BASE64URL_NOPAD.encode(signature);
-    format!("{signed}.{signature};info=<{certificate_at}>;alg=ES256;ppt=shaken")
+    format!("{signed}.{signature};info=<{certificate_at}>;alg=ES256;ppt={kind}")
 }
 
 /// Longest value looked at; real ones have some 700 octets.

@@ -8,6 +8,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::claims::Claims;
 use crate::identity::{field, to_be_signed};
+use crate::numbers::Numbers;
 
 /// Signs what an account says of its calls.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub struct Signer {
     key: EcdsaKeyPair,
     certificate_at: Box<str>,
     not_after: i64,
+    numbers: Numbers,
     random: SystemRandom,
 }
 
@@ -33,6 +35,9 @@ pub enum SignerFault {
     /// The certificate is for another key.
     #[error("certificate: it is for another key than private_key")]
     Mismatch,
+    /// The certificate names no numbers.
+    #[error("certificate: it has no TNAuthList (RFC 8226), without which others do not believe it")]
+    Numbers,
     /// Nobody could fetch the certificate there.
     #[error("certificate_url: an https:// address is needed, where the chain can be fetched in PEM")]
     Address,
@@ -55,11 +60,13 @@ impl Signer {
         if facts.public_key().subject_public_key.data.as_ref() != key.public_key().as_ref() {
             return Err(SignerFault::Mismatch);
         }
+        let numbers = Numbers::of(&facts).ok_or(SignerFault::Numbers)?;
         if !certificate_at.starts_with("https://") || certificate_at.contains(['>', '<', ' ', '"']) {
             return Err(SignerFault::Address);
         }
         let not_after = facts.validity().not_after.timestamp();
-        Ok(Self { key, certificate_at: certificate_at.into(), not_after, random: SystemRandom::new() })
+        let (certificate_at, random) = (certificate_at.into(), SystemRandom::new());
+        Ok(Self { key, certificate_at, not_after, numbers, random })
     }
 
     /// Where others find the certificate.
@@ -72,10 +79,14 @@ impl Signer {
         self.not_after
     }
 
-    /// The value of an Identity header field; `None` if the system gives no randomness.
+    /// The value of an Identity header field; `None` if the certificate is for other numbers, or the system gives no
+    /// randomness.
     pub fn sign(&self, claims: &Claims) -> Option<String> {
+        if !self.numbers.cover(claims.vouched_for()) {
+            return None;
+        }
         let signed = to_be_signed(&self.certificate_at, claims);
         let signature = self.key.sign(&self.random, signed.as_bytes()).ok()?;
-        Some(field(&signed, signature.as_ref(), &self.certificate_at))
+        Some(field(&signed, signature.as_ref(), &self.certificate_at, claims.kind()))
     }
 }

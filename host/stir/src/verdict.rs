@@ -1,16 +1,15 @@
-//! Whether what an Identity header field claims is true of its request (RFC 8224 §6.2).
+//! Whether what Identity header fields claim is true of their request (RFC 8224 §6.2, RFC 8946 §6).
 
 use std::time::Duration;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use certificates::Anchors;
-use routing::attest::Attestation;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use timestamp::Timestamp;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::identity::{Malformed, Presented};
+use crate::numbers::Numbers;
 
 /// What the request itself says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +44,9 @@ pub enum Failure {
     /// Nobody we trust vouches for the certificate, or it is out of date.
     #[error("nobody that is trusted vouches for its certificate")]
     Untrusted,
+    /// The certificate is not for the number that is vouched for.
+    #[error("its certificate is not for this number")]
+    OtherNumbers,
     /// The signature is of another key, or over something else.
     #[error("its signature is wrong")]
     Signature,
@@ -56,49 +58,18 @@ impl Failure {
         match self {
             Self::Stale => 403,
             Self::Unfetched | Self::Malformed(Malformed::Address) => 436,
-            Self::Unusable | Self::Untrusted | Self::Malformed(Malformed::Algorithm) => 437,
+            Self::Unusable | Self::Untrusted | Self::OtherNumbers | Self::Malformed(Malformed::Algorithm) => {
+                437
+            }
             Self::OtherOrigin | Self::OtherDestination | Self::Signature => 438,
             Self::Malformed(Malformed::Token | Malformed::Kind) => 438,
         }
     }
-
-    /// As records have it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Malformed(Malformed::Token) => "token",
-            Self::Malformed(Malformed::Algorithm) => "algorithm",
-            Self::Malformed(Malformed::Kind) => "kind",
-            Self::Malformed(Malformed::Address) => "address",
-            Self::Stale => "stale",
-            Self::OtherOrigin => "orig",
-            Self::OtherDestination => "dest",
-            Self::Unfetched => "unfetched",
-            Self::Unusable => "unusable",
-            Self::Untrusted => "untrusted",
-            Self::Signature => "signature",
-        }
-    }
 }
 
-/// Judges a claim by the request and the chain (PEM, the signer's certificate first) found at its address. Whether the
-/// chain was fetched at all is asked first: what is wrong with the claim itself needs none.
-pub fn judge(
-    presented: &Presented,
-    expected: &Expected,
-    chain: Option<&[u8]>,
-    anchors: &Anchors,
-    now: Timestamp,
-) -> Result<Attestation, Failure> {
-    if presented.age(now) > FRESH {
-        return Err(Failure::Stale);
-    }
-    if presented.claims.orig != expected.orig {
-        return Err(Failure::OtherOrigin);
-    }
-    if presented.claims.dest != expected.dest {
-        return Err(Failure::OtherDestination);
-    }
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(chain.ok_or(Failure::Unfetched)?)
+/// Judges a signature by the chain (PEM, the signer's certificate first) found at its address.
+pub fn judge(presented: &Presented, chain: &[u8], anchors: &Anchors) -> Result<(), Failure> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(chain)
         .take(LONGEST_CHAIN)
         .collect::<Result<_, _>>()
         .map_err(|_| Failure::Unusable)?;
@@ -107,9 +78,12 @@ pub fn judge(
     if !anchors.vouch_for(&chain) {
         return Err(Failure::Untrusted);
     }
+    let numbers = Numbers::of(&facts).ok_or(Failure::OtherNumbers)?;
+    if !numbers.cover(presented.claims.vouched_for()) {
+        return Err(Failure::OtherNumbers);
+    }
     let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &facts.public_key().subject_public_key.data);
-    key.verify(&presented.signed, &presented.signature).map_err(|_| Failure::Signature)?;
-    Ok(presented.claims.attest)
+    key.verify(&presented.signed, &presented.signature).map_err(|_| Failure::Signature)
 }
 
 /// How old a claim may be (RFC 8224 §6.2.2 step 4; 60 s as ATIS-1000074 has it).

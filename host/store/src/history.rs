@@ -81,7 +81,7 @@ pub struct HistoryRow {
     /// What was thought of the signature that came with the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Value>,
-    /// How far we vouched for the caller id, where we signed: `A`, `B` or `C`.
+    /// What we said of the call, where we signed: how far we vouched for the caller id, `A`, `B` or `C`, or `div`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<String>,
     /// The caller's leg, then the callees'.
@@ -221,7 +221,7 @@ impl<'a> Written<'a> {
             candidates: &record.candidates,
             attempts: record.attempts.iter().map(Attempt::new).collect::<Result<_, _>>()?,
             signature: record.signature.as_ref(),
-            signed: record.signed.map(|attest| attest.name()),
+            signed: record.signed,
             legs: &record.legs,
         })
     }

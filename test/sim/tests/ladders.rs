@@ -49,6 +49,7 @@ ladders! {
     callee_unavailable
     callee_wants_credentials
     caller_ids
+    caller_id_diverted
     caller_id_judged
     caller_id_signed
     caller_refused_without_a_word
@@ -171,6 +172,7 @@ ladders! {
     subscription_ends
     subscription_refused
     t38
+    tel_uri
     too_long_and_silent
     transfer_across_connections
     transfer_attended_by_callee
@@ -180,6 +182,7 @@ ladders! {
     transfer_by_operator
     transfer_odd_caller
     transfer_outside_counts
+    transfer_signed
     transfer_to_busy
     transfer_twice
     transfer_within_pbx

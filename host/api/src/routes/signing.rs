@@ -126,7 +126,9 @@ fn unsigned() -> Problem {
 fn unfit(fault: KeyringFault) -> Problem {
     let pointer = match &fault {
         KeyringFault::Unfit(SignerFault::Key | SignerFault::Curve) => "/private_key",
-        KeyringFault::Unfit(SignerFault::Certificate | SignerFault::Mismatch) => "/certificate",
+        KeyringFault::Unfit(SignerFault::Certificate | SignerFault::Mismatch | SignerFault::Numbers) => {
+            "/certificate"
+        }
         KeyringFault::Unfit(SignerFault::Address) => "/certificate_url",
         KeyringFault::Disk(_) => return Problem::new(Code::Fault, fault.to_string()),
     };

@@ -380,7 +380,7 @@ impl Playing {
         for (key, wanted) in line.settings(1) {
             let have = match key {
                 "signature" => record.signature.as_ref().map_or("", |signature| signature.verdict).to_owned(),
-                "signed" => record.signed.map_or("", |attest| attest.name()).to_owned(),
+                "signed" => record.signed.unwrap_or_default().to_owned(),
                 "outcome" => word(serde_json::to_value(record.outcome)),
                 "code" => record.sip_code.to_string(),
                 "reason" => record.reason_code.to_string(),
