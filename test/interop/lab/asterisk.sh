@@ -3,7 +3,7 @@
 #   asterisk.sh start NAME addr=127.0.0.11 [port=5060 tls_port=5061 http=8088 https=8089 ami=5038
 #               rtp=20000 identify=ip,username cert_for=ADDR cert_until=YYYYMMDDHHMMSSZ
 #               paste=FILE wizard=FILE plan=FILE (appended as they are to pjsip.conf, pjsip_wizard.conf and
-#               extensions.conf)] [ROLE key=value...]...
+#               extensions.conf) stir=FILE (stir_shaken.conf, whose modules are loaded only then)] [ROLE key=value...]...
 #     ROLE: phone    user= password= [contacts=1 min_expires=10 realm=]   others register here
 #           register name=reg server=HOST:PORT user= password= [expires=60]
 #           trunk    name=trunk server=HOST:PORT [match=ADDRESS,...]      known by address
@@ -51,7 +51,7 @@ start_it() {
     [ -x "$ROOT/usr/sbin/asterisk" ] || die "run setup.sh first"
     rm -rf "$dir"; mkdir -p "$dir"/{etc,lib/keys,spool/outgoing,run,log/cdr-csv,sounds,rec}
     [ -e "$ROOT/usr/share/asterisk/documentation/core-en_US.xml" ] && ln -sfn /usr/share/asterisk/documentation "$dir/lib/documentation"
-    addr= port=5060 tls_port=5061 http=8088 https=8089 ami=5038 rtp=20000 identify=ip,username cert_for= cert_until= paste= wizard= plan=
+    addr= port=5060 tls_port=5061 http=8088 https=8089 ami=5038 rtp=20000 identify=ip,username cert_for= cert_until= paste= wizard= plan= stir=
     roles=$(mktemp); forget
     for kv in "$@"; do
         case $kv in
@@ -72,6 +72,7 @@ start_it() {
     [ -z "$paste" ] || cat "$paste" >> "$dir/etc/pjsip.conf"
     cat ${wizard:+"$wizard"} < /dev/null > "$dir/etc/pjsip_wizard.conf"
     [ -z "$plan" ] || cat "$plan" >> "$dir/etc/extensions.conf"
+    [ -z "$stir" ] || { cp "$stir" "$dir/etc/stir_shaken.conf"; sed -i '/stir_shaken/d' "$dir/etc/modules.conf"; }
     # Files that Asterisk complains about when they are missing.
     for f in features confbridge udptl codecs ccss stasis dnsmgr musiconhold cel; do
         echo '[general]' > "$dir/etc/$f.conf"

@@ -104,3 +104,9 @@ make_cert() {
         -extfile "$d/ext" -out "$d/cert.pem" 2>/dev/null || die "openssl failed"
     cp "$ROOT$ca/ca.pem" "$ROOT$d/ca.pem"; rm -f "$ROOT$d/req.pem" "$ROOT$d/ext"
 }
+
+# trust_lab_ca : programs in the chroot that rely on the system's authorities believe the lab's CA, too.
+trust_lab_ca() {
+    local all=$ROOT/etc/ssl/certs/ca-certificates.crt
+    grep -qF "$(sed -n 2p "$ROOT/lab/ca/ca.pem")" "$all" 2>/dev/null || cat "$ROOT/lab/ca/ca.pem" >> "$all"
+}
