@@ -13,6 +13,7 @@ mod lines;
 mod media;
 mod prefer;
 mod rewrite;
+pub mod webrtc;
 
 pub use build::{AudioOffer, build_audio};
 pub use description::{Description, Flaw, Origin};

@@ -160,6 +160,11 @@ impl<'a> Media<'a> {
         attributes(self.section, name)
     }
 
+    /// The same, taken from the session level if this medium has none.
+    pub fn inherited_attribute(&self, name: &[u8]) -> Option<&'a [u8]> {
+        self.attribute(name).or_else(|| attributes(self.session, name).next())
+    }
+
     /// What the `a=rtpmap` lines say, in order; lines that make no sense are skipped.
     pub fn rtpmaps(&self) -> impl Iterator<Item = RtpMap<'a>> + use<'a> {
         attributes(self.section, b"rtpmap").filter_map(RtpMap::parse)
