@@ -265,7 +265,13 @@ impl Call {
             media::Event::Failed { .. } => self.hang_up(Reason::NoMediaPort, EndedBy::System, means),
             media::Event::Inactive { .. } => self.hang_up(Reason::NoMedia, EndedBy::System, means),
             media::Event::Dialled { end, code, ms } => self.on_dialled(end, code, ms, means),
-            media::Event::FirstPacket { .. } => {}
+            media::Event::FingerprintMismatch { .. } => {
+                self.hang_up(Reason::OtherCertificate, EndedBy::System, means);
+            }
+            media::Event::ConsentLost { .. } | media::Event::HandshakeFailed { .. } => {
+                self.hang_up(Reason::NoMediaPath, EndedBy::System, means);
+            }
+            media::Event::Connected { .. } | media::Event::FirstPacket { .. } => {}
         }
     }
 

@@ -110,6 +110,10 @@ impl Shard {
         let end = match event {
             media::Event::Closed { end, .. }
             | media::Event::Dialled { end, .. }
+            | media::Event::Connected { end, .. }
+            | media::Event::ConsentLost { end }
+            | media::Event::FingerprintMismatch { end }
+            | media::Event::HandshakeFailed { end }
             | media::Event::Failed { end, .. }
             | media::Event::FirstPacket { end, .. }
             | media::Event::Inactive { end } => end,

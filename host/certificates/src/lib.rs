@@ -9,7 +9,7 @@ mod read;
 mod shelf;
 mod trust;
 
-pub use own::OwnNames;
+pub use own::{OwnNames, make_for_media};
 pub use pair::{Pair, Problem, day, name_for};
 pub use shelf::{Entry, Shelf, ShelfFault, Source};
 pub use trust::{Anchors, Demand, Trust};

@@ -42,6 +42,18 @@ pub(crate) fn make(names: &OwnNames) -> Result<(String, String), Problem> {
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
+/// A certificate for DTLS with media, and its key (PKCS #8), both in DER. Descriptions carry its fingerprint, so that
+/// nobody reads its name and its dates, and one made at each start does.
+pub fn make_for_media() -> Result<(Vec<u8>, Vec<u8>), Problem> {
+    let failed = |fault: rcgen::Error| Problem::File(format!("no certificate can be made: {fault}"));
+    let mut parameters = CertificateParams::default();
+    parameters.distinguished_name = DistinguishedName::new();
+    parameters.distinguished_name.push(DnType::CommonName, "media");
+    let key = KeyPair::generate().map_err(failed)?;
+    let certificate = parameters.self_signed(&key).map_err(failed)?;
+    Ok((certificate.der().to_vec(), key.serialize_der()))
+}
+
 const DAY: i64 = 86_400;
 /// Some clients refuse certificates that live longer.
 const LIFE_DAYS: i64 = 825;

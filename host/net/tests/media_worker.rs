@@ -89,7 +89,11 @@ impl Bench {
                 Event::Failed { port, error, .. } => panic!("port {port}: {error:?}"),
                 Event::Closed { .. }
                 | Event::Dialled { .. }
+                | Event::Connected { .. }
+                | Event::ConsentLost { .. }
+                | Event::FingerprintMismatch { .. }
                 | Event::FirstPacket { .. }
+                | Event::HandshakeFailed { .. }
                 | Event::Inactive { .. } => {}
             }
         }

@@ -6,6 +6,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use webrtc::{Credentials, Peer};
+
+use crate::shared::PayloadTypes;
 use crate::transcode::{Format, PayloadMap};
 
 /// One m-line of one leg, named by signalling.
@@ -70,6 +73,39 @@ pub enum Command {
         end: EndId,
         /// What it hears.
         source: Source,
+    },
+    /// Open an end on the shared port of the worker, for a peer that finds us by ICE. Its media must be protected by
+    /// keys that DTLS yields. Answered only if it fails, by [`crate::Event::Failed`].
+    OpenShared {
+        /// Name of the new end.
+        end: EndId,
+        /// What the peer's checks must know; new for every transport.
+        credentials: Credentials,
+        /// An end that is open already and whose transport it shares (RFC 8843); its credentials count then.
+        bundle: Option<EndId>,
+        /// Silence after which [`crate::Event::Inactive`] is told; `None` turns it off.
+        inactivity: Option<Duration>,
+    },
+    /// What a description says of the peer of a shared end's transport.
+    Authenticate {
+        /// The end that heads the bundle.
+        end: EndId,
+        /// Its certificate, and who begins.
+        peer: Peer,
+    },
+    /// ICE restarts: checks come with these credentials from now on.
+    Restart {
+        /// The end that heads the bundle.
+        end: EndId,
+        /// What they must know.
+        credentials: Credentials,
+    },
+    /// Which packets of a bundle are for this end.
+    Sort {
+        /// The end.
+        end: EndId,
+        /// By payload type.
+        payloads: PayloadTypes,
     },
     /// Close an end and its ports. Always answered by one [`crate::Event::Closed`].
     Close {

@@ -22,11 +22,15 @@ pub(crate) struct End {
     pub(crate) serial: u64,
     pub(crate) port: u16,
     pub(crate) path: Path,
+    /// Its transport on the shared port, if it lives there.
+    pub(crate) transport: Option<u32>,
     /// Where RTP to the peer goes, if any goes.
     pub(crate) target: Option<SocketAddr>,
     pub(crate) counters: Counters,
     /// Source of what we send of our own.
     pub(crate) ssrc: u32,
+    /// Where ICE has found the peer.
+    found: Option<SocketAddr>,
     latch: Latch,
     quality: Quality,
     pub(crate) reports: Reports,
@@ -52,9 +56,11 @@ impl End {
             serial,
             port,
             path: Path::None,
+            transport: None,
             target: None,
             counters: Counters::default(),
             ssrc,
+            found: None,
             latch: Latch::default(),
             quality: Quality::default(),
             reports: Reports::default(),
@@ -69,7 +75,7 @@ impl End {
     pub(crate) fn describe(&mut self, remote: &Remote, now: Timestamp) -> Option<Timestamp> {
         self.latch.describe(remote, now);
         self.quality.set_clock_rate(remote.clock_rate);
-        self.receives = remote.receives && remote.rtp.is_some();
+        self.receives = remote.receives && (remote.rtp.is_some() || self.transport.is_some());
         self.udptl = remote.udptl;
         self.rtcp.describe(remote);
         self.retarget();
@@ -149,8 +155,17 @@ impl End {
         Passage::Passed
     }
 
+    /// The socket that RTP to the peer leaves from; this end is in `slot`.
+    #[inline]
+    pub(crate) fn socket(&self, slot: u32) -> SocketKey {
+        if self.transport.is_some() { SocketKey::SHARED } else { SocketKey::rtp(slot) }
+    }
+
     /// Where RTCP to the peer goes, and from which of the two sockets of this end in `slot`.
     pub(crate) fn rtcp_target(&self, slot: u32) -> Option<(SocketKey, SocketAddr)> {
+        if self.transport.is_some() {
+            return self.found.map(|to| (SocketKey::SHARED, to));
+        }
         let described = self.rtcp.described?;
         if self.rtcp.muxed {
             return self.latch.target().map(|to| (SocketKey::rtp(slot), to));
@@ -186,8 +201,14 @@ impl End {
         self.counters.bytes_out += bytes as u64;
     }
 
+    /// ICE has found the peer.
+    pub(crate) fn found(&mut self, at: Option<SocketAddr>) {
+        self.found = at;
+        self.retarget();
+    }
+
     fn retarget(&mut self) {
-        self.target = if self.receives { self.latch.target() } else { None };
+        self.target = if self.receives { self.found.or_else(|| self.latch.target()) } else { None };
     }
 }
 

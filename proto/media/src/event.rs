@@ -10,6 +10,28 @@ use crate::EndId;
 /// News of an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// A transport is proven and keyed: media may flow. Told of the end that heads its bundle.
+    Connected {
+        /// The end.
+        end: EndId,
+        /// Where the peer is.
+        at: SocketAddr,
+    },
+    /// The peer has stopped checking whether it may send (RFC 7675); told like `Connected`.
+    ConsentLost {
+        /// The end.
+        end: EndId,
+    },
+    /// The certificate is not the described one; told like `Connected`.
+    FingerprintMismatch {
+        /// The end.
+        end: EndId,
+    },
+    /// Nobody came, or the handshake went wrong; told like `Connected`.
+    HandshakeFailed {
+        /// The end.
+        end: EndId,
+    },
     /// It is closed and its ports are free.
     Closed {
         /// The end.

@@ -3,6 +3,8 @@
 //! A packet finds its end by the index in its socket's key, and the peer by the slot in the path: a relayed
 //! packet costs no look-up, no copy and no allocation. Names of ends are looked up for commands only.
 
+mod transports;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, SocketAddr};
@@ -10,12 +12,14 @@ use std::time::Duration;
 
 use rtp::Kind;
 use timestamp::Timestamp;
+use webrtc::Identity;
 
 use crate::actions::{Action, Actions, Payload, SocketKey};
 use crate::command::{Command, EndId, Remote, Source};
 use crate::end::{End, Passage, Watched};
 use crate::event::{Counters, Event, OpenFault};
 use crate::path::Path;
+use crate::shared::SharedPort;
 use crate::source::echo;
 use crate::source::tone::{Tone, ToneTable};
 use crate::transcode::PayloadMap;
@@ -33,12 +37,20 @@ pub struct Plane {
     /// Conversions so far.
     converted: u64,
     strays: u64,
+    /// The transports of ends without ports of their own.
+    shared: SharedPort,
 }
 
 impl Plane {
-    /// A plane without ends. SSRCs of our own streams follow from `seed`.
+    /// A plane without ends and without a shared port. SSRCs of our own streams follow from `seed`.
     pub fn new(seed: u64) -> Self {
+        Self::sharing(seed, None)
+    }
+
+    /// A plane whose ends may share a port, on which peers are shown `identity`.
+    pub fn sharing(seed: u64, identity: Option<Identity>) -> Self {
         Self {
+            shared: SharedPort::new(identity, mix(seed, 0)),
             ends: Vec::new(),
             free: Vec::new(),
             names: BTreeMap::new(),
@@ -55,6 +67,25 @@ impl Plane {
     pub fn handle_command(&mut self, command: Command, now: Timestamp, out: &mut Actions) {
         match command {
             Command::Open { end, bind, port, inactivity } => self.open(end, bind, port, inactivity, out),
+            Command::OpenShared { end, credentials, bundle, inactivity } => {
+                self.open_shared(end, &credentials, bundle, inactivity, out);
+            }
+            Command::Authenticate { end, peer } => {
+                if let Some(number) = self.transport_of(end) {
+                    let stir = self.shared.describe(number, peer, now, out);
+                    self.settle(&stir, out);
+                }
+            }
+            Command::Restart { end, credentials } => {
+                if let Some(number) = self.transport_of(end) {
+                    self.shared.restart(number, &credentials, now);
+                }
+            }
+            Command::Sort { end, payloads } => {
+                if let Some((slot, Some(number))) = self.find(end).map(|(slot, end)| (slot, end.transport)) {
+                    self.shared.sort(number, slot, payloads);
+                }
+            }
             Command::Remote { end, remote } => self.describe(end, &remote, now),
             Command::Join { a, b } => self.join(a, b),
             Command::Renumber { end, map } => self.renumber(end, map),
@@ -74,9 +105,11 @@ impl Plane {
         now: Timestamp,
         out: &mut Actions,
     ) {
+        if socket == SocketKey::SHARED {
+            return self.on_shared(from, packet, now, out);
+        }
         let slot = socket.slot();
         let Some(end) = slot_mut(&mut self.ends, slot) else {
-            // The shared socket has no slot, and no end lives there yet.
             self.strays += 1;
             return;
         };
@@ -129,6 +162,13 @@ impl Plane {
             && timer.at <= now
         {
             self.timers.pop();
+            if timer.due == Due::Transport {
+                if self.shared.serial(timer.slot) == Some(timer.serial) {
+                    let stir = self.shared.handle_timeout(timer.slot, now, out);
+                    self.settle(&stir, out);
+                }
+                continue;
+            }
             let Some(end) = slot_mut(&mut self.ends, timer.slot).filter(|end| end.serial == timer.serial)
             else {
                 continue;
@@ -141,6 +181,7 @@ impl Plane {
                 }
                 Due::Tone => play(end, timer, &self.milliwatt, now, out),
                 Due::Watch => watch(end, now, out),
+                Due::Transport => None,
             };
             self.timers.extend(again.map(|at| Reverse(Timer { at, ..timer })));
         }
@@ -174,8 +215,8 @@ impl Plane {
         let Some(rtcp_port) = port.checked_add(1) else {
             return out.emit(Event::Failed { end: id, port, error: OpenFault::PortTaken });
         };
-        self.serial += 1;
-        let end = End::new(id, self.serial, port, mix(self.seed, self.serial) as u32, inactivity);
+        let serial = self.next_serial();
+        let end = End::new(id, serial, port, self.ssrc(serial), inactivity);
         let slot = self.insert(end);
         self.names.insert(id, slot);
         out.push(Action::Bind { socket: SocketKey::rtp(slot), addr: SocketAddr::new(bind, port) });
@@ -222,7 +263,9 @@ impl Plane {
         let closed = self.names.get(&id).copied().and_then(|slot| Some((slot, self.remove(slot)?)));
         let counters = match closed {
             Some((slot, end)) => {
-                unbind(slot, out);
+                if end.transport.is_none() {
+                    unbind(slot, out);
+                }
                 end.counters()
             }
             None => Counters::default(),
@@ -248,7 +291,7 @@ impl Plane {
                             arena.iter_mut().skip(at).take(1).for_each(|octet| *octet = second);
                         }),
                     };
-                    out.push(Action::Send { socket: SocketKey::rtp(peer), to, payload });
+                    out.push(Action::Send { socket: peer_end.socket(peer), to, payload });
                 }
             }
             Path::Transcode { .. } => self.translate(slot, packet, now, out),
@@ -256,7 +299,7 @@ impl Plane {
                 if let Some(to) = end.target {
                     end.count_out(packet.len());
                     let payload = out.make(|arena| echo::write(packet, end.ssrc, arena));
-                    out.push(Action::Send { socket: SocketKey::rtp(slot), to, payload });
+                    out.push(Action::Send { socket: end.socket(slot), to, payload });
                 }
             }
             Path::None | Path::Tone(_) => {}
@@ -308,6 +351,24 @@ impl Plane {
         }
     }
 
+    fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    fn ssrc(&self, serial: u64) -> u32 {
+        mix(self.seed, serial) as u32
+    }
+
+    /// Lets a timer run.
+    fn run(&mut self, timer: Timer) {
+        self.timers.push(Reverse(timer));
+    }
+
+    fn transport_of(&mut self, id: EndId) -> Option<u32> {
+        self.find(id)?.1.transport
+    }
+
     fn find(&mut self, id: EndId) -> Option<(u32, &mut End)> {
         let slot = *self.names.get(&id)?;
         Some((slot, slot_mut(&mut self.ends, slot)?))
@@ -328,6 +389,9 @@ impl Plane {
         self.detach(slot);
         let end = self.ends.get_mut(slot as usize)?.take()?;
         self.names.remove(&end.id);
+        if let Some(number) = end.transport {
+            self.shared.leave(number, slot);
+        }
         self.free.push(slot);
         Some(end)
     }
@@ -357,6 +421,8 @@ enum Due {
     Report,
     Tone,
     Translator,
+    /// Of a transport: the slot is its number.
+    Transport,
     Watch,
 }
 
@@ -379,7 +445,7 @@ fn play(
     let payload = out.make(|arena| len = tone.write(samples, now, arena));
     let next = tone.next_timeout();
     end.count_out(len);
-    out.push(Action::Send { socket: SocketKey::rtp(timer.slot), to, payload });
+    out.push(Action::Send { socket: end.socket(timer.slot), to, payload });
     Some(next)
 }
 

@@ -153,7 +153,15 @@ proptest! {
                             ends.remove(&end);
                         }
                     }
-                    Action::Emit(Event::Dialled { .. } | Event::FirstPacket { .. } | Event::Inactive { .. }) => {}
+                    Action::Emit(
+                        Event::Connected { .. }
+                        | Event::ConsentLost { .. }
+                        | Event::Dialled { .. }
+                        | Event::FingerprintMismatch { .. }
+                        | Event::FirstPacket { .. }
+                        | Event::HandshakeFailed { .. }
+                        | Event::Inactive { .. },
+                    ) => {}
                 }
             }
             prop_assert_eq!(plane.len(), ends.len());

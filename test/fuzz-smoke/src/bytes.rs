@@ -59,6 +59,9 @@ pub fn describing(body: &[u8]) {
     rewrite(body, &description, &origin, &mut |_| Some(place), &mut out);
     let again = Description::parse(&out).expect("a rewritten description is one");
     assert_eq!(again.media().len(), description.media().len());
+    let plain = sdp::webrtc::plain(body, &description, body.len().is_multiple_of(2));
+    let plain = Description::parse(&plain).expect("a description without its transport is one");
+    assert_eq!(plain.media().len(), description.media().len());
 }
 
 /// Telling packets apart, RTP, RTCP and telephone events; ranges lie inside.
@@ -73,6 +76,13 @@ pub fn packets(bytes: &[u8]) {
             let _ = report.blocks().filter_map(|block| block.round_trip(1)).count();
         }
     }
+}
+
+/// Reading a message of STUN; nobody proves it without the key.
+pub fn checks(bytes: &[u8]) {
+    let Some(message) = stun::Message::parse(bytes) else { return };
+    let _ = (message.addressed(), message.not_understood().count(), message.has_fingerprint());
+    assert!(!message.is_proved(b"a key that nobody has"));
 }
 
 fn read(value: &[u8]) {

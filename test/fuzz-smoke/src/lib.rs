@@ -5,4 +5,5 @@
 
 pub mod bytes;
 pub mod dice;
+pub mod shared;
 pub mod stateful;

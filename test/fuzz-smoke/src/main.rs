@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fuzz_smoke::dice::{Dice, mutate};
-use fuzz_smoke::{bytes, stateful};
+use fuzz_smoke::{bytes, shared, stateful};
 use sim::random::Random;
 
 /// What takes octets, and where octets for it lie.
@@ -140,5 +140,7 @@ const TARGETS: &[Target] = &[
     },
     Target { name: "sdp", corpora: &["test/fuzz/corpus/sdp"], run: |o| once(bytes::describing, o), share: 1 },
     Target { name: "rtp", corpora: &["test/fuzz/corpus/rtp"], run: |o| once(bytes::packets, o), share: 1 },
+    Target { name: "stun", corpora: &["test/fuzz/corpus/stun"], run: |o| once(bytes::checks, o), share: 1 },
+    Target { name: "shared", corpora: &[], run: shared::story, share: 2 },
     Target { name: "stateful", corpora: &["test/fuzz/corpus/stateful"], run: stateful::story, share: 5 },
 ];

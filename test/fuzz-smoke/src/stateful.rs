@@ -159,11 +159,15 @@ impl Story {
         let open: Vec<EndId> = self.0.world.media.open().collect();
         let stray = EndId(u64::from_le_bytes(core::array::from_fn(|_| dice.octet())));
         let end = dice.pick(&open).copied().unwrap_or(stray);
-        let event = match dice.below(6) {
+        let event = match dice.below(10) {
             0 | 1 => Event::FirstPacket { end, from: address(dice.octet()) },
             2 => Event::Inactive { end },
             4 => Event::Dialled { end, code: dice.octet(), ms: 100 },
             3 => Event::Failed { end: stray, port: 20_000, error: OpenFault::Refused },
+            8 => Event::Connected { end, at: address(dice.octet()) },
+            5 => Event::FingerprintMismatch { end },
+            6 => Event::ConsentLost { end },
+            7 => Event::HandshakeFailed { end },
             _ => Event::Inactive { end: stray },
         };
         self.0.world.hear(event);

@@ -3,7 +3,7 @@
 
 use core::fmt::Write;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use sip_msg::digest::{Algorithm, Qop, ha1, response};
 use sip_msg::{Challenge, Message, Name};
@@ -466,7 +466,7 @@ impl Dialog {
         let (ip, port) = (addr.ip(), 40_000 + addr.port() % 1000);
         let version = self.version;
         let session = addr.port();
-        if let Some(media) = other_media(kind, port) {
+        if let Some(media) = browser_media(kind, ip, port).or_else(|| other_media(kind, port)) {
             let text = format!(
                 "v=0\r\no=- {session} {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n{media}"
             );
@@ -496,6 +496,43 @@ fn other_media(kind: &str, port: u16) -> Option<String> {
         "video-refused" => audio(port) + &video(0),
         _ => return None,
     })
+}
+
+/// What a browser describes: as an offer, with another agent after a restart, as an answer, with video in the same bundle.
+fn browser_media(kind: &str, ip: IpAddr, port: u16) -> Option<String> {
+    let (ufrag, setup) = match kind {
+        "browser" | "browser-video" => ("first", "actpass"),
+        "browser-restart" => ("second", "actpass"),
+        "browser-answer" | "browser-answer-video" => ("first", "active"),
+        _ => return None,
+    };
+    let digits = vec!["AB"; 32].join(":");
+    let transport = |mid: u8| {
+        format!(
+            "a=mid:{mid}\r\na=rtcp-mux\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:passwordpasswordpassword\r\n\
+             a=ice-options:trickle\r\na=candidate:1 1 udp 2122260223 {ip} {port} typ host\r\n\
+             a=candidate:2 1 udp 2122194687 3b1c8d52-5d0f-4f62-9d2b-93de93a8a7b2.local 51472 typ host\r\n\
+             a=fingerprint:sha-256 {digits}\r\na=setup:{setup}\r\na=msid:stream track{mid}\r\n"
+        )
+    };
+    let mut text = format!(
+        "m=audio {port} UDP/TLS/RTP/SAVPF 111 8 126\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\n\
+         a=rtpmap:8 PCMA/8000\r\na=rtpmap:126 telephone-event/8000\r\na=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n{}",
+        transport(0)
+    );
+    if kind.ends_with("video") {
+        let part = format!(
+            "m=video 0 UDP/TLS/RTP/SAVPF 96 97\r\na=bundle-only\r\na=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\n\
+             a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n{}",
+            transport(1)
+        );
+        text += &if kind.starts_with("browser-answer") {
+            part.replace("m=video 0", &format!("m=video {port}")).replace("a=bundle-only\r\n", "")
+        } else {
+            part
+        };
+    }
+    Some(text)
 }
 
 fn tagged(uri: &str, tag: &str) -> String {

@@ -40,13 +40,24 @@ impl MediaPlane {
                 self.expect_open(end, command);
                 self.awaited.insert(end, (remote.sends && remote.rtp.is_some(), remote.udptl));
             }
-            Command::Serve { end, .. } | Command::Renumber { end, .. } | Command::Dial { end, .. } => {
+            Command::Authenticate { end, .. }
+            | Command::Dial { end, .. }
+            | Command::Renumber { end, .. }
+            | Command::Restart { end, .. }
+            | Command::Serve { end, .. }
+            | Command::Sort { end, .. } => {
                 self.expect_open(end, command);
             }
             Command::Transcode { a, b } => {
                 self.expect_open(a.0, command);
                 self.expect_open(b.0, command);
                 self.converted.push((a.1, b.1));
+            }
+            Command::OpenShared { end, bundle, .. } => {
+                if self.open.insert(end, SHARED_PORT).is_some() {
+                    self.faults.push(format!("{end:?} opened twice"));
+                }
+                bundle.into_iter().for_each(|bundle| self.expect_open(bundle, command));
             }
             Command::Join { a, b } => {
                 self.expect_open(a, command);
@@ -83,3 +94,6 @@ impl MediaPlane {
         }
     }
 }
+
+/// The port of all browsers.
+pub const SHARED_PORT: u16 = 19_998;

@@ -15,11 +15,11 @@ use engine::{
 };
 use routing::config::{Change, Delta};
 use sip_stack::Slot;
-use sip_stack::transport::{AddressBook, Flow, Listener, Listeners, Protocol};
+use sip_stack::transport::{AddressBook, Flow, Listener, Listeners, Protocol, SharedMedia};
 use timestamp::Timestamp;
 
 use crate::draw::Seen;
-use crate::media_plane::MediaPlane;
+use crate::media_plane::{MediaPlane, SHARED_PORT};
 use crate::random::Random;
 use crate::zone::Zone;
 
@@ -433,6 +433,11 @@ impl AddressBook for Book {
 
     fn claim_media(&mut self, _: IpAddr, port: u16) -> bool {
         !is_taken(port, &self.taken)
+    }
+
+    fn shared_media(&mut self, _: u32, _: IpAddr) -> Option<SharedMedia> {
+        let places = vec![SocketAddr::new(US.ip(), SHARED_PORT)];
+        Some(SharedMedia { places, fingerprint: [0x0f; 32] })
     }
 }
 

@@ -62,6 +62,15 @@ const CAUSES: &[(Reason, &[&str])] = &[
             "the other side is muted without sending silence",
         ],
     ),
+    (
+        Reason::NoMediaPath,
+        &[
+            "a firewall drops UDP to our media ports",
+            "our public address is not set, or is not the one that browsers reach",
+            "the browser changed its network, was closed or sleeps",
+        ],
+    ),
+    (Reason::OtherCertificate, &["a gateway between us and the browser", "somebody listens in"]),
     (Reason::NoMediaPort, &["more calls than the range of ports holds"]),
     (Reason::NameNotFound, &["a misspelled host", "the name server does not answer"]),
     (

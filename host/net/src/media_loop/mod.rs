@@ -17,7 +17,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use media::{Command, Event, Plane};
+use media::{Command, Event, Identity, Plane};
 use timestamp::Timestamp;
 
 use self::epoll::EpollIo;
@@ -43,6 +43,8 @@ pub struct MediaConfig {
     pub tick: Duration,
     /// One socket of the worker for many ends, if it has one; port 0 takes any free one.
     pub shared: Option<SocketAddr>,
+    /// Who peers on the shared socket find there; without it no end can share.
+    pub identity: Option<Identity>,
 }
 
 impl Default for MediaConfig {
@@ -54,6 +56,7 @@ impl Default for MediaConfig {
             io: MediaIo::Auto,
             tick: Duration::ZERO,
             shared: None,
+            identity: None,
         }
     }
 }
@@ -233,7 +236,7 @@ fn run<I: packet_loop::PacketIo>(
     mut started: Started,
     told: &SyncSender<io::Result<Started>>,
 ) -> io::Result<()> {
-    let mut packets = PacketLoop::new(config, io, Plane::new(config.seed), post);
+    let mut packets = PacketLoop::new(config, io, Plane::sharing(config.seed, config.identity.clone()), post);
     if let Some(addr) = config.shared {
         let bound = packets.share(addr);
         started.shared = Some(bound.map_err(|fault| io::Error::other(format!("{addr}: {fault:?}")))?);

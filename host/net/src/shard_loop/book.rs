@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::Sender;
 
 use ipnet::IpNet;
-use sip_stack::transport::AddressBook;
+use sip_stack::transport::{AddressBook, SharedMedia};
 
 use super::ShardSetup;
+use super::shared::SharedPorts;
 use crate::media_loop::PortPair;
 
 /// Asks the routing table once per peer.
@@ -18,12 +19,14 @@ pub(super) struct RouteBook {
     routes: HashMap<IpAddr, IpAddr>,
     /// Where the sockets of claimed ports go.
     claimed: Sender<PortPair>,
+    shared: SharedPorts,
 }
 
 impl RouteBook {
-    pub(super) fn new(setup: &ShardSetup, claimed: Sender<PortPair>) -> Self {
+    pub(super) fn new(setup: &ShardSetup, claimed: Sender<PortPair>, shared: SharedPorts) -> Self {
         Self {
             claimed,
+            shared,
             public: setup.public_ip,
             local: setup.local_nets.clone(),
             media: setup.media,
@@ -61,6 +64,20 @@ impl AddressBook for RouteBook {
         (chosen.unwrap_or_else(|| unspecified(remote)), shown)
     }
 
+    fn shared_media(&mut self, call: u32, remote: IpAddr) -> Option<SharedMedia> {
+        let (bound, fingerprint) = self.shared.of_call(call)?;
+        // Towards a peer of the other family, whatever leads out.
+        let near = if remote.is_ipv4() == bound.is_ipv4() { remote } else { outside(bound.ip()) };
+        let mut places = vec![SocketAddr::new(self.media_for(near).1, bound.port())];
+        // Who is behind the same address translation as we are may not get back in from outside.
+        let own = self.media.filter(|ip| !ip.is_unspecified()).unwrap_or_else(|| self.route_to(near));
+        let own = SocketAddr::new(own, bound.port());
+        if !places.contains(&own) {
+            places.push(own);
+        }
+        Some(SharedMedia { places, fingerprint })
+    }
+
     fn claim_media(&mut self, bind: IpAddr, port: u16) -> bool {
         // Nobody listens when the thread has ended, and then nothing is opened.
         PortPair::bind(bind, port).is_ok_and(|pair| self.claimed.send(pair).is_ok())
@@ -78,6 +95,15 @@ fn route_source(remote: IpAddr) -> Option<IpAddr> {
     let socket = UdpSocket::bind(SocketAddr::new(unspecified(remote), 0)).ok()?;
     socket.connect(SocketAddr::new(remote, 5060)).ok()?;
     socket.local_addr().ok().map(|address| address.ip())
+}
+
+/// Some address that is nobody's and lies outside (RFC 5737, RFC 3849).
+fn outside(like: IpAddr) -> IpAddr {
+    if like.is_ipv4() {
+        IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))
+    } else {
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))
+    }
 }
 
 fn unspecified(like: IpAddr) -> IpAddr {

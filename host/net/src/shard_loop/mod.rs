@@ -8,6 +8,7 @@ mod datagrams;
 mod listen;
 mod mail;
 mod run;
+mod shared;
 mod streams;
 mod tls;
 mod workers;
@@ -139,11 +140,15 @@ impl ShardLoop {
         let posts: Vec<Post> = boxes.iter().map(MailBox::post).collect();
         let names = Names::start(setup.name_servers.clone(), table.clone()).map_err(ListenFault::Os)?;
         let ours = own_addresses(setup.public_ip);
+        let identity = shared::identity(setup.clock);
         let mut media = Vec::new();
         let mut threads = Vec::new();
         for (index, (mailbox, sockets)) in boxes.into_iter().zip(sockets.per_shard).enumerate() {
             let number = u8::try_from(index).unwrap_or(0);
-            let workers = start_media(&setup, index, &posts[index]).map_err(ListenFault::Os)?;
+            let mut ports = slice(setup.media_ports, index, usize::from(shards));
+            let workers =
+                start_media(&setup, index, &identity, &mut ports, &posts[index]).map_err(ListenFault::Os)?;
+            let shared = shared::SharedPorts::of(&workers, identity.as_ref());
             let senders = workers.iter().map(MediaWorker::sender).collect();
             media.extend(workers);
             let (claimed, claims) = mpsc::channel();
@@ -155,8 +160,8 @@ impl ShardLoop {
                 base_domain: setup.base_domain.clone(),
                 own_addresses: ours.clone(),
                 listeners: table.clone(),
-                book: Box::new(book::RouteBook::new(&setup, claimed)),
-                media_ports: slice(setup.media_ports, index, usize::from(shards)),
+                book: Box::new(book::RouteBook::new(&setup, claimed, shared)),
+                media_ports: ports,
                 bounds: Bounds::default(),
                 nonce_life: NONCE_LIFE,
             };
@@ -215,16 +220,26 @@ impl ShardLoop {
     }
 }
 
-fn start_media(setup: &ShardSetup, shard: usize, post: &Post) -> std::io::Result<Vec<MediaWorker>> {
+/// Starts the workers of a shard; each takes a port of its own for what is shared, from the end of `ports`.
+fn start_media(
+    setup: &ShardSetup,
+    shard: usize,
+    identity: &Option<media::Identity>,
+    ports: &mut (u16, u16),
+    post: &Post,
+) -> std::io::Result<Vec<MediaWorker>> {
     (0..setup.media_workers.max(1))
         .map(|worker| {
             let post = post.clone();
             let random = seed();
+            let shared = identity.is_some().then(|| shared::reserve(setup.media, ports));
             let config = MediaConfig {
                 name: format!("media-{shard}-{worker}"),
                 io: setup.media_io,
                 tick: setup.media_tick,
                 seed: u64::from_le_bytes(random[..8].try_into().expect("eight bytes")),
+                identity: identity.clone(),
+                shared,
                 ..MediaConfig::default()
             };
             MediaWorker::start(config, setup.clock, move |event| post.send(Mail::Media(event)))

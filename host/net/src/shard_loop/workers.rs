@@ -50,6 +50,10 @@ impl Workers {
     fn worker_of(&self, command: &Command) -> usize {
         let end = match command {
             Command::Open { end, .. }
+            | Command::OpenShared { end, .. }
+            | Command::Authenticate { end, .. }
+            | Command::Restart { end, .. }
+            | Command::Sort { end, .. }
             | Command::Remote { end, .. }
             | Command::Renumber { end, .. }
             | Command::Dial { end, .. }

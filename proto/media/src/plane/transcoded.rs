@@ -146,7 +146,7 @@ impl Plane {
                 for packet in packets.iter() {
                     peer_end.count_out(packet.len());
                     let payload = out.make(|arena| arena.extend_from_slice(packet));
-                    out.push(Action::Send { socket: SocketKey::rtp(peer), to, payload });
+                    out.push(Action::Send { socket: peer_end.socket(peer), to, payload });
                 }
             }
         }

@@ -17,6 +17,20 @@ pub trait AddressBook: Send {
     fn claim_media(&mut self, _bind: IpAddr, _port: u16) -> bool {
         true
     }
+
+    /// Where a peer at `remote` that looks for us by ICE finds the media of a call; `None` if nowhere.
+    fn shared_media(&mut self, _call: u32, _remote: IpAddr) -> Option<SharedMedia> {
+        None
+    }
+}
+
+/// The port that all WebRTC transports of some calls share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedMedia {
+    /// Its addresses, the one to try first in front.
+    pub places: Vec<SocketAddr>,
+    /// SHA-256 of the certificate that is shown there.
+    pub fingerprint: [u8; 32],
 }
 
 /// One bound SIP socket.

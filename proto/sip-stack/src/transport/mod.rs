@@ -8,7 +8,7 @@ mod reserve;
 mod via;
 
 pub use flow::{Flow, Protocol};
-pub use listeners::{AddressBook, Listener, Listeners};
+pub use listeners::{AddressBook, Listener, Listeners, SharedMedia};
 pub use locate::{Locating, Lookup, LookupKind, Query, Record, Target, Ways, by_weight};
 pub use reach::{Notice, Reach};
 pub use reserve::{FaultKind, RESERVED, Reserved, StreamFault, Terms};
