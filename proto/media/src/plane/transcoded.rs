@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use timestamp::Timestamp;
 
 use super::{Due, Plane, Timer, mix, slot_mut};
-use crate::actions::{Action, Actions, SocketKey};
+use crate::actions::{Action, Actions};
 use crate::command::EndId;
 use crate::event::Event;
 use crate::path::Path;
