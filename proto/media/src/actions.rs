@@ -123,6 +123,16 @@ impl Actions {
     pub(crate) fn make(&mut self, fill: impl FnOnce(&mut Vec<u8>)) -> Payload {
         let start = self.arena.len();
         fill(&mut self.arena);
-        Payload::Made { start: start as u32, len: (self.arena.len() - start) as u32 }
+        self.made(start)
+    }
+
+    /// Where datagrams of the plane's making lie; the next one begins at its end.
+    pub(crate) fn arena(&mut self) -> &mut Vec<u8> {
+        &mut self.arena
+    }
+
+    /// The datagram that was made in the arena from `start` on.
+    pub(crate) fn made(&self, start: usize) -> Payload {
+        Payload::Made { start: start as u32, len: self.arena.len().saturating_sub(start) as u32 }
     }
 }

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use srtp::Keys;
 use webrtc::{Credentials, Peer};
 
 use crate::shared::PayloadTypes;
@@ -15,9 +16,19 @@ use crate::transcode::{Format, PayloadMap};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndId(pub u64);
 
-/// A request to the plane.
+/// A request to the plane. An end is in the clear until something else is asked of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// Let the packets of an end pass in the clear; its keys are forgotten.
+    Clear {
+        /// The end.
+        end: EndId,
+    },
+    /// Let nothing pass an end in the clear any more, in either direction: without keys nothing passes.
+    Demand {
+        /// The end.
+        end: EndId,
+    },
     /// Open an end on two local ports. Answered only if it fails, by [`crate::Event::Failed`].
     Open {
         /// Name of the new end.
@@ -66,6 +77,16 @@ pub enum Command {
         code: u8,
         /// How long it lasts, in milliseconds.
         ms: u32,
+    },
+    /// Protect the packets of an end by these keys, and let none pass in the clear. A direction whose key is the one it
+    /// has goes on as it is; packets under the former key of a peer are taken until it uses the new one.
+    Protect {
+        /// The end.
+        end: EndId,
+        /// What protects its peer's packets.
+        inbound: Keys,
+        /// What protects ours.
+        outbound: Keys,
     },
     /// Let an end be served by the plane itself instead of a peer.
     Serve {

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rtp::Kind;
+use srtp::Dropped;
 use timestamp::Timestamp;
 
 use crate::actions::SocketKey;
@@ -10,6 +12,7 @@ use crate::command::{EndId, Remote};
 use crate::event::Counters;
 use crate::latch::{Latch, Verdict};
 use crate::path::Path;
+use crate::protection::Protection;
 use crate::quality::Quality;
 use crate::reports::Reports;
 use crate::transcode::Stream;
@@ -36,9 +39,23 @@ pub(crate) struct End {
     pub(crate) reports: Reports,
     rtcp: Rtcp,
     receives: bool,
-    /// The peer speaks UDPTL.
-    pub(crate) udptl: bool,
+    /// What its packets are.
+    pub(crate) form: Form,
+    udptl: bool,
+    protection: Protection,
     watch: Watch,
+}
+
+/// What comes to an end and leaves it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// RTP and RTCP as they are.
+    #[default]
+    Clear,
+    /// SRTP and SRTCP.
+    Protected,
+    /// UDPTL.
+    Udptl,
 }
 
 /// Whether a packet goes on, and what it changed.
@@ -66,7 +83,9 @@ impl End {
             reports: Reports::default(),
             rtcp: Rtcp::default(),
             receives: false,
+            form: Form::Clear,
             udptl: false,
+            protection: Protection::None,
             watch: Watch { after: inactivity, ..Watch::default() },
         }
     }
@@ -77,9 +96,49 @@ impl End {
         self.quality.set_clock_rate(remote.clock_rate);
         self.receives = remote.receives && (remote.rtp.is_some() || self.transport.is_some());
         self.udptl = remote.udptl;
+        self.reform();
         self.rtcp.describe(remote);
         self.retarget();
         self.watch.expect(remote, now)
+    }
+
+    /// Changes how its packets are protected.
+    pub(crate) fn protect(&mut self, change: impl FnOnce(&mut Protection)) {
+        change(&mut self.protection);
+        self.reform();
+    }
+
+    /// Whether its packets are in the clear.
+    pub(crate) fn is_clear(&self) -> bool {
+        matches!(self.protection, Protection::None)
+    }
+
+    /// Opens what lies in the arena from `start` on; false if it is dropped.
+    pub(crate) fn open(&mut self, kind: Kind, arena: &mut Vec<u8>, start: usize) -> bool {
+        let opened = self.protection.open(kind, arena, start);
+        match opened {
+            Ok(()) => {}
+            Err(Dropped::Replayed) => self.counters.replayed_dropped += 1,
+            Err(Dropped::Malformed) => self.counters.invalid_dropped += 1,
+            Err(Dropped::Crowded | Dropped::Exhausted | Dropped::Forged) => self.counters.forged_dropped += 1,
+        }
+        opened.is_ok()
+    }
+
+    /// Protects what lies in the arena from `start` on, if it is to be; false if it must not leave.
+    #[inline]
+    pub(crate) fn seal(&mut self, kind: Kind, arena: &mut Vec<u8>, start: usize) -> bool {
+        let sealed = self.protection.seal(kind, arena, start).is_ok();
+        self.counters.unprotected_dropped += u64::from(!sealed);
+        sealed
+    }
+
+    fn reform(&mut self) {
+        self.form = match self.protection {
+            Protection::None if self.udptl => Form::Udptl,
+            Protection::None => Form::Clear,
+            Protection::Demanded | Protection::Keyed(_) => Form::Protected,
+        };
     }
 
     /// Judges and counts an RTP packet.

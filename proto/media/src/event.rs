@@ -113,6 +113,12 @@ pub struct Counters {
     pub rtcp_in: u64,
     /// RTCP packets sent.
     pub rtcp_out: u64,
+    /// Packets of a protected end that are in the clear, under another key, or changed on the way.
+    pub forged_dropped: u64,
+    /// Packets of a protected end that came before, or too late.
+    pub replayed_dropped: u64,
+    /// Packets that could not be protected for the peer: there were no keys yet, or they were used up.
+    pub unprotected_dropped: u64,
     /// Packets that the system would not send.
     pub send_errors: u64,
 }

@@ -2,7 +2,8 @@
 //!
 //! An *end* is one m-line of one leg, with a local RTP and a local RTCP port of its own. Signalling opens ends,
 //! says where their peers are and joins two of them; the plane relays between them, believes one source of
-//! packets per end (latching), counts, and tells when an end falls silent.
+//! packets per end (latching), counts, and tells when an end falls silent. What is protected on one side and not, or
+//! otherwise, on the other is opened and sealed on its way (`srtp`).
 //!
 //! Bytes in, actions out; time is an argument. The plane has no socket, no clock and no thread, and it knows
 //! neither SIP nor which call an end belongs to.
@@ -14,6 +15,7 @@ mod event;
 mod latch;
 mod path;
 mod plane;
+mod protection;
 mod quality;
 mod reports;
 mod shared;

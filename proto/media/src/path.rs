@@ -11,8 +11,15 @@ pub(crate) enum Path {
     None,
     /// Back to where it came from, under our SSRC.
     Echo,
-    /// To the end in this slot, untouched; hears that end.
+    /// To the end in this slot, which sends in the clear; hears that end.
     Relay {
+        /// Slot of the peer.
+        peer: u32,
+        /// Payload types that are called otherwise there.
+        map: PayloadMap,
+    },
+    /// To the end in this slot, which protects what it sends; hears that end.
+    Sealed {
         /// Slot of the peer.
         peer: u32,
         /// Payload types that are called otherwise there.
@@ -27,4 +34,14 @@ pub(crate) enum Path {
     },
     /// Counted and dropped; hears a tone.
     Tone(Tone),
+}
+
+impl Path {
+    /// Slot of the end that it leads to.
+    pub(crate) fn peer(&self) -> Option<u32> {
+        match *self {
+            Self::Relay { peer, .. } | Self::Sealed { peer, .. } | Self::Transcode { peer, .. } => Some(peer),
+            Self::None | Self::Echo | Self::Tone(_) => None,
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! A packet finds its end by the index in its socket's key, and the peer by the slot in the path: a relayed
 //! packet costs no look-up, no copy and no allocation. Names of ends are looked up for commands only.
 
+mod protected;
 mod transports;
 
 use std::cmp::Reverse;
@@ -16,11 +17,11 @@ use webrtc::Identity;
 
 use crate::actions::{Action, Actions, Payload, SocketKey};
 use crate::command::{Command, EndId, Remote, Source};
-use crate::end::{End, Passage, Watched};
+use crate::end::{End, Form, Passage, Watched};
 use crate::event::{Counters, Event, OpenFault};
 use crate::path::Path;
+use crate::protection::Protection;
 use crate::shared::SharedPort;
-use crate::source::echo;
 use crate::source::tone::{Tone, ToneTable};
 use crate::transcode::PayloadMap;
 
@@ -66,6 +67,11 @@ impl Plane {
     /// Does what signalling asks.
     pub fn handle_command(&mut self, command: Command, now: Timestamp, out: &mut Actions) {
         match command {
+            Command::Clear { end } => self.protect(end, |protection| *protection = Protection::None),
+            Command::Demand { end } => self.protect(end, Protection::demand),
+            Command::Protect { end, inbound, outbound } => {
+                self.protect(end, |protection| protection.key(&inbound, &outbound));
+            }
             Command::Open { end, bind, port, inactivity } => self.open(end, bind, port, inactivity, out),
             Command::OpenShared { end, credentials, bundle, inactivity } => {
                 self.open_shared(end, &credentials, bundle, inactivity, out);
@@ -113,8 +119,10 @@ impl Plane {
             self.strays += 1;
             return;
         };
-        if end.udptl {
-            return self.on_udptl(socket, from, packet, now, out);
+        match end.form {
+            Form::Clear => {}
+            Form::Protected => return self.on_protected(socket, from, packet, now, out),
+            Form::Udptl => return self.on_udptl(socket, from, packet, now, out),
         }
         if socket.is_rtcp() {
             return self.on_rtcp(slot, from, false, packet, now, out);
@@ -237,9 +245,7 @@ impl Plane {
         self.detach(a);
         self.detach(b);
         for (slot, peer) in [(a, b), (b, a)] {
-            if let Some(end) = slot_mut(&mut self.ends, slot) {
-                end.path = Path::Relay { peer, map: PayloadMap::default() };
-            }
+            self.lead(slot, peer, PayloadMap::default());
         }
     }
 
@@ -295,12 +301,15 @@ impl Plane {
                 }
             }
             Path::Transcode { .. } => self.translate(slot, packet, now, out),
+            Path::Sealed { peer, map } => {
+                let start = out.arena().len();
+                out.arena().extend_from_slice(packet);
+                self.relay_made(peer, map, start, out);
+            }
             Path::Echo => {
-                if let Some(to) = end.target {
-                    end.count_out(packet.len());
-                    let payload = out.make(|arena| echo::write(packet, end.ssrc, arena));
-                    out.push(Action::Send { socket: end.socket(slot), to, payload });
-                }
+                let (ssrc, start) = (end.ssrc, out.arena().len());
+                out.arena().extend_from_slice(packet);
+                self.echo(slot, ssrc, start, out);
             }
             Path::None | Path::Tone(_) => {}
         }
@@ -340,7 +349,11 @@ impl Plane {
         if end.on_rtcp(from, muxed, packet, now) == Passage::Dropped {
             return;
         }
-        let Path::Relay { peer, .. } = end.path else { return self.on_reported(slot, packet, now) };
+        let Path::Relay { peer, .. } = end.path else {
+            let start = out.arena().len();
+            out.arena().extend_from_slice(packet);
+            return self.forward_report(slot, start, now, out);
+        };
         end.reports.on_compound(packet, None, now);
         if let Some(peer_end) = slot_mut(&mut self.ends, peer)
             && let Some((socket, to)) = peer_end.rtcp_target(peer)
@@ -399,7 +412,7 @@ impl Plane {
     /// Takes an end off its path, and its peer off the way back.
     fn detach(&mut self, slot: u32) {
         let Some(end) = slot_mut(&mut self.ends, slot) else { return };
-        if let Path::Relay { peer, .. } | Path::Transcode { peer, .. } = std::mem::take(&mut end.path)
+        if let Some(peer) = std::mem::take(&mut end.path).peer()
             && let Some(peer_end) = slot_mut(&mut self.ends, peer)
         {
             peer_end.path = Path::None;
@@ -441,11 +454,13 @@ fn play(
         tone.skip(now);
         return Some(tone.next_timeout());
     };
-    let mut len = 0;
-    let payload = out.make(|arena| len = tone.write(samples, now, arena));
+    let start = out.arena().len();
+    let len = tone.write(samples, now, out.arena());
     let next = tone.next_timeout();
-    end.count_out(len);
-    out.push(Action::Send { socket: end.socket(timer.slot), to, payload });
+    if end.seal(Kind::Rtp, out.arena(), start) {
+        end.count_out(len);
+        out.push(Action::Send { socket: end.socket(timer.slot), to, payload: out.made(start) });
+    }
     Some(next)
 }
 

@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use media::{Actions, Command, EndId, Latching, Plane, Remote, SocketKey};
+use srtp::{Keys, OVERHEAD, Outbound, Profile};
 use timestamp::Timestamp;
 
 struct Counting;
@@ -42,6 +43,19 @@ fn peer(end: u64) -> SocketAddr {
 
 #[test]
 fn a_relayed_packet_allocates_nothing() {
+    relay(10_000, &[]);
+}
+
+#[test]
+fn a_protected_packet_allocates_nothing() {
+    for profile in Profile::ALL {
+        relay(300, &[1].map(|end| (end, profile)));
+        relay(300, &[0, 1].map(|end| (end, profile)));
+    }
+}
+
+/// Relays this many packets each way between two ends, some of them protected.
+fn relay(packets: u32, protected: &[(u64, Profile)]) {
     let (mut plane, mut out) = (Plane::new(1), Actions::new());
     let mut now = Timestamp::from_secs(1);
     for id in 0..2 {
@@ -62,6 +76,13 @@ fn a_relayed_packet_allocates_nothing() {
         plane.handle_command(Command::Remote { end, remote }, now, &mut out);
     }
     plane.handle_command(Command::Join { a: EndId(0), b: EndId(1) }, now, &mut out);
+    let mut senders = [None, None];
+    for &(id, profile) in protected {
+        let keys = Keys::new(profile, &vec![7; profile.key_len() + profile.salt_len()]).expect("the length");
+        let protect = Command::Protect { end: EndId(id), inbound: keys, outbound: keys };
+        plane.handle_command(protect, now, &mut out);
+        senders[id as usize] = Some(Outbound::new(&keys));
+    }
 
     let mut packet = Vec::new();
     rtp::write_header(false, 8, 0, 0, 7, &mut packet);
@@ -69,18 +90,31 @@ fn a_relayed_packet_allocates_nothing() {
     let mut report = Vec::new();
     rtp::rtcp::write_report(7, None, &[], &mut report);
 
-    let before = ALLOCATIONS.with(Cell::get);
-    let mut sent = 0;
-    for n in 0..10_000u32 {
+    let (mut sent, mut before, mut buffer) = (0, 0, Vec::with_capacity(2000));
+    for n in 0..=packets {
         packet[2..4].copy_from_slice(&(n as u16).to_be_bytes());
         packet[4..8].copy_from_slice(&(n * 160).to_be_bytes());
-        for (end, bytes) in [(0, &packet), (1, &packet), (0, &report)] {
+        for (end, bytes, reports) in [(0, &packet, false), (1, &packet, false), (0, &report, true)] {
+            buffer.clear();
+            buffer.extend_from_slice(bytes);
+            if let Some(sender) = &mut senders[end as usize] {
+                buffer.resize(bytes.len() + OVERHEAD, 0);
+                let len = match reports {
+                    true => sender.protect_rtcp(&mut buffer, bytes.len()),
+                    false => sender.protect(&mut buffer, bytes.len()),
+                };
+                buffer.truncate(len.expect("protected"));
+            }
             out.clear();
-            plane.on_packet(SocketKey(2 * end), peer(u64::from(end)), bytes, now, &mut out);
+            plane.on_packet(SocketKey(2 * end), peer(u64::from(end)), &buffer, now, &mut out);
             sent += out.list().len();
         }
         now = now + Duration::from_millis(20);
+        // The first packets of a call may: its sources are remembered.
+        if n == 0 {
+            before = ALLOCATIONS.with(Cell::get);
+        }
     }
-    assert_eq!(sent, 30_002, "every packet, and two events");
+    assert_eq!(sent, 3 * packets as usize + 5, "every packet, and two events");
     assert_eq!(ALLOCATIONS.with(Cell::get), before);
 }

@@ -10,6 +10,7 @@ use media::{
     Source,
 };
 use proptest::prelude::*;
+use srtp::{Keys, Profile};
 use timestamp::Timestamp;
 
 #[derive(Clone, Debug)]
@@ -64,6 +65,13 @@ fn command() -> impl Strategy<Value = Command> {
         (end(), end()).prop_map(|(a, b)| Command::Join { a, b }),
         (end(), source).prop_map(|(end, source)| Command::Serve { end, source }),
         end().prop_map(|end| Command::Close { end }),
+        end().prop_map(|end| Command::Demand { end }),
+        end().prop_map(|end| Command::Clear { end }),
+        (end(), keys(), keys()).prop_map(|(end, inbound, outbound)| Command::Protect {
+            end,
+            inbound,
+            outbound
+        }),
         (end(), format(), end(), format())
             .prop_map(|(a, f, b, g)| Command::Transcode { a: (a, f), b: (b, g) }),
         (end(), 0..20u8, 0..400u32).prop_map(|(end, code, ms)| Command::Dial { end, code, ms }),
@@ -87,6 +95,12 @@ fn format() -> impl Strategy<Value = Format> {
             dtmf,
         },
     )
+}
+
+fn keys() -> impl Strategy<Value = Keys> {
+    (prop::sample::select(Profile::ALL.to_vec()), 0..2u8).prop_map(|(profile, octet)| {
+        Keys::new(profile, &vec![octet; profile.key_len() + profile.salt_len()]).expect("the right length")
+    })
 }
 
 fn packet() -> impl Strategy<Value = Vec<u8>> {

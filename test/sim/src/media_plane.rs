@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use media::{Command, Counters, EndId, Event, Format, OpenFault};
+use srtp::Profile;
 
 /// The ends that are open.
 #[derive(Debug, Default)]
@@ -12,10 +13,15 @@ pub struct MediaPlane {
     /// Ends whose peer is expected to send; those of fax are told apart.
     awaited: BTreeMap<EndId, (bool, bool)>,
     failed: BTreeSet<EndId>,
+    protected: BTreeMap<EndId, Profile>,
+    /// Whose key each of ours is: no two ends, and no two directions, may ever have the same.
+    keys: BTreeMap<Vec<u8>, EndId>,
     /// Pairs that were joined, in order.
     pub joined: Vec<(EndId, EndId)>,
     /// Pairs that were converted for, in order.
     pub converted: Vec<(Format, Format)>,
+    /// How often an end got keys.
+    pub keyed: usize,
     /// What signalling did wrong.
     pub faults: Vec<String>,
 }
@@ -59,6 +65,20 @@ impl MediaPlane {
                 }
                 bundle.into_iter().for_each(|bundle| self.expect_open(bundle, command));
             }
+            Command::Clear { end } => {
+                self.expect_open(end, command);
+                self.protected.remove(&end);
+            }
+            Command::Demand { end } => self.expect_open(end, command),
+            Command::Protect { end, inbound, outbound } => {
+                self.expect_open(end, command);
+                self.protected.insert(end, inbound.profile());
+                self.keyed += 1;
+                let owner = *self.keys.entry(outbound.material().to_vec()).or_insert(end);
+                if owner != end || inbound == outbound {
+                    self.faults.push(format!("{end:?} has a key of {owner:?}"));
+                }
+            }
             Command::Join { a, b } => {
                 self.expect_open(a, command);
                 self.expect_open(b, command);
@@ -66,6 +86,7 @@ impl MediaPlane {
             }
             Command::Close { end } => {
                 self.awaited.remove(&end);
+                self.protected.remove(&end);
                 match self.open.remove(&end) {
                     Some(port) => drop(self.ports.remove(&port)),
                     None if self.failed.remove(&end) => {}
@@ -86,6 +107,11 @@ impl MediaPlane {
     pub fn awaited(&self) -> (usize, usize) {
         let waiting = self.awaited.values().filter(|(sends, _)| *sends).count();
         (waiting, self.awaited.values().filter(|(_, fax)| *fax).count())
+    }
+
+    /// The profiles of the ends that are protected, in no order that means anything.
+    pub fn protected(&self) -> impl Iterator<Item = Profile> + '_ {
+        self.protected.values().copied()
     }
 
     fn expect_open(&mut self, end: EndId, command: &Command) {

@@ -54,6 +54,9 @@ impl Workers {
             | Command::Authenticate { end, .. }
             | Command::Restart { end, .. }
             | Command::Sort { end, .. }
+            | Command::Clear { end }
+            | Command::Demand { end }
+            | Command::Protect { end, .. }
             | Command::Remote { end, .. }
             | Command::Renumber { end, .. }
             | Command::Dial { end, .. }

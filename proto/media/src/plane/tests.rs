@@ -1,5 +1,7 @@
 //! The plane from outside: commands and packets in, actions out.
 
+mod protection;
+
 use super::*;
 use crate::command::Latching;
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use rtp::Kind;
 use timestamp::Timestamp;
 
 use super::{Due, Plane, Timer, mix, slot_mut};
@@ -52,7 +53,7 @@ impl Plane {
     /// Calls payload types of an end otherwise at the one that it is joined with.
     pub(super) fn renumber(&mut self, id: EndId, numbers: PayloadMap) {
         if let Some((_, end)) = self.find(id)
-            && let Path::Relay { map, .. } = &mut end.path
+            && let Path::Relay { map, .. } | Path::Sealed { map, .. } = &mut end.path
         {
             *map = numbers;
         }
@@ -102,14 +103,17 @@ impl Plane {
         let mut peer_end = self.ends.get_mut(peer as usize)?.take();
         let stream = peer_end.as_ref().and_then(|end| match &end.path {
             Path::Transcode { translator, .. } => Some(&translator.stream),
-            Path::None | Path::Echo | Path::Relay { .. } | Path::Tone(_) => None,
+            Path::None | Path::Echo | Path::Relay { .. } | Path::Sealed { .. } | Path::Tone(_) => None,
         });
         if let (Some(stream), Some(end)) = (stream, slot_mut(&mut self.ends, slot))
             && let Some((socket, to)) = end.rtcp_target(slot)
         {
-            let payload = out.make(|arena| end.write_report(stream, now, arena));
-            end.counters.rtcp_out += 1;
-            out.push(Action::Send { socket, to, payload });
+            let start = out.arena().len();
+            end.write_report(stream, now, out.arena());
+            if end.seal(Kind::Rtcp, out.arena(), start) {
+                end.counters.rtcp_out += 1;
+                out.push(Action::Send { socket, to, payload: out.made(start) });
+            }
         }
         if let Some(place) = self.ends.get_mut(peer as usize) {
             *place = peer_end.take();
@@ -130,7 +134,7 @@ impl Plane {
     }
 
     /// Sends what a conversion made, tells what it heard, and looks again when it wants.
-    fn deliver(&mut self, slot: u32, out: &mut Actions) {
+    pub(super) fn deliver(&mut self, slot: u32, out: &mut Actions) {
         let Some(end) = slot_mut(&mut self.ends, slot) else { return };
         let serial = end.serial;
         let Path::Transcode { peer, translator } = &mut end.path else { return };
@@ -144,9 +148,13 @@ impl Plane {
             }
             if let Some(to) = peer_end.target {
                 for packet in packets.iter() {
-                    peer_end.count_out(packet.len());
-                    let payload = out.make(|arena| arena.extend_from_slice(packet));
-                    out.push(Action::Send { socket: peer_end.socket(peer), to, payload });
+                    let start = out.arena().len();
+                    out.arena().extend_from_slice(packet);
+                    if peer_end.seal(Kind::Rtp, out.arena(), start) {
+                        peer_end.count_out(packet.len());
+                        let payload = out.made(start);
+                        out.push(Action::Send { socket: peer_end.socket(peer), to, payload });
+                    }
                 }
             }
         }
@@ -162,7 +170,7 @@ impl Plane {
     fn translator(&mut self, slot: u32) -> Option<&mut Translator> {
         match &mut slot_mut(&mut self.ends, slot)?.path {
             Path::Transcode { translator, .. } => Some(translator),
-            Path::None | Path::Echo | Path::Relay { .. } | Path::Tone(_) => None,
+            Path::None | Path::Echo | Path::Relay { .. } | Path::Sealed { .. } | Path::Tone(_) => None,
         }
     }
 

@@ -2,12 +2,9 @@
 //!
 //! Only the SSRC is ours. A peer that hears its own takes it for a loop (RFC 3550 §8.2) and may drop the stream.
 
-/// Appends `packet`, which has passed as RTP, with `ssrc` as its source.
-pub(crate) fn write(packet: &[u8], ssrc: u32, out: &mut Vec<u8>) {
-    if let Some((fixed, rest)) = packet.split_first_chunk::<12>() {
-        let [a, b, c, d, e, f, g, h, ..] = *fixed;
-        out.extend([a, b, c, d, e, f, g, h]);
-        out.extend(ssrc.to_be_bytes());
-        out.extend(rest);
+/// Makes `packet`, which has passed as RTP, one of the source `ssrc`.
+pub(crate) fn turn(packet: &mut [u8], ssrc: u32) {
+    if let Some(source) = packet.get_mut(8..12) {
+        source.copy_from_slice(&ssrc.to_be_bytes());
     }
 }
