@@ -51,10 +51,11 @@ pub fn describing(body: &[u8]) {
     for medium in description.media() {
         let _ = (medium.connection(), medium.direction(), medium.is_held(), medium.rtcp(), medium.ptime());
         let _ = (medium.rtpmaps().count(), medium.fmtp(101), medium.format_list().count());
+        let _ = medium.cryptos().filter_map(|crypto| crypto.key(&mut [0; 46]).map(<[u8]>::len)).count();
     }
     let addr = IpAddr::from([192, 0, 2, 1]);
     let origin = OriginRewrite { user: None, id: 1, version: 2, addr };
-    let place = MediaRewrite { addr, port: 30_000, rtcp_port: None };
+    let place = MediaRewrite { addr, port: 30_000, rtcp_port: None, proto: None, lines: &[] };
     let mut out = Vec::new();
     rewrite(body, &description, &origin, &mut |_| Some(place), &mut out);
     let again = Description::parse(&out).expect("a rewritten description is one");

@@ -14,6 +14,8 @@ pub struct AudioOffer<'a> {
     pub addr: IpAddr,
     /// On which port.
     pub port: u16,
+    /// The protocol, such as `RTP/AVP`.
+    pub proto: &'a str,
     /// The session's number.
     pub id: u64,
     /// The version of this description.
@@ -24,6 +26,8 @@ pub struct AudioOffer<'a> {
     pub direction: Direction,
     /// Milliseconds of sound in a packet.
     pub ptime: Option<u16>,
+    /// Further lines of the medium, each with its end.
+    pub lines: &'a [u8],
 }
 
 /// Appends the description of `offer` to `out`; it serves as an answer as well.
@@ -32,7 +36,7 @@ pub fn build_audio(out: &mut Vec<u8>, offer: &AudioOffer<'_>) {
     write_place(out, offer.addr);
     out.extend_from_slice(b"s=-\r\nc=");
     write_place(out, offer.addr);
-    write(out, format_args!("t=0 0\r\nm=audio {} RTP/AVP", offer.port));
+    write(out, format_args!("t=0 0\r\nm=audio {} {}", offer.port, offer.proto));
     for (payload_type, _) in offer.formats {
         write(out, format_args!(" {payload_type}"));
     }
@@ -48,4 +52,5 @@ pub fn build_audio(out: &mut Vec<u8>, offer: &AudioOffer<'_>) {
         write(out, format_args!("a=ptime:{ptime}\r\n"));
     }
     write(out, format_args!("a={}\r\n", offer.direction.as_str()));
+    out.extend_from_slice(offer.lines);
 }

@@ -1,6 +1,6 @@
 //! Putting our addresses and ports into a description that passes through.
 //!
-//! Replaces the origin, the connections and the ports, takes out ICE and the old place of RTCP, and leaves every
+//! Replaces the origin, the connections and the ports, takes out ICE, keys and the old place of RTCP, and leaves every
 //! other line as it was, ended by CRLF. Formats are not touched.
 
 use std::io::Write as _;
@@ -23,26 +23,30 @@ pub struct OriginRewrite<'a> {
     pub addr: IpAddr,
 }
 
-/// Where one medium is to be received.
+/// Where and how one medium is to be received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MediaRewrite {
+pub struct MediaRewrite<'a> {
     /// The address.
     pub addr: IpAddr,
-    /// The RTP port.
+    /// The RTP port; 0 for a medium that is not.
     pub port: u16,
     /// The RTCP port; written only if it is not the one after `port`.
     pub rtcp_port: Option<u16>,
+    /// The protocol, where it is another than the describer's.
+    pub proto: Option<&'a str>,
+    /// Further lines of the medium, each with its end.
+    pub lines: &'a [u8],
 }
 
 /// Appends `body`, which `description` was parsed from, to `out` with our places in it.
 ///
-/// `media` is asked for every medium whose port is not zero; one it gives no place for is written with port 0. An
-/// address of 0.0.0.0 that means hold stays.
-pub fn rewrite(
+/// `media` is asked for every medium; one it gives no place for is written with port 0, and so is one whose port is zero
+/// already. An address of 0.0.0.0 that means hold stays.
+pub fn rewrite<'m>(
     body: &[u8],
     description: &Description<'_>,
     origin: &OriginRewrite<'_>,
-    media: &mut dyn FnMut(usize) -> Option<MediaRewrite>,
+    media: &mut dyn FnMut(usize) -> Option<MediaRewrite<'m>>,
     out: &mut Vec<u8>,
 ) {
     let media_len: usize = description.media().iter().map(|m| m.section().len()).sum();
@@ -63,17 +67,19 @@ pub fn rewrite(
         }
     }
     for (n, medium) in description.media().iter().enumerate() {
-        let place = if medium.port == 0 { None } else { media(n) };
-        write_medium(out, medium, place, origin.addr, session_addr);
+        let wanted = media(n);
+        let proto = wanted.and_then(|wanted| wanted.proto);
+        let place = wanted.filter(|wanted| medium.port != 0 && wanted.port != 0);
+        write_medium(out, medium, place, proto, (origin.addr, session_addr));
     }
 }
 
 fn write_medium(
     out: &mut Vec<u8>,
     medium: &Media<'_>,
-    place: Option<MediaRewrite>,
-    ours: IpAddr,
-    session_addr: Option<IpAddr>,
+    place: Option<MediaRewrite<'_>>,
+    proto: Option<&str>,
+    (ours, session_addr): (IpAddr, Option<IpAddr>),
 ) {
     let addr = place.map_or(ours, |place| place.addr);
     let has_own = lines(medium.section()).any(|(kind, _)| kind == b'c');
@@ -88,7 +94,9 @@ fn write_medium(
             owes_connection = false;
         }
         match split {
-            Some((b'm', value)) => write_media_line(out, value, place.map_or(0, |place| place.port)),
+            Some((b'm', value)) => {
+                write_media_line(out, value, place.map_or(0, |place| place.port), proto);
+            }
             Some((b'c', _)) if medium.is_nowhere() => write_line(out, line),
             Some((b'c', _)) => write_address(out, addr),
             Some((b'a', value)) if is_dropped(value) => {}
@@ -98,6 +106,7 @@ fn write_medium(
     if owes_connection {
         write_address(out, addr);
     }
+    out.extend_from_slice(place.map_or(&[], |place| place.lines));
     if let Some(MediaRewrite { port, rtcp_port: Some(rtcp), .. }) = place
         && port.checked_add(1) != Some(rtcp)
     {
@@ -105,10 +114,10 @@ fn write_medium(
     }
 }
 
-/// Attributes that name places of the describer's.
+/// Attributes that name places of the describer's, or its keys.
 fn is_dropped(value: &[u8]) -> bool {
     let (name, _) = lines::attribute(value);
-    matches!(name, b"candidate" | b"end-of-candidates" | b"remote-candidates" | b"rtcp")
+    matches!(name, b"candidate" | b"crypto" | b"end-of-candidates" | b"remote-candidates" | b"rtcp")
         || name.starts_with(b"ice-")
 }
 
@@ -123,12 +132,14 @@ fn write_address(out: &mut Vec<u8>, addr: IpAddr) {
     write_place(out, addr);
 }
 
-fn write_media_line(out: &mut Vec<u8>, value: &[u8], port: u16) {
+fn write_media_line(out: &mut Vec<u8>, value: &[u8], port: u16, proto: Option<&str>) {
     let mut parts = words(value);
     out.extend_from_slice(b"m=");
     out.extend_from_slice(parts.next().unwrap_or_default());
     write(out, format_args!(" {port}"));
-    for part in parts.skip(1) {
+    let mut parts = parts.skip(1);
+    let theirs = parts.next().unwrap_or_default();
+    for part in core::iter::once(proto.map_or(theirs, str::as_bytes)).chain(parts) {
         out.push(b' ');
         out.extend_from_slice(part);
     }

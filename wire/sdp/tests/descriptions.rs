@@ -127,18 +127,20 @@ fn our_own() {
         &AudioOffer {
             addr: [192, 0, 2, 1].into(),
             port: 30_000,
+            proto: "RTP/AVP",
             id: 7,
             version: 8,
             formats: &[(8, "PCMA/8000"), (101, "telephone-event/8000")],
             direction: Direction::SendOnly,
             ptime: Some(20),
+            lines: b"a=x\r\n",
         },
     );
     assert_eq!(
         str::from_utf8(&out).unwrap(),
         "v=0\r\no=- 7 8 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
          m=audio 30000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
-         a=fmtp:101 0-16\r\na=ptime:20\r\na=sendonly\r\n"
+         a=fmtp:101 0-16\r\na=ptime:20\r\na=sendonly\r\na=x\r\n"
     );
     let audio = Description::parse(&out).unwrap().media()[0];
     assert_eq!((audio.direction(), audio.ptime()), (Direction::SendOnly, Some(20)));

@@ -16,7 +16,7 @@ fn ours() -> IpAddr {
     [198, 51, 100, 1].into()
 }
 
-fn rewritten(body: &[u8], place: Option<MediaRewrite>) -> Vec<u8> {
+fn rewritten(body: &[u8], place: Option<MediaRewrite<'static>>) -> Vec<u8> {
     let d = Description::parse(body).unwrap();
     let mut out = Vec::new();
     let origin = OriginRewrite { user: None, id: 5, version: 6, addr: ours() };
@@ -25,11 +25,11 @@ fn rewritten(body: &[u8], place: Option<MediaRewrite>) -> Vec<u8> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "some tests give no place")]
-fn at(port: u16, rtcp_port: Option<u16>) -> Option<MediaRewrite> {
-    Some(MediaRewrite { addr: ours(), port, rtcp_port })
+fn at(port: u16, rtcp_port: Option<u16>) -> Option<MediaRewrite<'static>> {
+    Some(MediaRewrite { addr: ours(), port, rtcp_port, proto: None, lines: &[] })
 }
 
-fn check(before: &str, place: Option<MediaRewrite>, after: &str) {
+fn check(before: &str, place: Option<MediaRewrite<'static>>, after: &str) {
     let before = format!("v=0\no=a 1 2 IN IP4 10.0.0.1\ns=x\n{before}");
     let after = format!("v=0\no=- 5 6 IN IP4 198.51.100.1\ns=x\n{after}").replace('\n', "\r\n");
     assert_eq!(str::from_utf8(&rewritten(before.as_bytes(), place)).unwrap(), after);
@@ -51,7 +51,13 @@ fn places_are_replaced() {
 
 #[test]
 fn media_of_other_addresses_get_a_line_of_their_own() {
-    let place = MediaRewrite { addr: "2001:db8::5".parse().unwrap(), port: 30_000, rtcp_port: None };
+    let place = MediaRewrite {
+        addr: "2001:db8::5".parse().unwrap(),
+        port: 30_000,
+        rtcp_port: None,
+        proto: None,
+        lines: &[],
+    };
     check(
         "c=IN IP4 10.0.0.1\nm=audio 4000 RTP/AVP 0\ni=title\na=x\nm=video 4002 RTP/AVP 31\n",
         Some(place),
@@ -67,6 +73,33 @@ fn refused_media_stay_refused_and_media_without_a_place_become_so() {
         "c=IN IP4 10.0.0.1\nm=image 4000 udptl t38\nc=IN IP4 10.0.0.2\n",
         None,
         "c=IN IP4 198.51.100.1\nm=image 0 udptl t38\nc=IN IP4 198.51.100.1\n",
+    );
+}
+
+#[test]
+fn keys_do_not_pass_and_others_take_their_place() {
+    let before = "c=IN IP4 10.0.0.1\nm=audio 4000 RTP/SAVP 0 8\na=crypto:1 X inline:secret\na=sendrecv\n\
+                  m=video 0 RTP/SAVP 31\na=crypto:1 X inline:secret\n";
+    check(
+        before,
+        at(30_000, None),
+        "c=IN IP4 198.51.100.1\nm=audio 30000 RTP/SAVP 0 8\na=sendrecv\nm=video 0 RTP/SAVP 31\n",
+    );
+    let place = MediaRewrite {
+        proto: Some("RTP/AVP"),
+        lines: b"a=crypto:2 Y inline:ours\r\n",
+        ..at(30_000, None).unwrap()
+    };
+    check(
+        before,
+        Some(place),
+        "c=IN IP4 198.51.100.1\nm=audio 30000 RTP/AVP 0 8\na=sendrecv\na=crypto:2 Y inline:ours\n\
+         m=video 0 RTP/AVP 31\n",
+    );
+    check(
+        before,
+        Some(MediaRewrite { port: 0, ..place }),
+        "c=IN IP4 198.51.100.1\nm=audio 0 RTP/AVP 0 8\na=sendrecv\nm=video 0 RTP/AVP 31\n",
     );
 }
 

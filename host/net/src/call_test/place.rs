@@ -402,11 +402,13 @@ fn offer(media: SocketAddr, id: u64) -> Vec<u8> {
     let audio = sdp::AudioOffer {
         addr: media.ip(),
         port: media.port(),
+        proto: "RTP/AVP",
         id,
         version: 1,
         formats: &[(8, "PCMA/8000"), (0, "PCMU/8000")],
         direction: sdp::Direction::SendRecv,
         ptime: Some(20),
+        lines: &[],
     };
     sdp::build_audio(&mut body, &audio);
     body
