@@ -13,6 +13,7 @@ use crate::branch::Offer;
 use crate::call::{Call, Final, Phase};
 use crate::dial::present;
 use crate::failure::{Failure, better, hunts, relayed};
+use crate::leg::Leg;
 use crate::losers::{DECLINED, ELSEWHERE};
 use crate::means::{Effect, Means, Milestone};
 use crate::provisional::Progress;
@@ -84,9 +85,10 @@ impl Call {
         let mut body = None;
         if passes {
             dialling.early = Some(number);
-            body = anchor::pass(response.body(), &mut branch.leg, &mut self.caller, slot, means).ok();
-            if !late {
-                anchor::connect(&self.caller, &branch.leg, false, means);
+            let pass = if late { anchor::pass_late_offer } else { anchor::pass_answer };
+            body = pass(response.body(), &mut branch.leg, &mut self.caller, slot, means).ok();
+            if !late && body.is_some() {
+                anchor::connect(&mut self.caller, &mut branch.leg, false, means);
             }
         }
         if code == 183 && body.is_none() && !first {
@@ -136,6 +138,7 @@ impl Call {
         let cseq = response.cseq().map_or(1, |(number, _)| number);
         let late = self.is_late();
         let late_offer = late && !winner.leg.agreed;
+        let pass = if late_offer { anchor::pass_late_offer } else { anchor::pass_answer };
         let before = self.caller.media.sent.clone();
         let described = match response.body() {
             [] if self.caller.agreed && winner.leg.agreed => &[],
@@ -145,7 +148,7 @@ impl Call {
         let mut body = match described {
             [] => None,
             _ if late && !late_offer => None,
-            body => match anchor::pass(body, &mut winner.leg, &mut self.caller, self.slot, means) {
+            body => match pass(body, &mut winner.leg, &mut self.caller, self.slot, means) {
                 Ok(body) => Some(body),
                 Err(reason) => {
                     winner.leg.acknowledge(cseq, None, means);
@@ -169,7 +172,7 @@ impl Call {
             winner.leg.usage = crate::usage::InviteUsage::Asking { client: winner.client, cseq };
         } else {
             winner.leg.acknowledge(cseq, None, means);
-            anchor::connect(&self.caller, &winner.leg, false, means);
+            anchor::connect(&mut self.caller, &mut winner.leg, false, means);
         }
         let callee = winner.leg.number;
         self.phase = Phase::Talking { callee: Some(Box::new(winner.leg)) };
@@ -238,7 +241,7 @@ impl Call {
         dialling.again &= branch.leg.connection.as_deref().is_some_and(|c| hunts(failure, c));
         let chosen = match dialling.best.take() {
             Some(best) if better(best.code, failed.code) == best.code => best,
-            Some(_) | None => failed.clone(),
+            Some(_) | None => failed.as_refusal_of(&branch.leg),
         };
         let all_done = dialling.branches.is_empty();
         let declined_by_all = failed.code >= 600;
@@ -325,6 +328,12 @@ impl Final {
     /// A failure of our own making.
     pub(crate) fn ours(code: u16, reason: Reason) -> Self {
         Self { code, phrase: Vec::new(), reason: Vec::new(), why: Some(reason) }
+    }
+
+    /// The same; a description that demands encryption is most likely refused for that.
+    fn as_refusal_of(&self, leg: &Leg) -> Self {
+        let demanded = self.code == 488 && anchor::is_demanded(leg.connection.as_deref());
+        Self { why: self.why.or_else(|| demanded.then_some(Reason::EncryptionMismatch)), ..self.clone() }
     }
 
     /// The stream that the request went over could not be used.

@@ -121,11 +121,11 @@ impl Call {
         let Some(branch) = dialling.branches.iter_mut().find(|b| Some(b.leg.number) == mine) else {
             return false;
         };
-        let passed = anchor::pass(body, &mut self.caller, &mut branch.leg, slot, means);
+        let passed = anchor::pass_answer(body, &mut self.caller, &mut branch.leg, slot, means);
         let (Ok(answer), Some(rseq)) = (passed, branch.early.owed.take()) else { return false };
         branch.prack(rseq, &answer, slot, means);
         (branch.leg.agreed, self.caller.agreed) = (true, true);
-        anchor::connect(&self.caller, &branch.leg, false, means);
+        anchor::connect(&mut self.caller, &mut branch.leg, false, means);
         true
     }
 

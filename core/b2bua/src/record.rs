@@ -142,6 +142,8 @@ pub struct LegRecord {
     pub sip_code: u16,
     /// Codec agreed on, first of the answer; empty if none.
     pub codec: Arc<str>,
+    /// How its media was protected: `none`, `sdes` or `dtls`.
+    pub protection: &'static str,
     /// Counters of its media, when it passed through us.
     pub media: Option<media::Counters>,
 }

@@ -50,7 +50,7 @@ impl Call {
         }
         leg.dialog.refresh_target(request);
         if !request.body().is_empty() && anchor::unchanged(request.body(), leg) {
-            let body = leg.media.sent.clone();
+            let body = anchor::repeated(leg, means);
             self.accept(&event, &body, means);
             return;
         }
@@ -238,8 +238,9 @@ impl Call {
         } else {
             answering.acknowledge(cseq, None, means);
         }
-        let body = anchor::pass(response.body(), answering, asking, slot, means);
-        if !late {
+        let pass = if late { anchor::pass_late_offer } else { anchor::pass_answer };
+        let body = pass(response.body(), answering, asking, slot, means);
+        if !late && body.is_ok() {
             anchor::connect(asking, answering, true, means);
         }
         match body {
@@ -290,11 +291,12 @@ impl Call {
             && owed
         {
             other.usage = InviteUsage::Idle;
-            let passed = anchor::pass(body, answered, other, slot, means);
+            let passed = anchor::pass_answer(body, answered, other, slot, means);
             let ok = passed.is_ok();
             other.acknowledge(cseq, passed.ok().as_deref(), means);
-            anchor::connect(answered, other, false, means);
-            if !ok {
+            if ok {
+                anchor::connect(answered, other, false, means);
+            } else {
                 self.hang_up(Reason::BadDescription, EndedBy::System, means);
             }
         } else {
@@ -304,14 +306,8 @@ impl Call {
 
     /// The answer to a description of ours that the peer had before: only this leg's side may have moved.
     pub(crate) fn described_again(&mut self, number: u8, body: &[u8], means: &mut Means<'_>) {
-        let slot = self.slot;
         let Some((answered, other)) = self.pair(number) else { return };
-        if anchor::unchanged(body, answered) {
-            return;
-        }
-        let mut silent = Leg::new(number, None, other.dialog.clone(), anchor::LegMedia::default());
-        silent.media.bypass = true;
-        if anchor::pass(body, answered, &mut silent, slot, means).is_ok() {
+        if !anchor::unchanged(body, answered) && anchor::heard(body, answered, means).is_ok() {
             anchor::connect(answered, other, true, means);
         }
     }

@@ -45,7 +45,7 @@ impl Call {
         let slot = self.slot;
         let Some((leg, other)) = self.pair(number) else { return };
         let body = other.media.raw.clone();
-        if anchor::pass(&body, other, leg, slot, means).is_ok() {
+        if anchor::pass_late_offer(&body, other, leg, slot, means).is_ok() {
             self.handover.renewal = Some(Renewal::of(number));
             self.send_renewal(means);
         }
@@ -125,10 +125,14 @@ impl Call {
             self.renew(number, means);
         } else if let Some((leg, other)) = self.pair(number) {
             // Whoever refuses keeps what it has: our side of it has not moved.
-            if accepted {
-                anchor::heard(response.body(), leg);
+            let heard = if accepted { anchor::heard(response.body(), leg, means) } else { Ok(()) };
+            match heard {
+                Err(Reason::EncryptionMismatch) => {
+                    self.hang_up(Reason::EncryptionMismatch, EndedBy::System, means);
+                    return;
+                }
+                _ => anchor::connect(leg, other, true, means),
             }
-            anchor::connect(leg, other, true, means);
         }
         if matches!(code, 408 | 481) {
             self.hang_up(Reason::PeerFailed, EndedBy::System, means);

@@ -25,12 +25,12 @@ impl Call {
                 return Ok((anchor::offer_ourselves(&mut self.caller, self.slot, means)?, None));
             }
             let keep = |media: &sdp::Media<'_>| {
-                let plain = media.proto == b"RTP/AVP" || media.proto == b"RTP/AVPF";
+                let protocols = [&b"RTP/AVP"[..], b"RTP/AVPF", b"RTP/SAVP", b"RTP/SAVPF"];
                 let fits = match service {
                     TestLine::Echo => true,
                     TestLine::Milliwatt => media.kind == b"audio" && payload_type(media).is_some(),
                 };
-                media.port != 0 && plain && fits
+                media.port != 0 && protocols.contains(&media.proto) && fits
             };
             let source = source_for(service, message.body())?;
             let body = anchor::answer_ourselves(message.body(), &mut self.caller, self.slot, &keep, means)?;
@@ -39,7 +39,7 @@ impl Call {
         match answered {
             Ok((body, source)) => {
                 if let Some(source) = source {
-                    anchor::serve(&self.caller, source, means);
+                    anchor::serve(&mut self.caller, source, means);
                 }
                 self.times.answered = Some(means.now);
                 self.phase = Phase::Talking { callee: None };
@@ -56,7 +56,7 @@ impl Call {
         let service = self.service();
         let Some(leg) = self.leg_mut(number) else { return };
         let source = |()| service.map(|service| source_for(service, body)).transpose();
-        match anchor::hear_answer(body, leg).and_then(source) {
+        match anchor::hear_answer(body, leg, means).and_then(source) {
             Ok(Some(source)) => anchor::serve(leg, source, means),
             // Whoever waits in a transfer hears nothing yet.
             Ok(None) => {}

@@ -336,7 +336,9 @@ impl Call {
         let slot = self.slot;
         let cseq = response.cseq().map_or(1, |(number, _)| number);
         winner.acknowledge(cseq, None, means);
-        if let Err(reason) = anchor::pass(described, &mut winner, &mut self.caller, slot, means) {
+        if let Err(reason) =
+            anchor::pass_answer_as_offer(described, &mut winner, &mut self.caller, slot, means)
+        {
             winner.bye(slot, None, means);
             self.callee = Some((winner.number, leg_record(winner.role(), &winner)));
             self.close_leg(&mut winner, means);
@@ -350,7 +352,7 @@ impl Call {
         let by = transfer.transferor.as_ref().and_then(|leg| leg.connection.as_ref());
         let by = by.map_or("", |connection| connection.id.as_str()).into();
         self.handover.last = Some(Box::new(Transferred { by, to: transfer.to }));
-        anchor::connect(&self.caller, &winner, true, means);
+        anchor::connect(&mut self.caller, &mut winner, true, means);
         let answered = winner.number;
         self.phase = Phase::Talking { callee: Some(Box::new(winner)) };
         self.start_timer(answered, Some(settled), means);
@@ -389,7 +391,7 @@ impl Call {
         // What a re-INVITE said meanwhile is still to be told to the other side.
         let news = self.caller.media.raw != *before && self.caller.media.raw != anchor::revived(before);
         if !news {
-            anchor::heard(before, &mut self.caller);
+            anchor::restore(before, &mut self.caller);
         }
         if transfer.bypass && !self.caller.media.bypass {
             let closing = anchor::close(&mut self.caller, means);

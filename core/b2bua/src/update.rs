@@ -28,7 +28,10 @@ impl Call {
         }
         if request.body().is_empty() || anchor::unchanged(request.body(), leg) {
             leg.dialog.refresh_target(request);
-            let sent = if request.body().is_empty() { Vec::new() } else { leg.media.sent.clone() };
+            let sent = match request.body() {
+                [] => Vec::new(),
+                _ => anchor::repeated(leg, means),
+            };
             self.accept(&event, &sent, means);
             return;
         }
@@ -142,8 +145,10 @@ impl Call {
                 other.proved = false;
                 let settled = established.then(|| other.timer.settled_by(response));
                 let number = other.number;
-                let body = anchor::pass(response.body(), other, asking, slot, means);
-                anchor::connect(asking, other, true, means);
+                let body = anchor::pass_answer(response.body(), other, asking, slot, means);
+                if body.is_ok() {
+                    anchor::connect(asking, other, true, means);
+                }
                 self.start_timer(number, settled, means);
                 match body {
                     Ok(body) => {

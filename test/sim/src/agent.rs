@@ -79,6 +79,12 @@ pub struct Wish {
     pub auth: Option<String>,
     /// Description: `offer`, `same`, or a direction.
     pub sdp: Option<String>,
+    /// The description demands protection: `RTP/SAVP`.
+    pub savp: bool,
+    /// Keys in the description: tags and suites.
+    pub crypto: Vec<(u32, String)>,
+    /// Which of the agent's keys those are.
+    pub key: u32,
     /// Header fields, in place of those of the same name.
     pub fields: Vec<(String, String)>,
     /// Names of header fields to leave out.
@@ -466,18 +472,37 @@ impl Dialog {
         let (ip, port) = (addr.ip(), 40_000 + addr.port() % 1000);
         let version = self.version;
         let session = addr.port();
+        let keys: String =
+            wish.crypto.iter().map(|(tag, suite)| crypto(addr, *tag, suite, wish.key)).collect();
         if let Some(media) = browser_media(kind, ip, port).or_else(|| other_media(kind, port)) {
             let text = format!(
-                "v=0\r\no=- {session} {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n{media}"
+                "v=0\r\no=- {session} {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n{media}{keys}"
             );
             return Some(("application/sdp".to_owned(), text));
         }
+        let proto = if wish.savp { "RTP/SAVP" } else { "RTP/AVP" };
         let text = format!(
-            "v=0\r\no=- {session} {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 0 101\r\n\
-             a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n{direction}"
+            "v=0\r\no=- {session} {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} {proto} 8 0 101\r\n\
+             a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n{keys}{direction}"
         );
         Some(("application/sdp".to_owned(), text))
     }
+}
+
+/// An `a=crypto` line with a key that tells whose it is.
+fn crypto(addr: SocketAddr, tag: u32, suite: &str, key: u32) -> String {
+    let (digits, padding) = match suite {
+        "AEAD_AES_128_GCM" => (38, "=="),
+        "AEAD_AES_256_GCM" => (59, "="),
+        _ => (40, ""),
+    };
+    let name = format!("{}{key}", key_mark(addr));
+    format!("a=crypto:{tag} {suite} inline:{name:A<digits$}{padding}\r\n")
+}
+
+/// What every key of the agent at this address begins with: nobody else may ever see it.
+pub(crate) fn key_mark(addr: SocketAddr) -> String {
+    format!("KeyOf{addr}x").replace(['.', ':'], "o")
 }
 
 /// What is described besides a telephone's audio, or in its place.

@@ -165,6 +165,12 @@ ladders! {
     session_timer_update
     session_timer_update_refused
     sips
+    srtp_clear_in_srtp_out
+    srtp_early_media
+    srtp_in_clear_out
+    srtp_late_offer
+    srtp_optional
+    srtp_refused
     srv_all_dead
     srv_first_dead
     srv_overloaded

@@ -1,10 +1,13 @@
 //! Where signalling and media meet: session descriptions that pass, and what the media plane is told of them.
 //!
-//! RFC 3264 for offers and answers, RFC 5853 §3.2 for anchoring. A relayed description has our addresses in it;
-//! a bypassed one goes through as it is. Codecs are never touched here.
+//! RFC 3264 for offers and answers, RFC 5853 §3.2 for anchoring. A relayed description has our addresses in it, and the
+//! protection of the leg it goes to (`protection`); a bypassed one goes through as it is. Codecs are never touched here.
 
-use core::time::Duration;
-use std::net::{IpAddr, SocketAddr};
+mod ends;
+mod protection;
+mod sdes;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use media::{Command, EndId, Remote};
@@ -16,6 +19,12 @@ use smallvec::SmallVec;
 
 use crate::leg::Leg;
 use crate::means::Means;
+use ends::{End, open, shown};
+use protection::{Protection, Taken, Wanted, Written, srtp};
+
+pub(crate) use ends::close;
+pub use ends::{EndOwner, end_owner};
+pub(crate) use protection::is_demanded;
 
 /// The media of one leg.
 #[derive(Debug, Default)]
@@ -40,15 +49,22 @@ pub(crate) struct LegMedia {
     described: SmallVec<[Described; 1]>,
     /// First codec of the last description heard.
     pub codec: Arc<str>,
+    /// How it is protected.
+    pub protection: Protection,
 }
 
-/// One local end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct End {
-    /// Its name.
-    pub id: EndId,
-    /// Its RTP port; 0 for an m-line that is not relayed.
-    pub port: u16,
+impl LegMedia {
+    /// Whether its peer has a description of ours.
+    pub(crate) fn is_negotiated(&self) -> bool {
+        !self.sent.is_empty()
+    }
+}
+
+/// Whether a description offers or answers (RFC 3264).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Answer,
+    Offer,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,12 +76,14 @@ struct Described {
     udptl: bool,
 }
 
-/// Whether media of a call between these goes past us: only if both say so.
+/// Whether media of a call between these goes past us: only if both say so, and want it protected alike.
 pub(crate) fn bypasses(a: Option<&Connection>, b: Option<&Connection>) -> bool {
-    [a, b].iter().all(|c| c.is_some_and(|c| c.media.mode == MediaMode::Bypass))
+    let (Some(a), Some(b)) = (a, b) else { return false };
+    [a, b].iter().all(|c| c.media.mode == MediaMode::Bypass) && a.media.srtp == b.media.srtp
 }
 
-/// Passes an offer like [`pass`]; a peer or PBX finds the codecs in the order of its `media.codecs`.
+/// Passes an offer from one leg to the other and returns what the other gets; a peer or PBX finds the codecs in the order
+/// of its `media.codecs`.
 pub(crate) fn pass_offer(
     body: &[u8],
     from: &mut Leg,
@@ -73,66 +91,124 @@ pub(crate) fn pass_offer(
     call: Slot,
     means: &mut Means<'_>,
 ) -> Result<Vec<u8>, Reason> {
-    pass_as(true, body, from, to, call, means)
+    let prefers = |c: &&Arc<Connection>| !matches!(c.kind, Kind::Device | Kind::Virtual);
+    let preference = to.connection.as_ref().filter(prefers).cloned();
+    let codecs = preference.as_ref().map(|connection| connection.media.codecs.as_slice());
+    pass((Role::Offer, Role::Offer), codecs, (body, from, to), call, means)
 }
 
-/// Passes a description from one leg to the other and returns what the other gets.
-pub(crate) fn pass(
+/// Passes an offer that comes late, or once more, with its codecs as they are.
+pub(crate) fn pass_late_offer(
     body: &[u8],
     from: &mut Leg,
     to: &mut Leg,
     call: Slot,
     means: &mut Means<'_>,
 ) -> Result<Vec<u8>, Reason> {
-    pass_as(false, body, from, to, call, means)
+    pass((Role::Offer, Role::Offer), None, (body, from, to), call, means)
 }
 
-fn pass_as(
-    offer: bool,
+/// Passes an answer.
+pub(crate) fn pass_answer(
     body: &[u8],
     from: &mut Leg,
     to: &mut Leg,
+    call: Slot,
+    means: &mut Means<'_>,
+) -> Result<Vec<u8>, Reason> {
+    pass((Role::Answer, Role::Answer), None, (body, from, to), call, means)
+}
+
+/// Passes an answer to a leg that offered something else before, and gets this as an offer of ours.
+pub(crate) fn pass_answer_as_offer(
+    body: &[u8],
+    from: &mut Leg,
+    to: &mut Leg,
+    call: Slot,
+    means: &mut Means<'_>,
+) -> Result<Vec<u8>, Reason> {
+    pass((Role::Answer, Role::Offer), None, (body, from, to), call, means)
+}
+
+fn pass(
+    (heard, written): (Role, Role),
+    codecs: Option<&[String]>,
+    (body, from, to): (&[u8], &mut Leg, &mut Leg),
     call: Slot,
     means: &mut Means<'_>,
 ) -> Result<Vec<u8>, Reason> {
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    hear(body, &description, from);
     if to.media.bypass {
+        if heard == Role::Offer && is_demanded(from.connection.as_deref()) {
+            let mut judged = from.media.protection.clone();
+            let taken = judged.hear_offer(description.media(), srtp(from), means.random);
+            taken.contains(&true).then_some(()).ok_or(Reason::EncryptionMismatch)?;
+        }
+        remember(body, &description, from);
         to.media.sent = body.to_vec();
         return Ok(body.to_vec());
     }
-    let carried: SmallVec<[bool; 4]> =
-        description.media().iter().map(|m| m.port != 0 && is_carried(m.proto)).collect();
+    let taken = hear(heard, body, &description, from, means)?;
+    let wanted = Wanted::of(to);
+    let ours: SmallVec<[Written; 1]> = (0..)
+        .zip(description.media())
+        .map(|(index, medium)| match written {
+            Role::Answer => to.media.protection.answer(index, medium),
+            Role::Offer => to.media.protection.offer(index, medium, wanted, means.random),
+        })
+        .collect();
+    let passes = |((medium, taken), ours): ((&sdp::Media<'_>, &bool), &Written)| {
+        medium.port != 0 && is_carried(medium.proto) && *taken && !ours.refused
+    };
+    let carried: Taken = description.media().iter().zip(&taken).zip(&ours).map(passes).collect();
+    let offers = description.media().iter().any(|medium| medium.port != 0 && is_carried(medium.proto));
+    if offers && !carried.contains(&true) {
+        return Err(Reason::EncryptionMismatch);
+    }
     open(from, &carried, call, means)?;
     open(to, &carried, call, means)?;
-    let shown = shown(to, means);
+    let kept = |index: usize| carried.get(index).copied().unwrap_or(false);
+    Ok(write(body, &description, codecs, (&ours, &kept), to, means))
+}
+
+/// Writes a description that passes as this leg is to see it; the same as before has the same version.
+fn write(
+    body: &[u8],
+    description: &Description<'_>,
+    codecs: Option<&[String]>,
+    (ours, kept): (&[Written], &dyn Fn(usize) -> bool),
+    to: &mut Leg,
+    means: &mut Means<'_>,
+) -> Vec<u8> {
+    let addr = shown(to, means);
     if to.media.id == 0 {
         to.media.id = means.random.number() >> 2 | 1;
     }
     let ends = &to.media.ends;
     let mut place = |index: usize| {
-        let end = ends.get(index).filter(|end| end.port != 0)?;
-        Some(MediaRewrite { addr: shown, port: end.port, rtcp_port: None })
+        let port = ends.get(index).filter(|_| kept(index)).map_or(0, |end| end.port);
+        let Written { proto, lines, .. } = ours.get(index)?;
+        Some(MediaRewrite { addr, port, rtcp_port: None, proto: *proto, lines })
     };
-    let preference =
-        to.connection.as_ref().filter(|c| offer && !matches!(c.kind, Kind::Device | Kind::Virtual));
     let mut written = Vec::with_capacity(body.len() + 64);
-    let origin = OriginRewrite { user: None, id: to.media.id, version: to.media.version, addr: shown };
-    rewrite(body, &description, &origin, &mut place, &mut written);
-    if let Some(connection) = preference {
-        prefer(&description, &connection.media.codecs, &mut written);
-    }
-    if written != to.media.sent {
-        to.media.version += 1;
+    let mut version = to.media.version;
+    loop {
         written.clear();
-        let origin = OriginRewrite { version: to.media.version, ..origin };
-        rewrite(body, &description, &origin, &mut place, &mut written);
-        if let Some(connection) = preference {
-            prefer(&description, &connection.media.codecs, &mut written);
+        let origin = OriginRewrite { user: None, id: to.media.id, version, addr };
+        rewrite(body, description, &origin, &mut place, &mut written);
+        if let Some(codecs) = codecs {
+            prefer(description, codecs, &mut written);
         }
+        if version != to.media.version || written == to.media.sent {
+            break;
+        }
+        version += 1;
+    }
+    if version != to.media.version {
+        to.media.version = version;
         to.media.sent.clone_from(&written);
     }
-    Ok(written)
+    written
 }
 
 /// Puts the formats of a description that was just written into this order of codecs.
@@ -159,7 +235,7 @@ pub(crate) fn unchanged(body: &[u8], leg: &Leg) -> bool {
 }
 
 /// Offer and answer are complete, or enough of them for early media: packets may flow between the two.
-pub(crate) fn connect(a: &Leg, b: &Leg, renegotiated: bool, means: &mut Means<'_>) {
+pub(crate) fn connect(a: &mut Leg, b: &mut Leg, renegotiated: bool, means: &mut Means<'_>) {
     if a.media.bypass {
         return;
     }
@@ -168,6 +244,9 @@ pub(crate) fn connect(a: &Leg, b: &Leg, renegotiated: bool, means: &mut Means<'_
             continue;
         }
         let (from_a, from_b) = (a.media.described.get(index), b.media.described.get(index));
+        let fax = [from_a, from_b].map(|described| described.is_some_and(|described| described.udptl));
+        a.media.protection.tell(index, end_a.id, fax[0], means);
+        b.media.protection.tell(index, end_b.id, fax[1], means);
         describe(a, end_a.id, from_a, from_b, renegotiated, means);
         describe(b, end_b.id, from_b, from_a, renegotiated, means);
         means.media(Command::Join { a: end_a.id, b: end_b.id });
@@ -175,9 +254,10 @@ pub(crate) fn connect(a: &Leg, b: &Leg, renegotiated: bool, means: &mut Means<'_
 }
 
 /// A leg that is served by ourselves: all its m-lines hear `source`.
-pub(crate) fn serve(leg: &Leg, source: media::Source, means: &mut Means<'_>) {
+pub(crate) fn serve(leg: &mut Leg, source: media::Source, means: &mut Means<'_>) {
     let both = Described { rtp: None, rtcp: None, direction: Direction::SendRecv, clock: 0, udptl: false };
     for (index, end) in leg.media.ends.iter().enumerate().filter(|(_, end)| end.port != 0) {
+        leg.media.protection.tell(index, end.id, false, means);
         describe(leg, end.id, leg.media.described.get(index), Some(&both), false, means);
         means.media(Command::Serve { end: end.id, source });
     }
@@ -192,22 +272,29 @@ pub(crate) fn answer_ourselves(
     means: &mut Means<'_>,
 ) -> Result<Vec<u8>, Reason> {
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    hear(body, &description, leg);
-    let carried: SmallVec<[bool; 4]> = description.media().iter().map(keep).collect();
-    if !carried.contains(&true) {
+    let taken = hear(Role::Offer, body, &description, leg, means)?;
+    let kept: Taken = description.media().iter().map(keep).collect();
+    if !kept.contains(&true) {
         return Err(Reason::NoCommonCodec);
     }
+    let carried: Taken = kept.iter().zip(&taken).map(|(kept, taken)| *kept && *taken).collect();
+    if !carried.contains(&true) {
+        return Err(Reason::EncryptionMismatch);
+    }
     open(leg, &carried, call, means)?;
-    let shown = shown(leg, means);
+    let addr = shown(leg, means);
     if leg.media.id == 0 {
         leg.media.id = means.random.number() >> 2 | 1;
     }
     leg.media.version += 1;
-    let origin = OriginRewrite { user: None, id: leg.media.id, version: leg.media.version, addr: shown };
+    let origin = OriginRewrite { user: None, id: leg.media.id, version: leg.media.version, addr };
+    let answer = |(index, medium)| leg.media.protection.answer(index, medium);
+    let ours: SmallVec<[Written; 1]> = (0..).zip(description.media()).map(answer).collect();
     let ends = &leg.media.ends;
     let mut place = |index: usize| {
-        let end = ends.get(index).filter(|end| end.port != 0)?;
-        Some(MediaRewrite { addr: shown, port: end.port, rtcp_port: None })
+        let port = ends.get(index).filter(|_| carried.get(index) == Some(&true)).map_or(0, |end| end.port);
+        let Written { proto, lines, .. } = ours.get(index)?;
+        Some(MediaRewrite { addr, port, rtcp_port: None, proto: *proto, lines })
     };
     let mut written = Vec::with_capacity(body.len() + 64);
     rewrite(body, &description, &origin, &mut place, &mut written);
@@ -225,15 +312,18 @@ pub(crate) fn offer_ourselves(leg: &mut Leg, call: Slot, means: &mut Means<'_>) 
     }
     leg.media.version += 1;
     let port = leg.media.ends.first().map_or(0, |end| end.port);
-    let (id, version) = (leg.media.id, leg.media.version);
+    let (id, version, wanted) = (leg.media.id, leg.media.version, Wanted::of(leg));
+    let Written { proto, lines, .. } = leg.media.protection.offer_audio(wanted, means.random);
     let offer = sdp::AudioOffer {
         addr,
         port,
+        proto: proto.unwrap_or("RTP/AVP"),
         id,
         version,
         formats: &[(8, "PCMA/8000"), (0, "PCMU/8000"), (101, "telephone-event/8000")],
         direction: Direction::SendRecv,
         ptime: Some(20),
+        lines: &lines,
     };
     leg.media.sent.clear();
     sdp::build_audio(&mut leg.media.sent, &offer);
@@ -241,29 +331,38 @@ pub(crate) fn offer_ourselves(leg: &mut Leg, call: Slot, means: &mut Means<'_>) 
 }
 
 /// The answer to an offer of our own.
-pub(crate) fn hear_answer(body: &[u8], leg: &mut Leg) -> Result<(), Reason> {
+pub(crate) fn hear_answer(body: &[u8], leg: &mut Leg, means: &mut Means<'_>) -> Result<(), Reason> {
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    hear(body, &description, leg);
+    hear(Role::Answer, body, &description, leg, means)?;
     let taken = description.media().iter().any(|m| m.port != 0 && is_rtp(m.proto));
     if taken { Ok(()) } else { Err(Reason::NoCommonCodec) }
 }
 
-/// Closes every end of a leg; returns how many closings the plane will report.
-pub(crate) fn close(leg: &mut Leg, means: &mut Means<'_>) -> usize {
-    let mut closing = 0;
-    for end in leg.media.ends.drain(..).filter(|end| end.port != 0) {
-        means.media(Command::Close { end: end.id });
-        means.ports.give_back(end.port);
-        closing += 1;
-    }
-    closing
+/// Hears an answer that changes nothing on the other side.
+pub(crate) fn heard(body: &[u8], leg: &mut Leg, means: &mut Means<'_>) -> Result<(), Reason> {
+    let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
+    hear(Role::Answer, body, &description, leg, means).map(|_| ())
 }
 
-/// Remembers a description that is for nobody but us.
-pub(crate) fn heard(body: &[u8], leg: &mut Leg) {
+/// Takes back what was heard from a leg since it described itself like this.
+pub(crate) fn restore(body: &[u8], leg: &mut Leg) {
     if let Ok(description) = Description::parse(body) {
-        hear(body, &description, leg);
+        remember(body, &description, leg);
     }
+}
+
+/// Our last description to a leg, as the answer to an offer that changes nothing. Of keys that we offered it has those
+/// only that were taken (RFC 4568 §5.1.2).
+pub(crate) fn repeated(leg: &mut Leg, means: &mut Means<'_>) -> Vec<u8> {
+    if leg.media.bypass || !leg.media.protection.shows_more() {
+        return leg.media.sent.clone();
+    }
+    leg.media.protection.settle();
+    let sent = core::mem::take(&mut leg.media.sent);
+    let Ok(description) = Description::parse(&sent) else { return sent };
+    let answer = |(index, medium)| leg.media.protection.answer(index, medium);
+    let ours: SmallVec<[Written; 1]> = (0..).zip(description.media()).map(answer).collect();
+    write(&sent, &description, None, (&ours, &|_| true), leg, means)
 }
 
 /// What was said last on both sides of a description that may yet be refused.
@@ -271,18 +370,23 @@ pub(crate) fn heard(body: &[u8], leg: &mut Leg) {
 pub(crate) struct Before {
     heard: Vec<u8>,
     sent: Vec<u8>,
+    protections: [Protection; 2],
 }
 
 impl Before {
     /// As it stands, before `asking` says something new to `other`.
     pub(crate) fn of(asking: &Leg, other: &Leg) -> Self {
-        Self { heard: asking.media.raw.clone(), sent: other.media.sent.clone() }
+        let protections = [asking, other].map(|leg| leg.media.protection.clone());
+        Self { heard: asking.media.raw.clone(), sent: other.media.sent.clone(), protections }
     }
 
     /// It was refused: everything stays as it was (RFC 3261 §14.1). The refused version stays used.
     pub(crate) fn restore(&self, asking: &mut Leg, other: &mut Leg) {
-        heard(&self.heard, asking);
+        restore(&self.heard, asking);
         other.media.sent.clone_from(&self.sent);
+        let [of_asking, of_other] = &self.protections;
+        asking.media.protection.clone_from(of_asking);
+        other.media.protection.clone_from(of_other);
     }
 }
 
@@ -297,7 +401,27 @@ pub(crate) fn revived(body: &[u8]) -> Vec<u8> {
     revived
 }
 
-fn hear(body: &[u8], description: &Description<'_>, leg: &mut Leg) {
+/// Takes in what a peer says; returns which of its media can be taken.
+fn hear(
+    role: Role,
+    body: &[u8],
+    description: &Description<'_>,
+    leg: &mut Leg,
+    means: &mut Means<'_>,
+) -> Result<Taken, Reason> {
+    let setting = srtp(leg);
+    let taken = match role {
+        Role::Offer => leg.media.protection.hear_offer(description.media(), setting, means.random),
+        Role::Answer => {
+            leg.media.protection.hear_answer(description.media())?;
+            description.media().iter().map(|_| true).collect()
+        }
+    };
+    remember(body, description, leg);
+    Ok(taken)
+}
+
+fn remember(body: &[u8], description: &Description<'_>, leg: &mut Leg) {
     leg.media.raw.clear();
     leg.media.raw.extend_from_slice(body);
     let origin = description.origin();
@@ -341,46 +465,6 @@ fn codec(media: &sdp::Media<'_>) -> Option<Arc<str>> {
     Some(name.into())
 }
 
-/// Makes sure that the leg has an end for every m-line that is carried.
-fn open(leg: &mut Leg, carried: &[bool], call: Slot, means: &mut Means<'_>) -> Result<(), Reason> {
-    let (bind, _) = means.book.media_for(leg.dialog.flow.remote.ip());
-    let usual = if leg.media.inward { 0 } else { 60 };
-    let seconds = leg.connection.as_ref().map_or(usual, |c| c.media.inactivity_s);
-    let inactivity = (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)));
-    for (index, &wanted) in carried.iter().enumerate().take(MOST_LINES) {
-        if leg.media.ends.len() == index {
-            leg.media.ends.push(End { id: end_id(means.shard, call, leg.number, index), port: 0 });
-        }
-        let Some(end) = leg.media.ends.get_mut(index) else { continue };
-        if wanted && end.port == 0 {
-            let port = lease(bind, means).ok_or(Reason::NoMediaPort)?;
-            end.port = port;
-            let id = end.id;
-            means.media(Command::Open { end: id, bind, port, inactivity });
-        }
-    }
-    Ok(())
-}
-
-/// A port that the system lets us have. One that it refuses, since another program has it, rests like one that was
-/// used. When few are free and all are refused, one is taken as it is: a call that just ended is about to leave it.
-fn lease(bind: IpAddr, means: &mut Means<'_>) -> Option<u16> {
-    let free = means.ports.free();
-    for _ in 0..free.min(MOST_REFUSED) {
-        let port = means.ports.lease()?;
-        if means.book.claim_media(bind, port) {
-            return Some(port);
-        }
-        means.ports.give_back(port);
-    }
-    if free < MOST_REFUSED { means.ports.lease() } else { None }
-}
-
-fn shown(leg: &Leg, means: &mut Means<'_>) -> IpAddr {
-    let advertised = leg.connection.as_ref().and_then(|c| c.media.advertise);
-    advertised.unwrap_or_else(|| means.book.media_for(leg.dialog.flow.remote.ip()).1)
-}
-
 fn describe(
     leg: &Leg,
     end: EndId,
@@ -415,35 +499,6 @@ fn describe(
     });
 }
 
-/// Name of an end: shard, slot, generation, leg and m-line of the call it belongs to; the upper half is the
-/// same for all ends of a call.
-pub(crate) fn end_id(shard: u8, call: Slot, leg: u8, line: usize) -> EndId {
-    let line = u64::try_from(line & 0xff).unwrap_or(0);
-    let call_bits = u64::from(shard) << 56 | u64::from(call.index & 0x00ff_ffff) << 32;
-    EndId(call_bits | u64::from(call.generation & 0xffff) << 16 | u64::from(leg) << 8 | line)
-}
-
-/// What an end's name says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EndOwner {
-    /// The shard whose call it is.
-    pub shard: u8,
-    /// Slot index of the call.
-    pub index: u32,
-    /// Low bits of the slot's generation.
-    pub generation: u16,
-    /// The leg.
-    pub leg: u8,
-}
-
-/// Whose end this is.
-pub fn end_owner(end: EndId) -> EndOwner {
-    let [shard, ..] = end.0.to_be_bytes();
-    let index = u32::try_from(end.0 >> 32 & 0x00ff_ffff).unwrap_or(0);
-    let generation = u16::try_from(end.0 >> 16 & 0xffff).unwrap_or(0);
-    EndOwner { shard, index, generation, leg: u8::try_from(end.0 >> 8 & 0xff).unwrap_or(0) }
-}
-
 fn is_rtp(proto: &[u8]) -> bool {
     proto.windows(4).any(|w| w == b"RTP/")
 }
@@ -466,10 +521,3 @@ fn reverse_directions(body: &mut Vec<u8>) {
         .collect();
     *body = reversed.join("\r\n").into_bytes();
 }
-
-/// Ports tried for an end: enough to step over a program that sits in our range, few enough to refuse a call soon
-/// when nothing can be bound.
-const MOST_REFUSED: usize = 64;
-
-/// M-lines per description that are carried.
-const MOST_LINES: usize = 16;

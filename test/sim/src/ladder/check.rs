@@ -54,6 +54,9 @@ fn plain(word: &str, message: &Message<'_>, method: &str, text: &str) -> Result<
         _ if word.bytes().all(|b| b.is_ascii_uppercase()) && word != method => {
             return Err(format!("its method is {method}"));
         }
+        None if word == "no-crypto" && body.contains("a=crypto") => {
+            return Err(format!("keys are present in\n{text}"));
+        }
         None if word == "no-sdp" && !body.is_empty() => return Err(format!("a body is present in\n{text}")),
         None if word == "sdp" => {
             let ours = format!("c=IN IP4 {}", US.ip());
@@ -66,6 +69,20 @@ fn plain(word: &str, message: &Message<'_>, method: &str, text: &str) -> Result<
             let plain = ["sendonly", "recvonly", "inactive"].iter().all(|d| !body.contains(d));
             if !(body.contains(&wanted) || direction == "sendrecv" && plain && !body.is_empty()) {
                 return Err(format!("no {direction} in\n{text}"));
+            }
+        }
+        None if word == "savp" || word == "avp" => {
+            let line = body.lines().find(|line| line.starts_with("m=audio")).unwrap_or_default();
+            let proto = line.split(' ').nth(2).unwrap_or_default();
+            if proto != format!("RTP/{}", word.to_ascii_uppercase()) {
+                return Err(format!("the protocol is {proto:?} in\n{text}"));
+            }
+        }
+        Some(("crypto", wanted)) => {
+            let lines = body.lines().filter_map(|line| line.strip_prefix("a=crypto:"));
+            let tags: Vec<_> = lines.map(|line| line.split(' ').next().unwrap_or_default()).collect();
+            if tags.join(",") != wanted {
+                return Err(format!("the tags of keys are {tags:?} in\n{text}"));
             }
         }
         Some(("formats", wanted)) => {

@@ -13,7 +13,7 @@ use super::check::differences;
 use super::parse::{duration, field, lines};
 use super::setup::Scene;
 use super::{Line, Word};
-use crate::agent::{Dialog, Wish};
+use crate::agent::{Dialog, Wish, key_mark};
 use crate::draw;
 use crate::rows;
 use crate::world::{BEGINNING, World};
@@ -83,6 +83,22 @@ impl Playing {
         }
     }
 
+    /// Counts what the media plane was told.
+    fn media(&mut self, line: &Line) -> Result<(), String> {
+        self.settle(Duration::from_millis(20));
+        let (waiting, fax) = self.world.media.awaited();
+        let protected = self.world.media.protected().count();
+        let has = [waiting, fax, protected, self.world.media.keyed].map(|count| count.to_string());
+        let differs = line.settings(1).iter().any(|(key, value)| {
+            let counts = ["waiting", "fax", "protected", "keyed"].iter().zip(&has);
+            !counts.into_iter().any(|(name, count)| name == key && count == value)
+        });
+        if differs {
+            return Err(format!("ends that wait, of fax, that are protected, and keys so far: {has:?}"));
+        }
+        Ok(())
+    }
+
     /// Orders to the world rather than to an agent.
     fn order(&mut self, word: &str, name: &str, line: &Line) -> Result<(), String> {
         match word {
@@ -91,19 +107,7 @@ impl Playing {
             }
             "drain" => drop(self.world.ask(&Ask::Drain)),
             "silence" => self.world.silence(),
-            "media" => {
-                self.settle(Duration::from_millis(20));
-                let (waiting, fax) = self.world.media.awaited();
-                let has = [waiting.to_string(), fax.to_string()];
-                let differs = line.settings(1).iter().any(|(key, value)| match *key {
-                    "waiting" => *value != has[0],
-                    "fax" => *value != has[1],
-                    _ => true,
-                });
-                if differs {
-                    return Err(format!("ends that wait for packets, and of fax: {has:?}"));
-                }
-            }
+            "media" => return self.media(line),
             "taken" => self.world.take_ports(name.parse().map_err(|_| "how many ports?")?),
             "restart" => self.world.restart(self.seed),
             "hangup" => {
@@ -334,6 +338,9 @@ impl Playing {
             return Ok(());
         }
         let Some(own) = self.scene.agents.get(index) else { return Ok(()) };
+        if let Some(other) = self.scene.agents.iter().find(|agent| text.contains(&key_mark(agent.addr))) {
+            return Err(format!("{} sees a key of {}:\n{text}", own.name, other.name));
+        }
         let others = self.scene.agents.iter().filter(|agent| agent.addr.ip() != own.addr.ip());
         for other in others.filter(|_| !self.scene.open) {
             let shown = other.addr.ip().to_string();
@@ -393,6 +400,7 @@ impl Playing {
                     let legs = record.legs.iter().map(|leg| leg.connection.trim_start_matches("con_"));
                     legs.collect::<Vec<_>>().join(",")
                 }
+                "protections" => record.legs.iter().map(|leg| leg.protection).collect::<Vec<_>>().join(","),
                 "attempts" => record.attempts.iter().map(attempt).collect::<Vec<_>>().join(","),
                 "proof" => record.proof.to_string(),
                 _ => return Err(format!("a record has no `{key}`")),
@@ -459,6 +467,16 @@ fn wish(line: &Line, from: usize) -> Wish {
                     ("auth", kind) => wish.auth = Some(kind.to_owned()),
                     ("sdp", "") => wish.sdp = Some("sdp".to_owned()),
                     ("sdp", kind) => wish.sdp = Some(kind.to_owned()),
+                    ("savp", "") => wish.savp = true,
+                    ("crypto", "") => wish.crypto = vec![(1, "AES_CM_128_HMAC_SHA1_80".to_owned())],
+                    ("crypto", lines) => {
+                        let line = |line: &str| {
+                            let (tag, suite) = line.split_once(':')?;
+                            Some((tag.parse().ok()?, suite.to_owned()))
+                        };
+                        wish.crypto = lines.split(',').filter_map(line).collect();
+                    }
+                    ("key", number) => wish.key = number.parse().unwrap_or_default(),
                     ("from", user) => wish.from = Some(user.to_owned()),
                     ("tag", tag) => wish.tag = Some(tag.to_owned()),
                     ("expires", seconds) => wish.fields.push(("Expires".to_owned(), seconds.to_owned())),
