@@ -1,0 +1,145 @@
+// Runs in the browser: one JsSIP user agent, one call, messages and subscriptions; all that happened in window.lab.
+import JsSIP from 'jssip';
+
+const t0 = performance.now();
+const lab = window.lab = { log: [], sip: [], session: null, ended: null };
+const note = (event, more = {}) => lab.log.push({ ms: Math.round(performance.now() - t0), event, ...more });
+
+// Keeps only one codec (and telephone-event) of the audio section.
+function onlyCodec(sdp, name) {
+  const keep = [...sdp.matchAll(/^a=rtpmap:(\d+) ([^\/\r]+)/gm)]
+    .filter(m => m[2].toLowerCase() === name.toLowerCase() || m[2] === 'telephone-event').map(m => m[1]);
+  return sdp.split('\r\n').filter(line => {
+    const m = line.match(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)/);
+    return !m || keep.includes(m[1]);
+  }).map(line => line.startsWith('m=audio')
+    ? line.replace(/(SAVPF?) .*/, (_, p) => p + ' ' + line.split(' ').slice(3).filter(x => keep.includes(x)).join(' '))
+    : line).join('\r\n');
+}
+
+// Traffic stays on loopback: no other candidate is offered.
+const onlyLoopback = sdp => sdp.split('\r\n')
+  .filter(l => !l.startsWith('a=candidate:') || / udp \d+ 127\./.test(l) || / typ relay/.test(l)).join('\r\n');
+
+function watch(session, o) {
+  lab.session = session;
+  const pcReady = pc => {
+    lab.pc = pc;
+    pc.addEventListener('iceconnectionstatechange', () => note('ice', { state: pc.iceConnectionState }));
+    pc.addEventListener('connectionstatechange', () => note('pc', { state: pc.connectionState }));
+    pc.addEventListener('track', e => {
+      const stream = e.streams[0] ?? new MediaStream([e.track]);
+      const audio = document.createElement('audio');       // Chromium decodes only what is played
+      audio.srcObject = stream; audio.autoplay = true;
+      document.body.append(audio);
+      const ac = lab.ac = new AudioContext();
+      const an = lab.analyser = ac.createAnalyser();
+      an.fftSize = 8192; an.smoothingTimeConstant = 0.2;
+      ac.createMediaStreamSource(stream).connect(an);
+      ac.resume();
+      note('track', { kind: e.track.kind });
+    });
+  };
+  if (session.connection) pcReady(session.connection);
+  else session.on('peerconnection', e => pcReady(e.peerconnection));
+  session.on('sdp', e => {
+    if (e.originator === 'local') {
+      if (o.codec) e.sdp = onlyCodec(e.sdp, o.codec);
+      if (o.loopback) e.sdp = onlyLoopback(e.sdp);
+    }
+    lab.sip.push({ by: e.originator, type: e.type, sdp: e.sdp });
+  });
+  session.on('progress', e => note('progress', { code: e.response?.status_code }));
+  session.on('accepted', () => note('accepted'));
+  session.on('confirmed', () => note('confirmed'));
+  session.on('newDTMF', e => e.originator === 'remote' && note('dtmf', { tone: e.dtmf.tone }));
+  for (const k of ['hold', 'unhold', 'reinvite', 'refer']) session.on(k, e => note(k, { by: e?.originator }));
+  const over = e => {
+    lab.ended = { cause: e.cause, by: e.originator, code: e.message?.status_code, reason: e.message?.getHeader?.('Reason') };
+    note('ended', lab.ended);
+  };
+  session.on('ended', over);
+  session.on('failed', over);
+}
+
+lab.start = o => new Promise(done => {
+  const ua = lab.ua = new JsSIP.UA({
+    sockets: [new JsSIP.WebSocketInterface(o.ws)], uri: o.uri, password: o.password,
+    authorization_user: o.authUser, register: o.register, register_expires: 60, session_timers: false, user_agent: 'lab-browser',
+    connection_recovery_min_interval: 1, connection_recovery_max_interval: 2,
+  });
+  ua.on('connected', () => { note('connected'); if (!o.register) done(true); });
+  ua.on('disconnected', e => { note('disconnected', { error: e.error, reason: e.reason }); if (e.error) done(false); });
+  ua.on('registered', () => { note('registered'); done(true); });
+  ua.on('registrationFailed', e => { note('registrationFailed', { cause: e.cause, code: e.response?.status_code }); done(false); });
+  ua.on('unregistered', () => note('unregistered'));
+  ua.on('newMessage', e => e.originator === 'remote' &&
+    note('message', { from: e.request.from.uri.toString(), type: e.request.getHeader('Content-Type'), text: e.request.body }));
+  ua.on('newRTCSession', e => {
+    if (e.originator !== 'remote') return;
+    note('incoming', { from: e.request.from.uri.toString(), sdp: e.request.body });
+    watch(e.session, o);
+    if (o.answer) e.session.answer({ mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: o.ice } });
+  });
+  ua.start();
+});
+
+lab.call = (target, o) => {
+  const session = lab.ua.call(target, {
+    mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: o.ice },
+    extraHeaders: o.headers, eventHandlers: {},
+    rtcOfferConstraints: { offerToReceiveAudio: true, offerToReceiveVideo: false },
+  });
+  watch(session, o);
+};
+
+const answered = (what, more) => ({
+  succeeded: e => note(what, { ...more, code: e.response?.status_code }),
+  failed: e => note(what, { ...more, code: e.response?.status_code, cause: e.cause }),
+});
+lab.message = (to, text) => lab.ua.sendMessage(to, text, { eventHandlers: answered('sent', { to }) });
+lab.options = to => lab.ua.sendOptions(to, null, { eventHandlers: answered('asked', { to }) });
+
+const accepts = {
+  presence: 'application/pidf+xml', dialog: 'application/dialog-info+xml', 'message-summary': 'application/simple-message-summary',
+};
+lab.watch = (event, to) => {
+  const s = lab.ua.subscribe(to, event, accepts[event], { expires: 600, params: {} });
+  s.on('accepted', () => note('accepted-watch', { event }));
+  s.on('notify', (final, request, body) => note('notify', { watched: event, final, state: request.getHeader('Subscription-State'), body }));
+  s.on('terminated', (code, reason) => note('unwatched', { watched: event, code, reason }));
+  s.subscribe();
+};
+
+// The network is gone and comes back: the socket breaks, the user agent opens another one and registers anew.
+lab.drop = () => lab.ua.transport.socket._ws.close();
+
+// The strongest frequency now heard, and its level.
+lab.tone = () => {
+  if (!lab.analyser) return null;
+  const bins = new Float32Array(lab.analyser.frequencyBinCount);
+  lab.analyser.getFloatFrequencyData(bins);
+  let best = 0;
+  for (let i = 3; i < bins.length; i++) if (bins[i] > bins[best]) best = i;
+  return { hz: Math.round(best * lab.ac.sampleRate / lab.analyser.fftSize), db: Math.round(bins[best]) };
+};
+
+lab.stats = async () => {
+  if (!lab.pc) return null;
+  const all = [...(await lab.pc.getStats()).values()];
+  const by = id => all.find(s => s.id === id) ?? {};
+  const rx = all.find(s => s.type === 'inbound-rtp' && s.kind === 'audio') ?? {};
+  const tx = all.find(s => s.type === 'outbound-rtp' && s.kind === 'audio') ?? {};
+  const tr = all.find(s => s.type === 'transport') ?? {};
+  const pair = by(tr.selectedCandidatePairId);
+  const cand = c => c.address && `${c.candidateType} ${c.protocol} ${c.address}:${c.port}`;
+  return {
+    ice: lab.pc.iceConnectionState, dtls: tr.dtlsState, srtp: tr.srtpCipher, tls: tr.tlsVersion,
+    local: cand(by(pair.localCandidateId)), remote: cand(by(pair.remoteCandidateId)),
+    rtt_ms: pair.currentRoundTripTime !== undefined ? Math.round(pair.currentRoundTripTime * 1000) : undefined,
+    codec_rx: by(rx.codecId).mimeType, codec_tx: by(tx.codecId).mimeType,
+    packets_rx: rx.packetsReceived, packets_tx: tx.packetsSent, lost: rx.packetsLost,
+    jitter_ms: rx.jitter !== undefined ? Math.round(rx.jitter * 1000) : undefined,
+    concealed: rx.concealedSamples, energy_rx: rx.totalAudioEnergy, level_rx: rx.audioLevel,
+  };
+};

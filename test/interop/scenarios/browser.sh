@@ -1,0 +1,90 @@
+#!/bin/bash
+# The browser as a phone: JsSIP in headless Chromium over ws and wss. Registration and its refusals, MESSAGE, presence,
+# lamps, messages waiting, OPTIONS, a network that breaks, calls both ways as far as signalling goes.
+. "$(dirname "$0")/../lib.sh"
+HTTPS=127.0.0.1:8443
+check "server starts" server --https $HTTPS || exit
+alice=$(device alice); bob=$(device bob); device carol >/dev/null
+device secure '"transports":["wss"]' >/dev/null
+
+# web USER ARGS... : a browser as this user, over $WS; its report goes to $WORK/USER.json.
+WS=ws://$HTTP/sip
+web() { local user=$1; shift; "$LAB/browser.sh" --ws "$WS" --uri "sip:$user@127.0.0.1" --password "${PASSWORD:-pw-$user}" "$@" > "$WORK/$user.json" 2> "$WORK/$user.log"; }
+# report USER EXPRESSION : about its report r, and its log by `had(event)`.
+report() {
+    python3 - "$WORK/$1.json" "$2" <<'PY'
+import json, sys
+r = json.load(open(sys.argv[1]))
+def had(event): return [l for l in r.get("log", []) if l["event"] == event]
+print(json.dumps(r.get("error") or r.get("log"))[:800])
+sys.exit(not eval(sys.argv[2]))
+PY
+}
+shows() { wait_for 8 shows_now "$@"; shows_now "$@"; }
+shows_now() { [ "$(api GET "/connections/$1/status" | pick "registrations.0.$2")" = "$3" ] && echo "$3"; }
+contacts() { [ "$(api GET "/connections/$1/status" | python3 -c 'import json, sys; print(len(json.load(sys.stdin)["registrations"]))')" = "$2" ]; }
+
+for WS in ws://$HTTP/sip wss://$HTTPS/sip; do
+    over=${WS%%:*}
+    registers() { web alice --idle 3 & local p=$!; shows "$alice" transport $over; local shown=$?; wait $p; report alice 'had("registered") and not had("disconnected")[:-1]' && return $shown; }
+    check "$over: the browser registers, and is shown as $over" registers
+    check "$over: it leaves, and its contact with it" wait_for 3 contacts "$alice" 0
+    refused() { PASSWORD=guess web alice; report alice 'had("registrationFailed")[0]["code"] == 401'; }
+    check "$over: a wrong password is refused" refused
+done
+narrow() { WS=ws://$HTTP/sip web secure; report secure 'had("registrationFailed")[0]["code"] == 403' && WS=wss://$HTTPS/sip web secure && report secure 'had("registered")'; }
+check "transports [wss]: 403 over ws, welcome over wss" narrow
+
+asks() { web alice --options sip:127.0.0.1 --idle 1; report alice 'had("asked")[0]["code"] == 200'; }
+check "OPTIONS: 200" asks
+writes() {
+    WS=ws://$HTTP/sip web bob --idle 9 & local p=$!
+    shows "$bob" transport ws && web alice --message 'sip:bob@127.0.0.1 Grüße aus dem Netz' --idle 2; wait $p
+    report alice 'had("sent")[0]["code"] == 200' && report bob 'had("message")[0]["text"] == "Grüße aus dem Netz" and "alice" in had("message")[0]["from"]'
+}
+check "MESSAGE from browser (wss) to browser (ws)" writes
+nobody() { web alice --message 'sip:carol@127.0.0.1 hello' --idle 2; report alice 'had("sent")[0]["code"] == 480'; }
+check "MESSAGE to nobody: 480" nobody
+
+watches() {
+    web alice --watch 'presence sip:bob@127.0.0.1' --idle 7 & local p=$!
+    shows "$alice" transport wss; sleep 1
+    ua --user bob --password pw-bob --at 127.0.0.32:6002 register --expires 60 > /dev/null
+    ua --user bob --password pw-bob --at 127.0.0.32:6002 register --expires 0 > /dev/null
+    wait $p; report alice '["open" if "open<" in n["body"] else "closed" for n in had("notify") if n["body"]] == ["closed", "open", "closed"]'
+}
+check "presence: a phone comes and goes" watches
+lamp() {
+    web alice --watch 'dialog sip:bob@127.0.0.1' --idle 10 & local p=$!
+    shows "$alice" transport wss; sleep 1
+    ua --user bob --password pw-bob --at 127.0.0.32:6002 answer --ring 1 --bye-after 1 > "$WORK/b.json" & local b=$!
+    sleep 1; ua --user carol --password pw-carol --at 127.0.0.33:6003 --seconds 3 call bob > "$WORK/c.json"
+    wait $b; wait $p
+    report alice 'all(any(state in n["body"] for n in had("notify")) for state in (">early<", ">confirmed<", ">terminated<"))'
+}
+check "a lamp: early, confirmed, terminated" lamp
+mwi() { web alice --watch 'message-summary sip:alice@127.0.0.1' --idle 3; report alice '"Messages-Waiting: no" in had("notify")[0]["body"]'; }
+check "messages waiting: none" mwi
+
+breaks() {
+    web alice --idle 8 --drop-after 2 & local p=$!
+    wait $p; report alice 'len(had("registered")) == 2 and len(had("disconnected")) >= 1'
+}
+check "its socket breaks: it registers anew" breaks
+
+calls() {
+    ua --user bob --password pw-bob --at 127.0.0.32:6002 answer --code 486 > "$WORK/b.json" & local b=$!
+    sleep 1; web alice --call sip:bob@127.0.0.1 --wait 8; wait $b
+    report alice 'r["log"] and had("ended")[0]["code"] == 486'
+}
+check "a call of the browser reaches a phone, which is busy" calls
+called() {
+    web bob --answer --wait 8 & local p=$!
+    shows "$bob" transport wss; ua --user alice --password pw-alice --at 127.0.0.33:6003 --cancel-after 2 call bob > "$WORK/a.json"
+    wait $p; report bob '"alice" in had("incoming")[0]["from"]'
+}
+check "a call to the browser arrives" called
+
+counted() { "$LAB/tools/api.py" "http://$HTTP" "" GET /metrics | grep -E '^trunkline_sip_websockets'; }
+check "and all of it is counted" eval 'counted && [ "$(counted | grep -c "_opened_total [1-9]")" = 1 ]'
+check "the server runs" still_alive
