@@ -37,6 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ),
     ("host/uring", &[]),
     ("host/outside", &[]),
+    ("host/push", &["host/outside"]),
     ("host/stir", &["core/routing", "host/certificates"]),
     ("host/store", &["wire/", "core/registrar", "core/routing", "core/engine"]),
     ("host/webhooks", &["host/outside", "host/store"]),
