@@ -272,6 +272,11 @@ pub fn flow_of_binding(binding: &BindingRow, connection: &Connection, listeners:
     let uri = Uri::parse(binding.contact.as_bytes())?;
     let protocol = Protocol::from_bytes(binding.transport.as_bytes())?;
     let source = binding.source;
+    if protocol.is_web() {
+        // Only the client opens it, and what its Contact says leads nowhere (RFC 7118 §5).
+        let flow = Flow { protocol, listener: binding.listener, stream: binding.stream, remote: source };
+        return (flow.stream != 0).then_some(flow);
+    }
     let path_hop = first_hop(&binding.path);
     let declared = path_hop.or_else(|| {
         let ip = uri.host_ip()?;

@@ -241,7 +241,9 @@ pub fn contact(flow: &Flow, shown: &std::net::SocketAddr, sips: bool) -> Line {
         Protocol::Tls if sips => Line::of(format_args!("<sips:{shown}>")),
         Protocol::Wss if sips => Line::of(format_args!("<sips:{shown};transport=ws>")),
         Protocol::Udp => Line::of(format_args!("<sip:{shown}>")),
-        Protocol::Tcp | Protocol::Tls | Protocol::Ws | Protocol::Wss => {
+        // RFC 7118 §5.2: the parameter knows `ws` only, also for what TLS protects.
+        Protocol::Ws | Protocol::Wss => Line::of(format_args!("<sip:{shown};transport=ws>")),
+        Protocol::Tcp | Protocol::Tls => {
             Line::of(format_args!("<sip:{shown};transport={}>", flow.protocol.name()))
         }
     }

@@ -24,6 +24,7 @@ mod leg;
 mod line;
 mod losers;
 mod means;
+mod moved;
 mod parting;
 mod passthrough;
 mod ports;

@@ -518,6 +518,8 @@ pub struct Figures {
     pub retransmissions_out: u64,
     /// Datagrams and stream messages that were no SIP.
     pub malformed: u64,
+    /// WebSocket frames with more than one message.
+    pub several: u64,
     /// Messages of banned sources, which nobody looked at.
     pub banned: u64,
     /// Requests not answered because they came too early or too often.

@@ -112,6 +112,11 @@ impl Shard {
                 self.places.advance(connection.as_str(), (holder, from), progress, remote);
                 self.calls_changed(connection.as_str(), now, out);
             }
+            ShardMessage::Moved { call, contact, flow } => {
+                if let Some(call) = self.calls.get_mut(call) {
+                    call.on_moved(&contact, flow);
+                }
+            }
             ShardMessage::Find { from, message, connection } => {
                 let bindings = self.location.of(&connection, now).into_iter().cloned().collect();
                 self.tell(from, ShardMessage::Found { message, bindings }, out);

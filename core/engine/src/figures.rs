@@ -15,6 +15,8 @@ use crate::shard::Shard;
 #[derive(Debug)]
 pub(crate) struct Counts {
     pub(crate) malformed: u64,
+    /// WebSocket frames with more than one message.
+    pub(crate) several: u64,
     /// Messages of banned sources.
     pub(crate) banned: u64,
     /// Requests that came too early or too often.
@@ -31,6 +33,7 @@ impl Default for Counts {
     fn default() -> Self {
         Self {
             malformed: 0,
+            several: 0,
             banned: 0,
             slowed: 0,
             incidents: 0,
@@ -98,6 +101,7 @@ impl Shard {
             retransmissions_in: self.transactions.retransmissions_in,
             retransmissions_out: self.transactions.retransmissions_out,
             malformed: counts.malformed,
+            several: counts.several,
             banned: counts.banned,
             slowed: counts.slowed,
             calls_active: self.calls.iter().filter(|(_, call)| !call.has_ended()).count() as u64,

@@ -38,6 +38,13 @@ pub enum Input<'a> {
         /// Its bytes.
         bytes: &'a [u8],
     },
+    /// A message of a WebSocket arrived, whole.
+    Frame {
+        /// Which socket.
+        flow: Flow,
+        /// Its payload.
+        bytes: &'a [u8],
+    },
     /// Both ends of a stream agreed on keys.
     StreamSecured {
         /// Which.

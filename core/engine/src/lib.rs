@@ -18,6 +18,7 @@ mod notify;
 mod office;
 mod outbox;
 mod owner;
+mod pass;
 mod peering;
 mod places;
 mod prove;
@@ -43,13 +44,14 @@ mod wheel;
 
 pub use b2bua::{
     AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndOwner, EndedBy, LegRecord, OpenCall,
-    Passport, PortPool, Signature, Statement, Then, Verdict, VouchQuestion, Vouched, end_owner,
+    Passport, PortPool, Signature, Statement, Then, Verdict, VouchQuestion, Vouched, end_owner, escape_user,
 };
 pub use counters::CounterRow;
 pub use guard::{Ban, Evidence, TriedUser};
 pub use input::{Client, Input};
 pub use outbox::{Located, Outbox, Output, Persist};
 pub use owner::{Owners, ShardMessage};
+pub use pass::{Pass, PassKey};
 pub use places::Remote;
 pub use registrar::{BindingRow, Bounds};
 pub use shard::{Setup, Shard};

@@ -111,6 +111,15 @@ pub enum ShardMessage {
         /// The other side.
         remote: Remote,
     },
+    /// A device of a connection that takes part in a call registered over another stream.
+    Moved {
+        /// The call.
+        call: Slot,
+        /// Its Contact.
+        contact: Box<[u8]>,
+        /// The new way.
+        flow: Flow,
+    },
     /// Asks the home of a connection where it registered.
     Find {
         /// Who asks, for the answer.

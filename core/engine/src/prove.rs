@@ -14,6 +14,7 @@ use siphasher::sip::SipHasher13;
 use timestamp::Timestamp;
 
 use crate::outbox::Outbox;
+use crate::pass::LABEL;
 use crate::shard::Shard;
 
 /// What credentials are worth.
@@ -50,6 +51,9 @@ impl Shard {
         });
         // The password in force, else the one it replaced: both are computed for unknown users, too.
         let (first, second) = (known.next(), known.next());
+        let pass = connection
+            .filter(|_| first.is_none())
+            .and_then(|connection| self.passes.ha1(connection, credentials.username?, algorithm, realm, now));
         let holds = |known: Option<&'c Credential>| {
             let ha1 = known.map_or(NOBODY, |k| match algorithm {
                 Algorithm::Md5 => k.ha1_md5.as_str(),
@@ -58,9 +62,15 @@ impl Shard {
             verify(&credentials, algorithm, ha1.as_bytes(), method_token(request)) & known.is_some()
         };
         let right = if holds(first) { first } else { Some(holds(second)).filter(|holds| *holds).and(second) };
+        let label = match pass {
+            Some(ha1) => {
+                verify(&credentials, algorithm, ha1.as_ref(), method_token(request)).then_some(LABEL)
+            }
+            None => right.map(|credential| &*credential.label),
+        };
         let nonce = credentials.nonce.unwrap_or_default();
         let freshness = self.nonces.check(nonce, realm.as_bytes(), now);
-        let Some(label) = right.map(|k| &*k.label) else { return Proven::Wrong };
+        let Some(label) = label else { return Proven::Wrong };
         match freshness {
             Freshness::Fresh => Proven::Yes(nonce_use(nonce, &credentials, request), label),
             Freshness::Stale => Proven::Stale,

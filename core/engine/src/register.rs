@@ -7,7 +7,7 @@ use routing::config::{Connection, Domain, Kind, Transport};
 use routing::identify::after_digest;
 use routing::reason::Reason;
 use routing::tables::Host;
-use sip_msg::{Message, Name, Scheme, Uri};
+use sip_msg::{Message, Name, NameAddr, Scheme, Uri};
 use sip_stack::transport::{Flow, Protocol};
 use timestamp::Timestamp;
 
@@ -99,9 +99,13 @@ impl Shard {
             return;
         }
         let bounds = self.bounds;
+        let came_back = self.comes_another_way(connection.id.as_str(), flow, now);
         match self.location.register(connection.id.as_str(), request, flow, label, &bounds, now) {
             Ok(changes) => {
                 self.confirm_registration(request, flow, connection, now, out);
+                if came_back {
+                    self.move_calls(connection.id.as_str(), request, flow, out);
+                }
                 let moved = changes.iter().any(|change| !matches!(change, Change::Refreshed(_)));
                 for change in changes {
                     self.keep_binding(change, connection, now, out);
@@ -117,6 +121,25 @@ impl Shard {
             }
             Err(Rejection::OutOfOrder) => self.reply(request, flow, 500, b"CSeq out of order", &[], out),
             Err(Rejection::TooMany) => self.reply(request, flow, 403, b"Too many contacts", &[], out),
+        }
+    }
+
+    /// Whether a connection that takes part in calls registers over a stream that none of its contacts has.
+    fn comes_another_way(&self, connection: &str, flow: &Flow, now: Timestamp) -> bool {
+        let has = |row: &&BindingRow| (row.listener, row.stream) == (flow.listener, flow.stream);
+        flow.stream != 0
+            && !self.places.calls(connection).is_empty()
+            && !self.location.of(connection, now).iter().any(has)
+    }
+
+    /// What is said within dialogs of these contacts takes the way of their registration.
+    fn move_calls(&mut self, connection: &str, request: &Message<'_>, flow: &Flow, out: &mut Outbox) {
+        let holders: Vec<_> = self.places.calls(connection).iter().map(|place| place.holder).collect();
+        for contact in request.values(Name::Contact).filter_map(NameAddr::parse) {
+            for (shard, call) in &holders {
+                let message = ShardMessage::Moved { call: *call, contact: contact.uri.into(), flow: *flow };
+                self.tell(*shard, message, out);
+            }
         }
     }
 

@@ -25,6 +25,7 @@ use crate::input::Input;
 use crate::message::Carried;
 use crate::outbox::{Outbox, Output};
 use crate::owner::{Owners, ShardMessage};
+use crate::pass::PassKey;
 use crate::peering::Peering;
 use crate::places::Places;
 use crate::refusals::Notices;
@@ -75,6 +76,7 @@ pub struct Shard {
     pub(crate) mint: Mint,
     pub(crate) tag_key: [u8; 16],
     pub(crate) nonces: Nonces,
+    pub(crate) passes: PassKey,
     pub(crate) random: Random,
     pub(crate) tables: Tables,
     pub(crate) transactions: Transactions,
@@ -172,6 +174,7 @@ impl Shard {
         Self {
             index: setup.index,
             owners: Owners::new(mint.clone(), derived(1), setup.shards),
+            passes: PassKey::new(&setup.secret),
             nonces: Nonces::new(derived(2), setup.nonce_life),
             random: Random::new(setup.seed),
             tables: Tables::new(&setup.base_domain, setup.own_addresses),
@@ -271,6 +274,7 @@ impl Shard {
                 }
             }
             Input::StreamBytes { flow, bytes } => self.on_stream_bytes(flow, bytes, now, out),
+            Input::Frame { flow, bytes } => self.on_frame(flow, bytes, now, out),
             Input::StreamSecured { flow, client } => self.on_stream_secured(&flow, client),
             Input::StreamClosed { flow, fault } => self.on_stream_closed(&flow, fault, now, out),
             Input::Located(located) => self.on_located(&located, now, out),

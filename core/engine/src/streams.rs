@@ -1,9 +1,10 @@
-//! Finding messages in streams (RFC 3261 §18.3) and answering keepalives (RFC 5626 §3.5.1).
+//! Finding messages in streams (RFC 3261 §18.3) and in WebSocket frames (RFC 7118 §5), and answering keepalives
+//! (RFC 5626 §3.5.1).
 
 use std::collections::BTreeMap;
 
 use sip_msg::frame::{Framed, next};
-use sip_stack::transport::{Flow, StreamFault};
+use sip_stack::transport::{Flow, StreamFault, WebFrame};
 use timestamp::Timestamp;
 
 use crate::input::Client;
@@ -56,15 +57,13 @@ impl Shard {
                     at += len;
                 }
                 Framed::KeepAlivePing { len } => {
-                    let start = out.bytes.len();
-                    out.bytes.extend_from_slice(b"\r\n");
-                    out.outputs.push(Output::Send { flow, start, end: start + 2 });
+                    pong(flow, out);
                     at += len;
                 }
                 Framed::KeepAlivePong { len } => at += len,
                 Framed::Incomplete => break,
                 Framed::TooLarge | Framed::Broken => {
-                    self.refuse_broken(flow, rest, now, out);
+                    self.refuse_framing(flow, rest, None, out);
                     self.counts.malformed += 1;
                     out.outputs.push(Output::Disconnect { flow });
                     return;
@@ -75,6 +74,23 @@ impl Shard {
             held.drain(..at);
             let since = if at == 0 { since } else { now };
             self.streams.partial.insert(key, Partial { flow, since, bytes: held });
+        }
+    }
+
+    /// A whole message of a WebSocket.
+    pub(crate) fn on_frame(&mut self, flow: Flow, bytes: &[u8], now: Timestamp, out: &mut Outbox) {
+        match WebFrame::of(bytes) {
+            WebFrame::Message(message) if self.is_banned(&flow, message, now) => {
+                out.outputs.push(Output::Disconnect { flow });
+            }
+            WebFrame::Message(message) => self.on_message(flow, message, now, out),
+            WebFrame::Ping => pong(flow, out),
+            WebFrame::Pong => {}
+            WebFrame::Several(first) => {
+                self.counts.malformed += 1;
+                self.counts.several += 1;
+                self.refuse_framing(flow, first, Some("several messages in one frame"), out);
+            }
         }
     }
 
@@ -89,17 +105,17 @@ impl Shard {
             .collect()
     }
 
-    /// Framing is lost: if the head can be read, its sender is told before the stream is closed.
-    fn refuse_broken(&mut self, flow: Flow, bytes: &[u8], now: Timestamp, out: &mut Outbox) {
+    /// Framing is lost: if the head can be read, its sender is told.
+    fn refuse_framing(&mut self, flow: Flow, bytes: &[u8], why: Option<&str>, out: &mut Outbox) {
         let Some(end) = memchr_head(bytes) else { return };
         if let Ok(message) = sip_msg::Message::parse(bytes.get(..end).unwrap_or_default())
             && message.is_request()
             && message.method() != sip_msg::Method::Ack
         {
-            let text = message.defect().map_or("unusable Content-Length", |d| d.text);
+            let found = || message.defect().map_or("unusable Content-Length", |d| d.text);
+            let text = why.unwrap_or_else(found);
             self.reply(&message, &flow, 400, text.as_bytes(), &[], out);
         }
-        let _ = now;
     }
 
     pub(crate) fn on_stream_secured(&mut self, flow: &Flow, client: Option<Client>) {
@@ -136,6 +152,12 @@ impl Shard {
             self.unbind_stream(flow, now, out);
         }
     }
+}
+
+fn pong(flow: Flow, out: &mut Outbox) {
+    let start = out.bytes.len();
+    out.bytes.extend_from_slice(b"\r\n");
+    out.outputs.push(Output::Send { flow, start, end: start + 2 });
 }
 
 fn memchr_head(bytes: &[u8]) -> Option<usize> {

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use crate::Api;
 use crate::problem::{Code, Problem};
+use crate::provisioning::linked;
 
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
@@ -52,6 +53,8 @@ pub struct Caller {
     pub actor: Actor,
     /// The account a key is confined to.
     pub account: Option<AccountId>,
+    /// The connection whose link the key is: it may sign in as this phone, and nothing else.
+    pub(crate) phone: Option<String>,
     scopes: Vec<Scope>,
 }
 
@@ -102,11 +105,13 @@ impl Caller {
     /// Whoever owns the data folder.
     pub fn local() -> Self {
         let actor = Actor { name: "local".to_owned(), via: "cli".to_owned() };
-        Self { actor, account: None, scopes: vec![Scope::Admin] }
+        Self { actor, account: None, phone: None, scopes: vec![Scope::Admin] }
     }
 
-    fn from_key(key: &KeyRow) -> Self {
+    /// Whoever shows this key.
+    pub(crate) fn of_key(key: &KeyRow) -> Self {
         Self {
+            phone: key.scopes.iter().find_map(|scope| linked(scope)).map(str::to_owned),
             actor: Actor { name: key.id.clone(), via: "api".to_owned() },
             account: key.account.clone(),
             scopes: key.scopes.iter().filter_map(|name| Scope::from_name(name)).collect(),
@@ -160,7 +165,7 @@ impl Caller {
             None => None,
         };
         found
-            .map(|key| Self::from_key(&key))
+            .map(|key| Self::of_key(&key))
             .ok_or_else(|| Problem::new(Code::KeyUnknown, "the key is unknown, expired or deleted"))
     }
 }

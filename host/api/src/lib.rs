@@ -18,6 +18,7 @@ mod onboarding;
 mod openapi;
 mod preview;
 mod problem;
+mod provisioning;
 mod resource;
 mod routes;
 mod rows;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use certificates::{Shelf, Trust};
+use engine::PassKey;
 use engine::control::{Answer, Ask, Event};
 use futures_util::future::BoxFuture;
 use outside::Rule;
@@ -65,6 +67,23 @@ pub trait Shards: Send + Sync + 'static {
     fn media(&self) -> MediaReport {
         MediaReport::default()
     }
+    /// What became of WebSockets that carry SIP.
+    fn web_sockets(&self) -> WebSocketReport {
+        WebSocketReport::default()
+    }
+}
+
+/// WebSockets that carry SIP, since this node began to serve.
+#[derive(Clone, Debug, Default)]
+pub struct WebSocketReport {
+    /// Opened so far.
+    pub opened: u64,
+    /// Open now.
+    pub open: u64,
+    /// Not taken: too many, or an origin that may not.
+    pub refused: u64,
+    /// Closed, by why.
+    pub closed: Vec<(&'static str, u64)>,
 }
 
 /// The media workers of this node, since it began to serve.
@@ -133,6 +152,8 @@ pub struct About {
     pub trust: Arc<Trust>,
     /// Keys that accounts sign caller ids with.
     pub keyring: Arc<Keyring>,
+    /// What passwords of phones that sign in are made with.
+    pub passes: PassKey,
     /// Which addresses our own requests may go to.
     pub outside: Rule,
     /// When the process began to serve.

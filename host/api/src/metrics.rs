@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use engine::control::{Answer, Ask, Figures};
 use routing::config::Kind;
 
-use crate::{Api, MediaReport};
+use crate::{Api, MediaReport, WebSocketReport};
 
 /// Every metric of this node, now.
 pub(crate) async fn text(api: &Api) -> String {
@@ -21,6 +21,7 @@ pub(crate) async fn text(api: &Api) -> String {
     let mut page = Page::default();
     about(api, &mut page);
     counters(&figures, &mut page);
+    web_sockets(&api.shards.web_sockets(), &mut page);
     media(&api.shards.media(), &mut page);
     page.0
 }
@@ -88,6 +89,9 @@ fn counters(figures: &[Figures], page: &mut Page) {
     page.sample("trunkline_sip_retransmissions_total", &[("dir", "out")], sum(|f| f.retransmissions_out));
     page.family("trunkline_sip_malformed_total", "counter", "Messages that were no SIP.");
     page.sample("trunkline_sip_malformed_total", &[], sum(|f| f.malformed));
+    let several = "trunkline_sip_websocket_frames_refused_total";
+    page.family(several, "counter", "WebSocket frames with more than one SIP message.");
+    page.sample(several, &[], sum(|f| f.several));
     page.family("trunkline_sip_banned_total", "counter", "Messages of banned sources, dropped unread.");
     page.sample("trunkline_sip_banned_total", &[], sum(|f| f.banned));
     page.family("trunkline_sip_slowed_total", "counter", "Requests that came too early or too often.");
@@ -111,6 +115,26 @@ fn counters(figures: &[Figures], page: &mut Page) {
     page.family("trunkline_media_ports", "gauge", "Media ports.");
     page.sample("trunkline_media_ports", &[("state", "used")], sum(|f| f.media_ports_used));
     page.sample("trunkline_media_ports", &[("state", "total")], sum(|f| f.media_ports));
+}
+
+fn web_sockets(report: &WebSocketReport, page: &mut Page) {
+    page.family("trunkline_sip_websockets", "gauge", "WebSockets that carry SIP.");
+    page.sample("trunkline_sip_websockets", &[], report.open);
+    let family = "trunkline_sip_websockets_opened_total";
+    page.family(family, "counter", "WebSockets that were opened.");
+    page.sample(family, &[], report.opened);
+    let family = "trunkline_sip_websockets_refused_total";
+    page.family(
+        family,
+        "counter",
+        "WebSockets that were not taken: too many, another subprotocol or origin.",
+    );
+    page.sample(family, &[], report.refused);
+    let family = "trunkline_sip_websockets_closed_total";
+    page.family(family, "counter", "WebSockets that were closed, by why.");
+    for (why, count) in &report.closed {
+        page.sample(family, &[("why", why)], *count);
+    }
 }
 
 fn media(report: &MediaReport, page: &mut Page) {

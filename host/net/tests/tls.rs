@@ -49,6 +49,7 @@ impl Server {
         let shards = ShardLoop::start(ShardSetup {
             clock: Clock::start(),
             listeners: vec![ListenerSpec { protocol: Protocol::Tls, address }],
+            web: Vec::new(),
             tls: Some(TlsSetup { shelf, trust }),
             shards: 2,
             media_workers: 1,

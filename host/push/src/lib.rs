@@ -15,7 +15,7 @@ use outside::{Outside, Request};
 pub use key::{KeyFault, VapidKey};
 
 /// Sends pushes.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "holds what speaks to the outside")]
 pub struct Pusher {
     key: VapidKey,
     outside: Outside,
@@ -70,6 +70,7 @@ impl Pusher {
             body: Vec::new(),
             patience: PATIENCE,
             longest: LONGEST,
+            cut: true,
         };
         match self.outside.ask(request).await {
             Ok(answer) if (200..300).contains(&answer.status) => Pushed::Taken,

@@ -35,7 +35,8 @@ fn outside() -> Outside {
         .expect("versions")
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
-    Outside::new(Rule::new(vec!["127.0.0.0/8".parse().expect("a network")]), Arc::new(tls))
+    let tls = Arc::new(tls);
+    Outside::new(Rule::new(vec!["127.0.0.0/8".parse().expect("a network")]), move || Arc::clone(&tls))
 }
 
 async fn service(status: &'static str) -> (SocketAddr, UnboundedReceiver<String>) {

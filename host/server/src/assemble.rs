@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use api::{About, Api};
 use certificates::Demand;
-use engine::BanOrder;
 use engine::control::{Ask, Event, Happening};
-use net::shard_loop::TlsSetup;
+use engine::{BanOrder, PassKey};
+use net::shard_loop::{ListenerSpec, TlsSetup};
 use outside::{Outside, Rule};
 use routing::config::{Change, Delta};
+use sip_stack::transport::Protocol;
 use stir::Keyring;
 use store::{Actor, Loaded, Store, StoreError};
 use tokio::task::JoinHandle;
@@ -25,7 +26,7 @@ use crate::config::Found;
 use crate::config::resolved::Config;
 use crate::failure::Failure;
 use crate::vouching::Vouching;
-use crate::{http, https, local, serve, tls};
+use crate::{http, https, local, serve, tls, token_key, web_socket};
 
 /// Everything that runs.
 pub(crate) struct Assembled {
@@ -60,9 +61,6 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let keyring = Arc::new(Keyring::open(&config.data));
     let outside = outside(config, &tls)?;
     let vouching = Arc::new(Vouching::new(Arc::clone(&keyring), outside.clone()));
-    let call_path = CallPath::start(config, in_force(&loaded), left, store.writer(), tls.clone(), vouching)?;
-    let bans = store.bans_in_force(store::now()).await.map_err(failed)?;
-    api::Shards::ask(&*call_path, Ask::Bans(BanOrder::Restore(bans))).await;
     let door = http::bind("--http", config.http, config.http_may_move).await?;
     let http = door.local_addr().map_err(|fault| Failure::Failed(format!("--http: {fault}")))?;
     let secure_door = match config.https {
@@ -70,13 +68,23 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
         None => None,
     };
     let https = secure_door.as_ref().and_then(|door| door.local_addr().ok());
+    let web = web_listeners(http, https);
+    let call_path =
+        CallPath::start(config, web, in_force(&loaded), left, store.writer(), tls.clone(), vouching)?;
+    let bans = store.bans_in_force(store::now()).await.map_err(failed)?;
+    api::Shards::ask(&*call_path, Ask::Bans(BanOrder::Restore(bans))).await;
     let socket = http::bind_local(&config.data)?;
     let courier = deliver(&store, &call_path, outside);
-    let about = about(config, http, https, &call_path, &tls, Arc::clone(&keyring));
+    let passes = PassKey::new(&token_key::read_or_make(&config.data)?);
+    let about = about(config, http, https, &call_path, &tls, Arc::clone(&keyring), passes);
     let api = Api::new(store.clone(), loaded, call_path.clone(), about);
-    let public = api::router(Arc::clone(&api)).into_make_service_with_connect_info::<SocketAddr>();
+    let routes = |protocol| {
+        let sockets = web_socket::router(call_path.door(protocol), &config.ws_origins);
+        api::router(Arc::clone(&api)).merge(sockets)
+    };
+    let public = routes(Protocol::Ws).into_make_service_with_connect_info::<SocketAddr>();
     let secure = secure_door
-        .map(|door| tokio::spawn(https::serve(door, Arc::clone(&tls.shelf), api::router(Arc::clone(&api)))));
+        .map(|door| tokio::spawn(https::serve(door, Arc::clone(&tls.shelf), routes(Protocol::Wss))));
     let local = api::local_router(api).into_make_service();
     let mut tasks = vec![
         tokio::spawn(tls::watch(tls.clone(), keyring)),
@@ -137,6 +145,13 @@ impl Assembled {
     }
 }
 
+/// The HTTP listeners as transports of SIP.
+fn web_listeners(http: SocketAddr, https: Option<SocketAddr>) -> Vec<ListenerSpec> {
+    let plain = ListenerSpec { protocol: Protocol::Ws, address: http };
+    let secure = https.map(|address| ListenerSpec { protocol: Protocol::Wss, address });
+    [plain].into_iter().chain(secure).collect()
+}
+
 /// Everything that was loaded, as one change.
 fn in_force(loaded: &Loaded) -> Arc<Delta> {
     let accounts = loaded.accounts.iter().map(|row| Change::Account(Arc::new(row.clone())));
@@ -188,6 +203,7 @@ fn about(
     call_path: &CallPath,
     tls: &TlsSetup,
     keyring: Arc<Keyring>,
+    passes: PassKey,
 ) -> About {
     About {
         version: serve::VERSION,
@@ -203,6 +219,7 @@ fn about(
         shelf: Arc::clone(&tls.shelf),
         trust: Arc::clone(&tls.trust),
         keyring,
+        passes,
         outside: Rule::new(config.http_allow.clone()),
         started_at: store::now(),
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use api::{MediaReport, Part, Readiness, Shards, SipAddress};
+use api::{MediaReport, Part, Readiness, Shards, SipAddress, WebSocketReport};
 use certificates::Trust;
 use engine::control::{Answer, Ask, Event};
 use engine::{BindingRow, CounterRow};
@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, join_all};
 use net::clock::Clock;
 use net::dns::Names;
 use net::media_loop::{Figure, Figures, MediaWorker};
-use net::shard_loop::{ListenFault, ListenerSpec, ShardHandle, ShardLoop, ShardSetup, TlsSetup};
+use net::shard_loop::{ListenFault, ListenerSpec, ShardHandle, ShardLoop, ShardSetup, TlsSetup, WebDoor};
 use routing::config::Delta;
 use sip_stack::transport::Protocol;
 use store::Writer;
@@ -35,6 +35,7 @@ pub(crate) struct CallPath {
     draining: AtomicBool,
     trust: Arc<Trust>,
     media: MediaFacts,
+    doors: Vec<WebDoor>,
     threads: Mutex<Option<(ShardLoop, JoinHandle<()>)>>,
 }
 
@@ -42,6 +43,7 @@ impl CallPath {
     /// Binds the listeners and starts the threads; ready when this returns.
     pub(crate) fn start(
         config: &Config,
+        web: Vec<ListenerSpec>,
         rows: Arc<Delta>,
         (bindings, counters): (Vec<BindingRow>, Vec<CounterRow>),
         writer: Writer,
@@ -54,6 +56,7 @@ impl CallPath {
         let setup = ShardSetup {
             clock: Clock::start(),
             listeners: config.sip.iter().map(listener).collect(),
+            web,
             tls: Some(tls),
             shards: config.shards,
             media_workers: usize::from(config.media_workers),
@@ -84,6 +87,7 @@ impl CallPath {
             draining: AtomicBool::new(false),
             trust,
             media: MediaFacts::of(&threads, config.media.tick),
+            doors: threads.doors().to_vec(),
             threads: Mutex::new(Some((threads, clearing))),
         }))
     }
@@ -102,6 +106,11 @@ impl CallPath {
     /// Where SIP is heard.
     pub(crate) fn sip(&self) -> Vec<SipAddress> {
         self.sip.clone()
+    }
+
+    /// Where the WebSockets of an HTTP listener with this transport go.
+    pub(crate) fn door(&self, protocol: Protocol) -> Option<WebDoor> {
+        self.doors.iter().find(|door| door.protocol() == protocol).cloned()
     }
 
     /// Whom we believe.
@@ -181,6 +190,15 @@ impl Shards for CallPath {
             shortages: sum(|figures| &figures.shortages),
             strays: sum(|figures| &figures.strays),
         }
+    }
+
+    fn web_sockets(&self) -> WebSocketReport {
+        // All doors count together.
+        let Some(figures) = self.doors.first().map(WebDoor::figures) else {
+            return WebSocketReport::default();
+        };
+        let [opened, open, refused] = figures.counts();
+        WebSocketReport { opened, open, refused, closed: figures.ends() }
     }
 
     fn readiness(&self) -> Readiness {

@@ -23,6 +23,7 @@ mod telemetry;
 mod tls;
 mod token_key;
 mod vouching;
+mod web_socket;
 
 use std::process::ExitCode;
 

@@ -122,7 +122,9 @@ impl Agent {
         let (listener, stream) = match self.protocol {
             Protocol::Udp => (0, 0),
             Protocol::Tls => (2, self.stream),
-            _ => (1, self.stream),
+            Protocol::Ws => (3, self.stream),
+            Protocol::Wss => (4, self.stream),
+            Protocol::Tcp => (1, self.stream),
         };
         Flow { protocol: self.protocol, listener, stream, remote: self.addr }
     }
@@ -136,7 +138,10 @@ impl Agent {
         if fresh {
             self.begin(label, method, wish, &unique);
         }
-        let via = format!("SIP/2.0/{} {};rport", self.protocol.via(), self.addr);
+        let via = match self.protocol.is_web() {
+            true => format!("SIP/2.0/{} {}.invalid", self.protocol.via(), self.name),
+            false => format!("SIP/2.0/{} {};rport", self.protocol.via(), self.addr),
+        };
         let contact = self.contact();
         let (user, password) = (self.user.clone(), self.password.clone());
         let received = if wish.sends_back { self.received_from() } else { None };
@@ -324,6 +329,7 @@ impl Agent {
     pub fn contact(&self) -> String {
         match self.protocol {
             Protocol::Udp => format!("<sip:{}@{}>", self.user, self.addr),
+            Protocol::Ws | Protocol::Wss => format!("<sip:{0}@{0}.invalid;transport=ws>", self.name),
             protocol => format!("<sip:{}@{};transport={}>", self.user, self.addr, protocol.name()),
         }
     }

@@ -281,6 +281,8 @@ impl World {
                 let shard = usize::from(flow.remote.port()) % self.shards.len();
                 if flow.protocol == Protocol::Udp {
                     self.give(shard, Input::Datagram { flow, bytes: &bytes });
+                } else if flow.protocol.is_web() {
+                    self.give(shard, Input::Frame { flow, bytes: &bytes });
                 } else {
                     // Streams know no messages: they come in pieces.
                     let cut = usize::try_from(self.random.below(bytes.len() as u64)).unwrap_or(0);
@@ -454,6 +456,8 @@ fn listeners() -> Listeners {
         Listener { protocol: Protocol::Udp, bound: US },
         Listener { protocol: Protocol::Tcp, bound: US },
         Listener { protocol: Protocol::Tls, bound: US },
+        Listener { protocol: Protocol::Ws, bound: US },
+        Listener { protocol: Protocol::Wss, bound: US },
     ])
 }
 

@@ -35,6 +35,7 @@ macro_rules! ladders {
 
 ladders! {
     answer_over_a_new_stream
+    browser_changes_network
     busy_lamp
     busy_lamp_transfer
     bye_before_ack
@@ -115,6 +116,7 @@ ladders! {
     number_forms
     out_of_order
     over_tcp
+    over_websocket
     ports_all_taken
     ports_taken
     prack_both

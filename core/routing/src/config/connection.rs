@@ -367,6 +367,28 @@ pub struct MediaProfile {
     pub advertise: Option<std::net::IpAddr>,
     /// Whether codecs may be converted.
     pub transcode: Transcode,
+    /// What phones in browsers are told of servers that help to find a way.
+    pub ice: Ice,
+}
+
+/// ICE as phones in browsers are to use it (RFC 8445); servers of others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ice {
+    /// STUN and TURN servers.
+    pub servers: Vec<IceServer>,
+}
+
+/// One STUN or TURN server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IceServer {
+    /// Its addresses, RFC 7064 and RFC 7065.
+    pub urls: Vec<String>,
+    /// User at a TURN server.
+    pub username: Option<String>,
+    /// Password there, which every phone is told.
+    pub credential: Option<String>,
 }
 
 /// Media encryption of a connection.
@@ -493,6 +515,7 @@ impl Default for MediaProfile {
             nat: Latching::Auto,
             advertise: None,
             transcode: Transcode::Auto,
+            ice: Ice::default(),
         }
     }
 }

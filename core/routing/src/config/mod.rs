@@ -16,9 +16,9 @@ mod zone;
 
 pub use account::{Account, Defaults, Emergency, Quota, Retention};
 pub use connection::{
-    CallerIdFault, Connection, DialAction, Dialled, DidIn, DtmfMode, FailurePolicy, HeaderRules, IpPolicy,
-    Kind, Latching, MediaMode, MediaProfile, NumberFormat, NumberFormats, Peer, Probe, Register, Rewrite,
-    Srtp, Target, Timers, TlsSettings, Transcode, Transport,
+    CallerIdFault, Connection, DialAction, Dialled, DidIn, DtmfMode, FailurePolicy, HeaderRules, Ice,
+    IceServer, IpPolicy, Kind, Latching, MediaMode, MediaProfile, NumberFormat, NumberFormats, Peer, Probe,
+    Register, Rewrite, Srtp, Target, Timers, TlsSettings, Transcode, Transport,
 };
 pub use delta::{Change, Delta};
 pub use domain::{DigestAlgorithm, Domain, DomainRole};

@@ -22,6 +22,7 @@ mod numbers;
 mod onboarding;
 mod page;
 mod past;
+mod phone;
 mod reasons;
 mod refused;
 mod registration;
@@ -82,6 +83,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(media_resources::router())
         .merge(numbers::router())
         .merge(onboarding::router())
+        .merge(phone::router())
         .merge(reasons::router())
         .merge(refused::router())
         .merge(registration::router())

@@ -130,6 +130,10 @@ fn inheritable(document: &mut Map<String, Value>, errors: &mut Vec<FieldError>) 
     if codecs == Some(&json!([])) {
         errors.push(FieldError::new(Code::InvalidValue, "/defaults/media/codecs", "at least one codec"));
     }
+    let ice = defaults.get("media").and_then(|media| media.get("ice")).cloned();
+    if let Some(Ok(ice)) = ice.map(serde_json::from_value) {
+        super::ice::check(&ice, "/defaults/media/ice", errors);
+    }
     let limits = defaults.get("limits").cloned().unwrap_or_else(|| json!({}));
     document.insert("defaults".to_owned(), json!({"limits": limits, "others": inherit::texts(&defaults)}));
 }

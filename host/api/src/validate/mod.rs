@@ -7,6 +7,7 @@
 pub(crate) mod account;
 pub(crate) mod connection;
 pub(crate) mod domain;
+pub(crate) mod ice;
 pub(crate) mod limits;
 pub(crate) mod name;
 pub(crate) mod number;

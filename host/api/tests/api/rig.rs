@@ -200,6 +200,7 @@ impl Rig {
             public_ip: None,
             own_addresses: Vec::new(),
             http: vec!["http://127.0.0.1:8080".to_owned()],
+            passes: engine::PassKey::new(&[7; 16]),
             outside: outside::Rule::default(),
             started_at: now(),
         };

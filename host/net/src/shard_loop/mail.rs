@@ -11,6 +11,7 @@ use sip_stack::Slot;
 use sip_stack::transport::{Flow, Target, Terms};
 
 use super::streams::Lost;
+use super::web::Opened;
 use crate::wake::Wake;
 
 /// Called with the answer to a question.
@@ -30,6 +31,12 @@ pub(super) enum Mail {
     Vouched(Slot, Vouched),
     /// A stream of the first shard is gone.
     Closed(Lost),
+    /// The office opened a WebSocket.
+    Opened(Opened),
+    /// A message of a WebSocket.
+    Frame(Flow, Vec<u8>),
+    /// The office lost the WebSocket of this number.
+    Lost(u32),
     /// A client of a stream of the first shard proved who it is.
     Secured(Flow, Option<Client>),
     /// Another shard says on what terms a stream is to be opened.

@@ -11,6 +11,7 @@ mod run;
 mod shared;
 mod streams;
 mod tls;
+mod web;
 mod workers;
 
 use std::net::{IpAddr, SocketAddr};
@@ -34,6 +35,7 @@ pub use listen::ListenFault;
 use mail::{Mail, MailBox, Post};
 use run::ShardThread;
 pub use tls::TlsSetup;
+pub use web::{Line, Refused, Seat, WebDoor, WebEnd, WebFigures, Word};
 use workers::Workers;
 
 /// A SIP socket to bind.
@@ -64,6 +66,8 @@ pub struct ShardSetup {
     pub clock: Clock,
     /// SIP sockets.
     pub listeners: Vec<ListenerSpec>,
+    /// HTTP listeners of the office that WebSockets come through, as `ws` and `wss`.
+    pub web: Vec<ListenerSpec>,
     /// Certificates, where there are listeners or peers that want TLS.
     pub tls: Option<TlsSetup>,
     /// How many shards.
@@ -105,6 +109,7 @@ pub struct ShardLoop {
     threads: Vec<JoinHandle<()>>,
     media: Vec<MediaWorker>,
     bound: Vec<ListenerSpec>,
+    doors: Vec<WebDoor>,
     names: Names,
 }
 
@@ -133,7 +138,11 @@ impl ShardLoop {
         let sockets = listen::bind_all(&setup.listeners, shards, setup.tls.is_some())?;
         let bound: Vec<ListenerSpec> = sockets.bound.clone();
         let table = Listeners(
-            bound.iter().map(|spec| Listener { protocol: spec.protocol, bound: spec.address }).collect(),
+            bound
+                .iter()
+                .chain(&setup.web)
+                .map(|spec| Listener { protocol: spec.protocol, bound: spec.address })
+                .collect(),
         );
         let boxes: Vec<MailBox> =
             (0..shards).map(|_| MailBox::new()).collect::<Result<_, _>>().map_err(ListenFault::Os)?;
@@ -183,8 +192,9 @@ impl ShardLoop {
             let run = Builder::new().name(format!("shard-{index}")).spawn(move || thread.run());
             threads.push(run.map_err(ListenFault::Os)?);
         }
+        let doors = doors(&setup.web, bound.len(), &posts);
         let handles = posts.into_iter().map(|post| ShardHandle { post }).collect();
-        Ok(Self { handles, threads, media, bound, names })
+        Ok(Self { handles, threads, media, bound, doors, names })
     }
 
     /// One handle a shard.
@@ -195,6 +205,11 @@ impl ShardLoop {
     /// Where SIP is heard, with the ports that were really bound.
     pub fn bound(&self) -> &[ListenerSpec] {
         &self.bound
+    }
+
+    /// Where WebSockets are handed over, one for each HTTP listener.
+    pub fn doors(&self) -> &[WebDoor] {
+        &self.doors
     }
 
     /// The media workers.
@@ -218,6 +233,14 @@ impl ShardLoop {
         }
         self.media.into_iter().for_each(MediaWorker::stop);
     }
+}
+
+/// A door for each HTTP listener, whose numbers follow those of the SIP sockets; all lead to the shard with the streams.
+fn doors(web: &[ListenerSpec], sockets: usize, posts: &[Post]) -> Vec<WebDoor> {
+    let number = |index: usize| u16::try_from(sockets + index).unwrap_or(u16::MAX);
+    let Some((first, post)) = web.first().zip(posts.first()) else { return Vec::new() };
+    let door = WebDoor::new(first.protocol, number(0), post.clone());
+    web.iter().enumerate().map(|(index, spec)| door.beside(spec.protocol, number(index))).collect()
 }
 
 /// Starts the workers of a shard; each takes a port of its own for what is shared, from the end of `ports`.

@@ -23,6 +23,7 @@ use super::listen::Bindable;
 use super::mail::{Mail, MailBox, Post, Reply};
 use super::streams::{Lost, Reading, Streams};
 use super::tls::TlsSetup;
+use super::web::{WebEnd, WebSockets};
 use super::workers::Workers;
 use crate::clock::Clock;
 use crate::dns::Names;
@@ -36,6 +37,7 @@ pub(super) struct ShardThread {
     udp: Vec<Option<UdpSocket>>,
     tcp: Vec<Option<(TcpListener, Protocol)>>,
     streams: Streams,
+    web: WebSockets,
     mailbox: MailBox,
     posts: Vec<Post>,
     workers: Workers,
@@ -89,6 +91,7 @@ impl ShardThread {
             udp,
             tcp,
             streams: Streams::new(None),
+            web: WebSockets::default(),
             mailbox,
             posts,
             workers,
@@ -193,6 +196,15 @@ impl ShardThread {
         self.flush();
     }
 
+    fn serve_frame(&mut self, flow: Flow, bytes: &[u8]) {
+        if self.web.heard(flow.stream, self.now) {
+            self.shard.handle(Input::Frame { flow, bytes }, self.now, &mut self.outbox);
+        }
+        if self.outbox.outputs.len() >= BATCH {
+            self.flush();
+        }
+    }
+
     /// A stream of ours is gone; contacts that lived by it may be at home in any shard.
     fn lost(&mut self, Lost { flow, fault }: Lost) {
         for post in self.posts.iter().skip(1) {
@@ -225,6 +237,20 @@ impl ShardThread {
                 Mail::Secured(flow, client) => Input::StreamSecured { flow, client },
                 Mail::Reserve(flow, terms) => {
                     self.streams.reserve(&flow, terms);
+                    continue;
+                }
+                Mail::Opened(socket) => {
+                    self.web.take(socket, self.now);
+                    continue;
+                }
+                Mail::Frame(flow, bytes) => {
+                    self.serve_frame(flow, &bytes);
+                    continue;
+                }
+                Mail::Lost(number) => {
+                    if let Some(lost) = self.web.lost(number) {
+                        self.lost(lost);
+                    }
                     continue;
                 }
                 Mail::Located(id, targets) => Input::Located(Located { id, targets }),
@@ -306,10 +332,21 @@ impl ShardThread {
                 }
             }
             Output::Disconnect { flow } => {
-                if self.index == 0 {
-                    self.streams.close(flow.stream, None);
-                }
+                self.disconnect(&flow);
             }
+        }
+    }
+
+    fn disconnect(&mut self, flow: &Flow) {
+        if self.index != 0 {
+            return;
+        }
+        let lost = match flow.protocol.is_web() {
+            true => self.web.close(flow.stream, WebEnd::Refused),
+            false => self.streams.close(flow.stream, None),
+        };
+        if let Some(lost) = lost {
+            self.lost(lost);
         }
     }
 
@@ -320,7 +357,11 @@ impl ShardThread {
             }
             return;
         }
-        if let Err(lost) = self.streams.send(flow, message, &self.poll, self.now) {
+        let sent = match flow.protocol.is_web() {
+            true => self.web.send(flow, message),
+            false => self.streams.send(flow, message, &self.poll, self.now),
+        };
+        if let Err(lost) = sent {
             self.lost(lost);
         }
     }
@@ -342,6 +383,7 @@ impl ShardThread {
         }
         self.swept = self.now;
         let mut gone = self.streams.sweep(&self.poll, self.now);
+        gone.extend(self.web.sweep(self.now));
         let patience = Timestamp::from_micros(self.now.as_micros().saturating_sub(SLOW_MESSAGE_US));
         for flow in self.shard.stale_streams(patience) {
             gone.extend(self.streams.close(flow.stream, None));

@@ -470,9 +470,9 @@ const MOST_HALF_OPEN: usize = 4000;
 /// The same for one source.
 const MOST_OF_SOURCE: usize = 500;
 /// How long a new stream may say nothing.
-const FIRST_WORD: Duration = Duration::from_secs(30);
+pub(super) const FIRST_WORD: Duration = Duration::from_secs(30);
 /// How long any stream may say nothing: longer than the longest registration.
-const SILENCE: Duration = Duration::from_secs(4000);
+pub(super) const SILENCE: Duration = Duration::from_secs(4000);
 /// Quiet time after which a stream of ours is pinged: below the two minutes of RFC 5626 §4.4.1.
 const PING_AFTER: Duration = Duration::from_secs(95);
 /// Quiet time after which TCP asks whether the other end is there.

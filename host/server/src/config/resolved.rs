@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) media_workers: u8,
     /// Networks that requests of ours to the outside may reach although they are private.
     pub(crate) http_allow: Vec<IpNet>,
+    /// Web origins that may open SIP over WebSocket; all of them when there is none.
+    pub(crate) ws_origins: Vec<String>,
     /// Filter for the log.
     pub(crate) log: String,
     /// The owner's first password, when the environment has one.
@@ -145,6 +147,7 @@ pub(crate) fn resolve(
     let shards = check.count("shards", raw.shards, 64);
     let media_workers = check.count("media_workers", raw.media_workers, 64);
     check.database(&raw);
+    let ws_origins = check.origins(raw.ws_origins.as_deref());
     let http_allow = check.nets("http_allow", raw.http_allow.as_deref());
     if !check.faults.is_empty() {
         return Err(Faults(check.faults));
@@ -160,6 +163,7 @@ pub(crate) fn resolve(
         media,
         dns,
         http_allow,
+        ws_origins,
         base_domain,
         country,
         drain_s: raw.drain_s.unwrap_or_default(),
@@ -310,6 +314,24 @@ impl Check<'_> {
                 Ok(net) => found.push(net.trunc()),
                 Err(_) => self.fault(key, &format!("`{text}` is no network such as 10.0.0.0/8")),
             }
+        }
+        found
+    }
+
+    /// Origins as browsers send them: scheme and host in small letters, no path, no default port (RFC 6454 §6.2).
+    fn origins(&mut self, texts: Option<&[String]>) -> Vec<String> {
+        let mut found = Vec::new();
+        for text in texts.unwrap_or_default() {
+            let origin = text.to_ascii_lowercase();
+            let (scheme, host) = origin.split_once("://").unwrap_or_default();
+            let default_port = if scheme == "https" { ":443" } else { ":80" };
+            let host = host.strip_suffix(default_port).unwrap_or(host);
+            let plain =
+                !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@".contains(&b));
+            if !plain || !matches!(scheme, "http" | "https") {
+                self.fault("ws_origins", &format!("`{text}` is no origin such as https://phone.example.com"));
+            }
+            found.push(format!("{scheme}://{host}"));
         }
         found
     }

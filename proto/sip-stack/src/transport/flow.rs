@@ -61,6 +61,11 @@ impl Protocol {
         matches!(self, Self::Tls | Self::Wss)
     }
 
+    /// Whether messages travel in frames of a WebSocket, which only its client opens (RFC 7118 §5).
+    pub const fn is_web(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
+    }
+
     /// Port used when none is given (RFC 3261 §19.1.2).
     pub const fn default_port(self) -> u16 {
         match self {

@@ -59,8 +59,12 @@ impl Listeners {
         }
     }
 
-    /// The listener to use for a peer: same protocol and address family, an exact or wildcard binding first.
+    /// The listener to use for a peer: same protocol and address family, an exact or wildcard binding first. None for
+    /// WebSocket: there it is for the peer to come.
     pub fn towards(&self, protocol: Protocol, remote: IpAddr) -> Option<u16> {
+        if protocol.is_web() {
+            return None;
+        }
         let fits = |l: &Listener| l.protocol == protocol && l.bound.is_ipv4() == remote.is_ipv4();
         let reaches = |l: &Listener| {
             let ip = l.bound.ip();

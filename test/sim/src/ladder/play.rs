@@ -127,6 +127,7 @@ impl Playing {
                     self.scene.agents.iter().find(|agent| agent.name == name).ok_or("nobody of this name")?;
                 self.world.close(agent.flow());
             }
+            "move" => self.move_agent(name, line)?,
             "set" if name == "account" => self.world.configure(vec![rows::account(&line.settings(2))?]),
             "set" if name == "limits" => self.world.configure(vec![rows::limits(&line.settings(2))?]),
             "set" => {
@@ -282,6 +283,16 @@ impl Playing {
                 }
         })?;
         mail.remove(place)
+    }
+
+    /// An agent has another address, and another stream.
+    fn move_agent(&mut self, name: &str, line: &Line) -> Result<(), String> {
+        let addr = line.after("to").and_then(|at| at.parse().ok()).ok_or("to which ADDRESS:PORT?")?;
+        let agents = &mut self.scene.agents;
+        let agent = agents.iter_mut().find(|agent| agent.name == name).ok_or("nobody of this name")?;
+        agent.addr = addr;
+        agent.stream += 100;
+        Ok(())
     }
 
     fn actor(&self, name: &str) -> Result<(usize, String), String> {

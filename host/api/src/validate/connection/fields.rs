@@ -243,6 +243,24 @@ pub(crate) const MEDIA: &[Field] = &[
     ),
     Field::open("advertise", Shape::Address, "address shown in SDP instead of ours"),
     Field::open("transcode", Shape::Choice(&["auto", "never"]), "whether codecs may be converted [auto]"),
+    Field::open("ice", Shape::Object(ICE), "what phones in browsers are told for finding a way"),
+];
+
+const ICE: &[Field] =
+    &[Field::open("servers", Shape::List(&Shape::Object(ICE_SERVER), 20), "STUN and TURN servers of others")];
+
+const ICE_SERVER: &[Field] = &[
+    Field::open(
+        "urls",
+        Shape::List(&Shape::Text(1, 300), 10),
+        "stun:HOST:PORT, turn:HOST:PORT?transport=udp, turns:HOST:PORT, …",
+    ),
+    Field::open("username", Shape::Text(1, 500), "user at a TURN server"),
+    Field::open(
+        "credential",
+        Shape::Text(1, 500),
+        "password there; every phone is told, so it is shown here",
+    ),
 ];
 
 pub(crate) const TIMERS: &[Field] = &[

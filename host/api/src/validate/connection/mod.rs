@@ -267,6 +267,7 @@ fn check(desk: &Desk<'_>, row: &mut Connection, errors: &mut Vec<FieldError>) {
     if row.media.codecs.is_empty() {
         errors.push(FieldError::new(Code::InvalidValue, "/media/codecs", "at least one codec"));
     }
+    super::ice::check(&row.media.ice, "/media/ice", errors);
     row.media.codecs.iter_mut().for_each(|codec| codec.make_ascii_lowercase());
     super::limits::check(&mut row.limits, "/limits", errors);
     check_sources(row, errors);
