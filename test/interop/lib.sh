@@ -112,6 +112,13 @@ wait_lab() { wait_for "$3" lab_has "$1" "$2"; lab_has "$1" "$2"; }
 
 # ua ARGS... : tools/ua.py, a scripted phone that reports in JSON what it saw on the wire.
 ua() { python3 "$TOOLS/ua.py" --server $SIP "$@"; }
+# over TRANSPORT : "${WIRE[@]}" makes a ua use that one; for tls the server listens on port 5061, too.
+over() {
+    case $1 in
+        udp) WIRE=() ;; tcp) WIRE=(--tcp) ;;
+        tls) WIRE=(--tls --server "${SIP%:*}:5061") ;;
+    esac
+}
 # sees 'EXPRESSION' ARGS... : runs a ua and holds its report `r` against a Python expression.
 sees() {
     local expression=$1 report; shift

@@ -2,9 +2,9 @@
 # Guessing at passwords with real sipvicious: nothing is found, it is slowed, then banned with evidence, and let in again
 # when that is taken back. An office with a wrong password saved in one phone is not banned, whoever guesses there.
 . "$(dirname "$0")/../lib.sh"
-US=203.0.113.1 EVIL=203.0.113.66 OFFICE=203.0.113.20
-for a in $US $EVIL $OFFICE; do ip addr add "$a/32" dev lo; done
-check "server starts" server --sip "udp:$US:5060"
+US=203.0.113.1 EVIL=203.0.113.66 OFFICE=203.0.113.20 HOUSE=203.0.113.30
+for a in $US $EVIL $OFFICE $HOUSE; do ip addr add "$a/32" dev lo; done
+check "server starts" server --sip "udp:$US:5060" --sip "tcp:$US:5060"
 for user in alice bob carol 150; do device $user > "$WORK/$user"; done
 phone() {                            # phone ADDRESS USER PASSWORD [ARGS...]: one REGISTER and what becomes of it
     local at=$1 user=$2 password=$3; shift 3
@@ -32,7 +32,7 @@ check "nobody listens to it, whatever it says" silent $EVIL alice pw-alice
 check "alice registers from elsewhere" registers $OFFICE alice pw-alice
 emergency() { phone $EVIL alice pw-alice call 112 | holds '407 in r["codes"]'; }
 check "an emergency call passes" emergency
-kill9; check "after a power cut" server --sip "udp:$US:5060"
+kill9; check "after a power cut" server --sip "udp:$US:5060" --sip "tcp:$US:5060"
 check "the ban is still there" silent $EVIL alice pw-alice
 check "it is taken back" "$TRUNKLINE" --data "$DATA" ban remove $EVIL
 check "and forgotten" registers $EVIL alice pw-alice
@@ -51,4 +51,24 @@ near() { api GET '/refused?limit=10' | python3 "$TOOLS/api.py" find data reason_
 check "and so says the refused inbox" near
 guess_in_office() { sv $OFFICE svcrack -P 5080 -u carol -r 1000-2999 $US > "$WORK/svcrack"; nobody_banned && registers $OFFICE bob pw-bob; }
 check "somebody guesses in that office: slowed, not banned" guess_in_office
+
+# A phone at an address that is banned: it gets help, and nothing else.
+rescue=$(device rescue)
+api PATCH "/accounts/$(api GET /accounts | pick data.0.id)" "{\"emergency\":{\"connection\":\"$rescue\"}}" > /dev/null
+ban() { api POST /bans "{\"network\":\"$1\",\"reason\":\"by hand\",\"expires_s\":$2}" | pick id; }
+no_answer() { phone $HOUSE:5070 alice pw-alice call echo | holds 'not r["codes"]'; }
+helped() {
+    phone $OFFICE:5080 rescue pw-rescue --bye-after 2 answer > "$WORK/rescue" & local p=$!
+    sleep 1; phone $HOUSE:5070 alice pw-alice "$@" call 112 | holds 'r["final"] == 200 and r["bye"]'; local ok=$?
+    wait $p; return $ok
+}
+check "a phone registers" registers $HOUSE:5070 alice pw-alice
+check "its address is banned" ban $HOUSE 20
+check "it does not get through" no_answer
+check "it does for help" helped
+check "over TCP, too" helped --tcp
+happened() { timeout 3 curl -sN -H "Authorization: Bearer $(cat "$WORK/key")" -H 'Last-Event-ID: 1' "http://$HTTP/api/v1/events" | grep -m1 -A3 "$1" | grep "$2"; }
+check "an emergency call is told of" happened call.emergency 112
+check "the ban lapses, and that is told of" wait_for 25 happened ban.lapsed $HOUSE
+check "it gets through again" registers $HOUSE:5070 alice pw-alice
 check "the server runs" still_alive

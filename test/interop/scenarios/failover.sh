@@ -90,6 +90,15 @@ check "trunkline explain CALL tells it, too" explained
 foreseen() { api POST /routes/explain '{"from":"alice","to":"+15550100"}' | python3 "$TOOLS/api.py" expect decision targets.0="$id" targets.1="$desk"; }
 check "/routes/explain foresees it" foreseen
 
+api POST /connections "{\"kind\":\"virtual\",\"name\":\"front\",\"user\":\"front\",\"dialled\":{\"failover\":{\"connection\":\"$desk\"}}}" > /dev/null
+check "a virtual connection is dialled: the failover answers" takes_over front
+api PATCH "/connections/$id" '{"enabled":false}' > /dev/null
+# Alice's numbers are raw: for her the PBX is a way out. Carol's call is one to the number, whose target it is.
+device carol > /dev/null
+by_carol() { local A=(--user carol --password pw-carol); takes_over; }
+check "the PBX is disabled: the failover answers" by_carol
+api PATCH "/connections/$id" '{"enabled":true}' > /dev/null
+
 way() {                              # way NAME ADDRESS ORDER MORE-JSON : a way out for 999…
     api POST /connections "{\"kind\":\"trunk\",\"name\":\"$1\",\"peers\":[{\"host\":\"$2\",\"port\":5060}],\"allowed_sources\":[\"$2/32\"],
         \"dial_pattern\":\"^999\",\"order\":$3,\"number_format\":{\"from\":\"raw\",\"to\":\"raw\"},\"probe\":{\"options_s\":5,\"fail_after\":1},

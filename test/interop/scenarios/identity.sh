@@ -1,7 +1,8 @@
 #!/bin/bash
-# Who calls, where to and as whom: probes 2, 4, 5, 6 and 9 of what vendors of trunks do.
+# Who calls, where to and as whom: probes 2, 4, 5, 6 and 9 of what vendors of trunks do, over UDP, TCP and TLS.
 . "$(dirname "$0")/../lib.sh"
-check "server starts" server || exit
+check "server starts" server --sip "tls:${SIP%:*}:5061" || exit
+over udp
 alice=$(device alice)
 A=(--user alice --password pw-alice) HOME_OF_ALICE=127.0.0.31:6001
 number +15550100 "$alice" >/dev/null
@@ -29,7 +30,7 @@ asterisk id-itsp addr=$ITSP trunk server=$SIP match=127.0.0.1 codecs=alaw >/dev/
 way() { api POST /connections "{\"kind\":\"trunk\",\"name\":\"$1\",\"peers\":[{\"host\":\"$ITSP\",\"port\":5060}],\"ip_policy\":\"filter\",\"number_format\":{\"to\":\"raw\"},\"on_failure\":\"stop\",$2}" | pick id; }
 ten=$(way ten '"order":10,"dial_pattern":"^2\\d{2}$"'); twenty=$(way twenty '"order":20,"dial_pattern":"."')
 chooses() { api POST /routes/explain "{\"from\":\"alice\",\"to\":\"$1\"}" | python3 "$TOOLS/api.py" expect decision "targets.0=$2"; }
-calls_by() { ua "${A[@]}" call "$1" >/dev/null; last_call "connection_out=$2"; }
+calls_by() { ua "${WIRE[@]}" "${A[@]}" call "$1" >/dev/null; last_call "connection_out=$2"; }
 for pair in "205 $ten" "2055 $twenty" "+4930123 $twenty"; do
     set -- $pair
     check "4: $1, asked" chooses "$1" "$2"
@@ -44,7 +45,7 @@ main=$(api GET /accounts | pick data.0.id)
 api PATCH "/accounts/$main" '{"allowed_sources":["127.0.0.64/30"]}' >/dev/null
 whitelisted() {
     ua --user bob --password pw-bob --domain "$shop" --at 127.0.0.32:6001 answer --bye-after 1 > "$WORK/bob.report" & local p=$!
-    sleep 1; sees 'r["final"] == 200 and r["codes"][0] != 407' --at 127.0.0.65 --user door call "sip:bob@$shop"; local rc=$?
+    sleep 1; sees 'r["final"] == 200 and r["codes"][0] != 407' "${WIRE[@]}" --at 127.0.0.65 --user door call "sip:bob@$shop"; local rc=$?
     wait $p; return $rc
 }
 check "5: bob@$shop from the listed network, no credentials" whitelisted
@@ -58,7 +59,7 @@ check "5: our addresses, for the other side's list" resources
 api POST /connections '{"kind":"trunk","name":"west","user":"west","password":"pw-west","ip_policy":"either","allowed_sources":["127.0.0.99"]}' >/dev/null
 early() {
     ua "${A[@]}" --at $HOME_OF_ALICE --tone 880 --early 2 --code 404 answer > "$WORK/alice.report" & local p=$!
-    sleep 1; sees 'r["final"] == 404 and 407 in r["codes"] and 183 in r["codes"] and r["early"]' --at 127.0.0.71 --user west --password pw-west \
+    sleep 1; sees 'r["final"] == 404 and 407 in r["codes"] and 183 in r["codes"] and r["early"]' "${WIRE[@]}" --at 127.0.0.71 --user west --password pw-west \
         --record "$WORK/early.wav" call sip:+15550100@west.trunk.localhost; local rc=$?
     wait $p; [ $rc = 0 ] && share "$WORK/early.wav" 880 0.5
 }
@@ -76,7 +77,7 @@ O=(--user office --password pw-office)
 shows() {                            # shows NUMBER PATTERN HEADER... : what Asterisk saw of the caller
     local number=$1 pattern=$2 header args=(); shift 2
     for header; do args+=(--header "$header"); done
-    sees 'r["final"] == 200' "${O[@]}" --seconds 1 "${args[@]}" call "$number" && wait_lab id-itsp "$pattern" 5
+    sees 'r["final"] == 200' "${WIRE[@]}" "${O[@]}" --seconds 1 "${args[@]}" call "$number" && wait_lab id-itsp "$pattern" 5
 }
 check "9: PAI, written as the carrier wants" shows 613 'from=.*<sip:493012300@.* pai=<sip:493012300@' 'P-Asserted-Identity: <sip:+493012300@pbx>' 'Remote-Party-ID: <sip:+493012301@pbx>'
 check "9: RPID where there is no PAI" shows 613 'from=.*<sip:493012301@.* pai=<sip:493012301@' 'Remote-Party-ID: <sip:+493012301@pbx>'
@@ -90,4 +91,25 @@ check "9: now it is shown" shows 613 'from=.*<sip:493099999@' 'P-Asserted-Identi
 api PATCH "/connections/$north" '{"number_format":{"from":"e164_plus"}}' >/dev/null
 check "9: a number without + under the strict profile: 484" sees 'r["final"] == 484' --at 127.0.0.81 --user +15550142 call sip:15550100@127.0.0.1
 check "9: and with it: not" sees 'r["final"] in (480, 487)' --cancel-after 1 --at 127.0.0.81 --user +15550142 call sip:+15550100@127.0.0.1
+
+# --- the same over streams
+number +15550111 "$(device dora)" >/dev/null
+for transport in tcp tls; do
+    T=${transport^^}; over $transport
+    check "2: $T: listed, by its own host" sees 'r["final"] == 480' "${WIRE[@]}" --at 127.0.0.82 --user +15550142 call sip:+15550111@north.trunk.localhost
+    check "2: $T: unlisted: 403 with R-01" sees 'r["final"] == 403 and "R-01" in r["headers"]["warning"]' "${WIRE[@]}" --at 127.0.0.85 --user +15550142 call sip:+15550100@north.trunk.localhost
+    check "2: $T: it is in the inbox" refused reason_code=R-01 near_misses.0.want=127.0.0.80/30 source.transport=$transport
+    check "4: $T: 205, called" calls_by 205 "$ten"
+    check "4: $T: 2055, called" calls_by 2055 "$twenty"
+    check "5: $T: bob@$shop from the listed network, no credentials" whitelisted
+    check "5: $T: the same from elsewhere: 407" sees 'r["final"] == 407' "${WIRE[@]}" --at 127.0.0.69 --user door call "sip:bob@$shop"
+    check "5: $T: never onward" sees 'r["final"] == 404' "${WIRE[@]}" --at 127.0.0.65 --user door call "sip:+4930123@$shop"
+    check "6: $T: 407, 183 with audio, 404" early
+    check "6: $T: a trunk that is not there: 404" sees 'r["final"] == 404' "${WIRE[@]}" --at 127.0.0.71 --user west call sip:+15550100@east.trunk.localhost
+    check "9: $T: PAI" shows 613 'from=.*<sip:493012300@.* pai=<sip:493012300@' 'P-Asserted-Identity: <sip:+493012300@pbx>'
+    check "9: $T: RPID" shows 613 'from=.*<sip:493012301@.* pai=<sip:493012301@' 'Remote-Party-ID: <sip:+493012301@pbx>'
+    check "9: $T: Privacy: id hides it" shows 613 'from=.*anonymous@anonymous.invalid.* pai= .*priv=id' 'P-Asserted-Identity: <sip:+493012300@pbx>' 'Privacy: id'
+    check "9: $T: and keeps it to a trusted peer" shows 8613 'from=.*anonymous@anonymous.invalid.* pai=<sip:\+493012300@.*priv=id' 'P-Asserted-Identity: <sip:+493012300@pbx>' 'Privacy: id'
+    check "9: $T: a number without + under the strict profile: 484" sees 'r["final"] == 484' "${WIRE[@]}" --at 127.0.0.81 --user +15550142 call sip:15550100@127.0.0.1
+done
 check "the server runs" still_alive

@@ -1,7 +1,10 @@
 #!/bin/bash
 # Limits: country, prefix, hour, day, week, calls at once; each with its own code and reason, and every place comes back.
+# Probe 8 of what vendors of trunks do, over UDP, and what is said on the wire over TCP and TLS, too.
 . "$(dirname "$0")/../lib.sh"
-check "server starts" server
+begin() { server --sip "tls:${SIP%:*}:5061"; }
+check "server starts" begin
+over udp
 ACCOUNT=$(api GET /accounts | pick data.0.id)
 api PATCH "/accounts/$ACCOUNT" '{"country":"DE"}' >/dev/null
 ALICE=$(device alice '"limits":{"concurrent":null}'); device bob '"dialled":{"ring_s":2}' >/dev/null
@@ -11,11 +14,11 @@ limits() { api PATCH "/connections/$ALICE" "{\"limits\":$1}" >/dev/null; }
 # refused CODE REASON NUMBER : refused with both, in Reason and Warning, and without Retry-After
 refused() {
     sees "r['final'] == $1 and 'text=\"$2 ' in r['headers']['reason'] and '\"$2 ' in r['headers']['warning'] and 'retry-after' not in r['headers']" \
-        "${A[@]}" call "$3"
+        "${WIRE[@]}" "${A[@]}" call "$3"
 }
 # passes NUMBER : no limit refuses it, whatever the carrier does
 passes() { sees 'r["final"] != 403 and "L-" not in r["headers"].get("reason", "")' "${A[@]}" call "$1"; }
-echoes() { sees 'r["final"] == 200' "${A[@]}" --seconds 1 call echo; }
+echoes() { sees 'r["final"] == 200' "${WIRE[@]}" "${A[@]}" --seconds 1 call echo; }
 used() { local have; have=$(api GET "/connections/$ALICE/status" | pick "limits.$1.used"); echo "$1: $have"; [ "$have" = "$2" ]; }
 
 check "another country: 403 L-03" refused 403 L-03 +37120000000
@@ -46,7 +49,7 @@ check "third in the hour: 403 L-07" refused 403 L-07 echo
 warned() { timeout 3 curl -sN -H "Authorization: Bearer $(cat "$WORK/key")" -H 'Last-Event-ID: 1' "http://$HTTP/api/v1/events" | grep -m1 'limit.warning'; }
 check "it was told of: limit.warning" warned
 sleep 1
-check "kill -9, and it starts again" eval 'kill9; server'
+check "kill -9, and it starts again" eval 'kill9; begin'
 check "what was counted is still there: 403 L-07" refused 403 L-07 echo
 limits '{"per_hour":null,"per_day":1}'
 check "first in the day" echoes
@@ -62,24 +65,50 @@ burst() {
 check "four in a second, one is allowed: 503 L-02" burst
 limits '{"per_second":null,"concurrent_from":1}'
 
-talking() { ua "${A[@]}" --at 127.0.0.35:6005 --seconds "$1" call "$2" > "$WORK/first.json" & FIRST=$!; sleep 1; }
+talking() { ua "${WIRE[@]}" "${A[@]}" --at 127.0.0.35:6005 --seconds "$1" call "$2" > "$WORK/first.json" & FIRST=$!; sleep 1; }
 full() { talking 3 echo; refused 503 L-01 echo; local ok=$?; wait $FIRST; return $ok; }
 check "one at once, the second: 503 L-01" full
 check "freed by BYE" echoes
 cancelled() {
     ua --user bob --password pw-bob --at 127.0.0.32:6002 --ring 10 answer >/dev/null & local p=$!; sleep 1
-    sees 'r["final"] == 487' "${A[@]}" --cancel-after 1 call bob && echoes; local ok=$?; wait $p; return $ok
+    sees 'r["final"] == 487' "${WIRE[@]}" "${A[@]}" --cancel-after 1 call bob && echoes; local ok=$?; wait $p; return $ok
 }
 check "freed by CANCEL" cancelled
 timed_out() {
     ua --user bob --password pw-bob --at 127.0.0.32:6002 --ring 10 answer >/dev/null & local p=$!; sleep 1
-    sees 'r["final"] == 480' "${A[@]}" call bob && echoes; local ok=$?; wait $p; return $ok
+    sees 'r["final"] == 480' "${WIRE[@]}" "${A[@]}" call bob && echoes; local ok=$?; wait $p; return $ok
 }
 check "freed when nobody answers in time" timed_out
-crashed() { talking 6 echo; kill9; server && echoes; local ok=$?; wait $FIRST; return $ok; }
+crashed() { talking 6 echo; kill9; begin && echoes; local ok=$?; wait $FIRST; return $ok; }
 check "freed by kill -9" crashed
+for transport in tcp tls; do
+    T=${transport^^}; over $transport
+    check "$T: one at once, the second: 503 L-01" full
+    check "$T: freed by BYE" echoes
+    check "$T: freed by CANCEL" cancelled
+    check "$T: freed when nobody answers in time" timed_out
+    check "$T: freed by kill -9" crashed
+    limits '{"countries":{"deny":["IT"]},"prefixes":{"deny":["+49900"]}}'
+    check "$T: another country: 403 L-03" refused 403 L-03 +393123456789
+    check "$T: a denied prefix: 403 L-05" refused 403 L-05 +499001234567
+    for period in hour:L-07 day:L-08 week:L-09; do
+        limits "{\"per_${period%:*}\":0}"
+        check "$T: none in the ${period%:*}: 403 ${period#*:}" refused 403 ${period#*:} echo
+        limits "{\"per_${period%:*}\":null}"
+    done
+    limits '{"countries":{"deny":[]},"prefixes":{"deny":[]}}'
+done
+over udp
 check "status: none is used" used concurrent_from 0
 
+set_during() {                       # the account's first limit is set while somebody talks
+    limits '{"concurrent_from":null}'
+    talking 4 echo; api PATCH "/accounts/$ACCOUNT" '{"limits":{"concurrent":1}}' >/dev/null
+    api GET "/accounts/$ACCOUNT" | python3 "$TOOLS/api.py" expect status.limits.concurrent used=1 && refused 503 L-01 echo; local ok=$?
+    wait $FIRST; echoes || ok=1
+    return $ok
+}
+check "a limit that is set during a call counts that call" set_during
 api PATCH "/accounts/$ACCOUNT" '{"limits":{"concurrent":0}}' >/dev/null
 check "the account has no room: 503 L-01" refused 503 L-01 echo
 helped() { sees 'r["final"] not in (403, 503)' "${A[@]}" call 112; }

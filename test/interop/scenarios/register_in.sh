@@ -26,6 +26,9 @@ inbound() {                          # inbound TAG : the PBX calls alice through
         share "$WORK/$1.wav" 1000 0.5 && share "$("$LAB/asterisk.sh" dir in-pbx)/rec/$1-rx.wav" 880 0.5
 }
 echo_() { sees 'r["final"] == 200 and r["bye"]["answer"] == 200' "${A[@]}" --record "$WORK/e.wav" --seconds 3 call +15550100 && share "$WORK/e.wav" 1000 0.9; }
+available() { "$LAB/asterisk.sh" cli in-pbx pjsip show contacts | grep -E 'reg/.* Avail'; }
+# Asterisk says 404 to an OPTIONS for its own Contact.
+asked() { wait_for 10 available; available && api GET "/connections/$id/status" | python3 "$TOOLS/api.py" expect . state=up "last_response.code=200|404"; }
 digits() { ua "${A[@]}" call 602 --dtmf 4711 --seconds 7 >/dev/null; lab_has in-pbx 'digits=4711'; }
 hold() { sees 'r["offers"] == ["sendonly", "sendrecv"]' "${A[@]}" --seconds 12 call 608; }
 
@@ -33,6 +36,7 @@ for transport in udp tcp tls; do
     T=${transport^^}
     check "$T: Asterisk starts with the primary credential" first $transport
     check "$T: it is up" reaches "$id" up 10
+    check "$T: OPTIONS are answered both ways" asked
     check "$T: PBX -> alice: both tones" inbound "in-$transport"
     check "$T: alice -> +15550100 -> PBX: the called number, her tone back" echo_
     check "$T: Asterisk saw the number in the Request-URI" lab_has in-pbx 'did=\+15550100'

@@ -67,6 +67,24 @@ killed() {
     kill9 && server --sip tls:127.0.0.1:5061 && reaches "$(cat "$WORK/bad")" up 15
 }
 check "the server killed and started again: registered" killed
+scripted() {                         # scripted TRANSPORT : a registrar that is as strict as one may be; what it was asked
+    local at=127.0.0.16 id ok
+    python3 "$TOOLS/registrar.py" $at:5060 "$1" us secret grant=20 min=400 stale=1 > "$WORK/asked" & local p=$!
+    sleep 0.5; id=$(TRANSPORT=$1 registers_out "strict-$1" $at us secret '"register":{"expires_s":300}')
+    reaches "$id" up 8 && wait_for 25 asked_again; ok=$?
+    kill $p; cat "$WORK/asked"; api DELETE "/connections/$id" > /dev/null; return $ok
+}
+asked_again() {
+    python3 - "$WORK/asked" <<'PY'
+import sys
+told = [line.split() for line in open(sys.argv[1])]
+refused = [line[1:] for line in told[:3]] == [["300", "401", "new"], ["300", "401", "stale"], ["300", "423", "min=400"]]
+granted = [float(line[0]) for line in told if line[2:] == ["200", "granted=20"] and int(line[1]) >= 400]
+sys.exit(not (refused and len(granted) > 1 and granted[0] < 5 < granted[1] < 20))
+PY
+}
+check "UDP: 300 s asked for, 423 and a grant of 20 s obeyed, a stale nonce" scripted udp
+check "TCP: 300 s asked for, 423 and a grant of 20 s obeyed, a stale nonce" scripted tcp
 mid() {                              # the PBX goes away while we register at it
     "$LAB/asterisk.sh" stop out-pbx; reaches "$(cat "$WORK/bad")" down 100 || return 1
     pbx udp; reaches "$(cat "$WORK/bad")" up 100

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A scripted phone that reports, as one JSON object, what it saw on the wire.
 
-  ua.py --server HOST:PORT [--at ADDR[:PORT]] [--tcp] [--user U --password P] [--algorithm MD5|SHA-256] COMMAND
+  ua.py --server HOST:PORT [--at ADDR[:PORT]] [--tcp | --tls] [--user U --password P] [--algorithm MD5|SHA-256] COMMAND
     register [--expires N]        codes, challenges, contacts
     call TARGET [--seconds S] [--cancel-after S] [--hold-after S] [--dtmf DIGITS] [--header 'Name: value']...
                 [--refer TARGET] [--refer-after S] [--leave-at-once] [--resume]
@@ -14,7 +14,7 @@
 
 It plays a tone (--tone HZ, default 1000) as PCMA and can record what it hears (--record FILE.wav).
 Loopback only; it sends nothing twice."""
-import argparse, bisect, hashlib, json, math, os, re, select, socket, struct, sys, time, wave
+import argparse, bisect, hashlib, json, math, os, re, select, socket, ssl, struct, sys, time, wave
 
 COMPACT = dict(v="via", f="from", t="to", i="call-id", m="contact", l="content-length", c="content-type", s="subject", k="supported")
 NOTED = ("reason", "warning", "retry-after", "allow", "contact", "server", "user-agent", "p-asserted-identity", "from", "to",
@@ -150,18 +150,21 @@ class Phone:
         host, _, port = options.server.rpartition(":")
         self.server = (host, int(port))
         address, _, local = options.at.partition(":")
-        self.tcp, self.buffer, self.inbox = options.tcp, b"", []
+        self.tcp, self.buffer, self.inbox = options.tcp or options.tls, b"", []
         if self.tcp:
             self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port of a phone before is still waiting
             self.socket.settimeout(5)
             self.socket.bind((address, int(local or 0)))
             self.socket.connect(self.server)
+            if options.tls:
+                # Whose certificate it is, is the matter of `secure`.
+                self.socket = ssl._create_unverified_context().wrap_socket(self.socket)
         else:
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self.socket.bind((address, int(local or 0)))
         self.address, self.port = self.socket.getsockname()
-        self.transport = "TCP" if self.tcp else "UDP"
+        self.transport = "TLS" if options.tls else "TCP" if self.tcp else "UDP"
         self.contact = f"<sip:{options.user or 'lab'}@{self.address}:{self.port};transport={self.transport.lower()}>"
         self.audio = Audio(self.address, options.tone)
 
@@ -179,6 +182,8 @@ class Phone:
             data = self.socket.recv(65535)
             return self.inbox.append(Message(data.decode("utf8", "replace"))) if data.strip() else None
         data = self.socket.recv(65535)
+        while self.o.tls and self.socket.pending():
+            data += self.socket.recv(65535)
         if not data:
             raise ConnectionError("the server closed the connection")
         self.buffer += data
@@ -498,7 +503,7 @@ def options():
     add("--server", default="127.0.0.1:5060")
     add("--domain", help="of the address of record [the server's address]")
     add("--at", default="127.0.0.31")
-    add("--tcp", action="store_true")
+    add("--tcp", action="store_true"), add("--tls", action="store_true")
     add("--trace", action="store_true", help="every message on stderr")
     add("--user"), add("--password"), add("--auth-user"), add("--algorithm")
     add("--tone", type=float, default=1000)
