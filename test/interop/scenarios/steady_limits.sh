@@ -4,7 +4,7 @@
 # CONNECTIONS, RATE (calls a second), HOLD_MS and SHARDS may be set.
 . "$(dirname "$0")/../lib.sh"
 : "${CONNECTIONS:=1000}" "${RATE:=150}" "${HOLD_MS:=12000}" "${SHARDS:=2}"
-SECONDS_=85
+LOAD_S=85
 begin() { server --shards "$SHARDS"; }
 check "server starts" begin || exit
 steady() { python3 "$TOOLS/steady.py" "$1" "http://$HTTP/api/v1" "$(cat "$WORK/key")" "${@:2}"; }
@@ -24,10 +24,10 @@ register() {
 check "all of them register" register || exit
 
 load() {                             # both ends of all calls
-    "$LAB/sipp.sh" 127.0.0.42:5070 $SIP uas_limited.xml -- -timeout $((SECONDS_ + 60)) -l 5000 > "$WORK/uas" 2>&1 &
+    "$LAB/sipp.sh" 127.0.0.42:5070 $SIP uas_limited.xml -- -timeout $((LOAD_S + 60)) -l 5000 > "$WORK/uas" 2>&1 &
     echo $! > "$WORK/uas.pid"; sleep 0.5
     "$LAB/sipp.sh" 127.0.0.41 $SIP uac_limited.xml "csv=$(python3 "$TOOLS/steady.py" calls "$CONNECTIONS")" -- \
-        -m $((RATE * SECONDS_)) -r "$RATE" -d "$HOLD_MS" -l 5000 -max_retrans 6 -timeout $((SECONDS_ + 55)) > "$WORK/uac" 2>&1 &
+        -m $((RATE * LOAD_S)) -r "$RATE" -d "$HOLD_MS" -l 5000 -max_retrans 6 -recv_timeout 20000 -timeout $((LOAD_S + 55)) > "$WORK/uac" 2>&1 &
     echo $! > "$WORK/uac.pid"
 }
 refused() { curl -s "http://$HTTP/metrics" | awk '/^trunkline_call_refused_total/ { print $1, $2 }' > "$WORK/refused"; tr '\n' ' ' < "$WORK/refused"; grep -q 'L-01' "$WORK/refused"; }
