@@ -205,11 +205,12 @@ fn wizard(facts: &Facts<'_>, label: &str) -> String {
     let known = facts.address_list();
     if registers {
         text.push_str(&format!(
-            "sends_registrations = yes\n; {FOUND_BY_LINE}\nsends_line_with_registrations = yes\n\
-             registration/contact_user = {user}\n{}",
+            "sends_registrations = yes\nregistration/contact_user = {user}\n{}; {FOUND_BY_LINE}\n\
+             registration/line = yes\nregistration/endpoint = {label}\n",
             prefixed("registration/", REGISTERING)
         ));
-    } else if !known.is_empty() {
+    }
+    if !known.is_empty() {
         text.push_str(&format!("identify/match = {}\n", known.join(",")));
     }
     text.push_str(&format!("aor/qualify_frequency = 60\n{}", prefixed("endpoint/", &endpoint(facts))));
