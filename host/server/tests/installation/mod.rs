@@ -75,7 +75,12 @@ impl Installation {
 
     /// Starts the server and waits until it is ready.
     pub(crate) fn start(&self) -> Running {
-        let mut child = self.serve().stdout(Stdio::piped()).spawn().expect("the binary starts");
+        self.start_with(&[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn start_with(&self, more: &[&str]) -> Running {
+        let mut child = self.serve().args(more).stdout(Stdio::piped()).spawn().expect("the binary starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("a pipe");
         BufReader::new(stdout).read_line(&mut line).expect("a banner");
@@ -175,7 +180,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 }
 
 /// A port that is free for UDP and TCP.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = tcp.local_addr().expect("an address").port();
