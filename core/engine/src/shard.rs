@@ -228,7 +228,7 @@ impl Shard {
 
     /// Time passed: fires what is due.
     pub fn handle_timeout(&mut self, now: Timestamp, out: &mut Outbox) {
-        while let Some(timer) = self.wheel.pop(now) {
+        while let Some(timer) = self.wheel.pop(now, |timer| lives(timer, &self.calls)) {
             self.guarded(now, out, |shard, out| shard.on_timer(timer, now, out));
         }
         if self.location.next_timeout().is_some_and(|at| at <= now) {
@@ -406,5 +406,13 @@ impl Shard {
             self.on_shard_message(message, now, out);
         }
         self.tell_notices(out);
+    }
+}
+
+/// Whether somebody still waits for a timer. Calls come and go and set timers for hours; all others are few or short.
+fn lives(timer: Timer, calls: &Slots<Call>) -> bool {
+    match timer {
+        Timer::User(User::Call(slot), _) => calls.get(slot).is_some(),
+        Timer::Client(_) | Timer::Server(_) | Timer::User(..) => true,
     }
 }

@@ -1,7 +1,8 @@
 //! A hierarchical timer wheel: setting a timer costs a push, and thousands cost no more than one.
 //!
-//! Milliseconds, 64 slots a level, five levels: a timer further away than twelve days fires early and is set
-//! again by its owner. Timers are never removed; who gets one that no longer fits ignores it.
+//! Milliseconds, 64 slots a level, three levels. Timers are not removed; who gets one that no longer fits ignores it. A
+//! timer that is further away than half a minute is looked at on the way, and forgotten if its owner is gone: a call sets
+//! timers for hours and ends after minutes.
 
 use sip_stack::timer::Timer;
 use timestamp::Timestamp;
@@ -48,8 +49,8 @@ impl Wheel {
         self.next_slot().map(|(_, _, at)| Timestamp::from_micros(at * 1000))
     }
 
-    /// The next timer that is due, if any.
-    pub(crate) fn pop(&mut self, now: Timestamp) -> Option<Timer> {
+    /// The next timer that is due, if any. `lives` says whether the owner of a timer is still there.
+    pub(crate) fn pop(&mut self, now: Timestamp, lives: impl Fn(Timer) -> bool) -> Option<Timer> {
         let now = now.as_millis();
         loop {
             if let Some(timer) = self.due.pop() {
@@ -64,7 +65,11 @@ impl Wheel {
             self.levels[level].occupied &= !(1 << slot);
             let mut entries = core::mem::take(&mut self.levels[level].slots[slot]);
             for (at, timer) in entries.drain(..) {
-                self.place(at, timer);
+                if at > self.elapsed && !lives(timer) {
+                    self.len -= 1;
+                } else {
+                    self.place(at, timer);
+                }
             }
             // Give the emptied list its memory back for the next turn of the wheel.
             if self.levels[level].slots[slot].is_empty() {
@@ -78,10 +83,10 @@ impl Wheel {
             self.due.push(timer);
             return;
         }
-        let at = at.min(self.elapsed + FURTHEST);
-        let differing = 63 - (at ^ self.elapsed).leading_zeros();
+        let next = at.min(self.elapsed + FURTHEST);
+        let differing = 63 - (next ^ self.elapsed).leading_zeros();
         let level = usize::try_from(differing / BITS).unwrap_or(LEVELS - 1).min(LEVELS - 1);
-        let slot = slot_of(at, level);
+        let slot = slot_of(next, level);
         self.levels[level].occupied |= 1 << slot;
         self.levels[level].slots[slot].push((at, timer));
     }
@@ -112,8 +117,9 @@ fn slot_of(at: u64, level: usize) -> usize {
 
 const BITS: u32 = 6;
 const SLOTS: usize = 1 << BITS;
-const LEVELS: usize = 5;
-const FURTHEST: u64 = (1 << (BITS * 5)) - 1;
+const LEVELS: usize = 3;
+/// What is further away waits in a slot that comes by then: about as long as the transactions of a call outlive it.
+const FURTHEST: u64 = 1 << 15;
 
 #[cfg(test)]
 mod tests {
@@ -134,7 +140,7 @@ mod tests {
         }
         let mut fired = vec![false; expected.len()];
         while let Some(next) = wheel.next_timeout() {
-            while let Some(timer) = wheel.pop(next) {
+            while let Some(timer) = wheel.pop(next, |_| true) {
                 let Timer::Server(slot) = timer else { panic!("another timer") };
                 let at = expected[slot.index as usize];
                 assert!(next >= at, "early");
@@ -144,5 +150,28 @@ mod tests {
         }
         assert!(fired.iter().all(|f| *f));
         assert_eq!(wheel.len(), 0);
+    }
+
+    #[test]
+    fn timers_of_what_is_gone_do_not_stay() {
+        let start = Timestamp::from_micros(1_800_000_000_123_456);
+        let four_hours = Timestamp::from_micros(start.as_micros() + 14_400_000_000);
+        let mut wheel = Wheel::new(start);
+        for index in 0..1_000 {
+            wheel.set(four_hours, Timer::Server(Slot { index, generation: 0 }));
+        }
+        let lives = |timer: Timer| matches!(timer, Timer::Server(slot) if slot.index == 7);
+        let mut looked = 0;
+        let (mut fired, mut at) = (None, start);
+        while let Some(next) = wheel.next_timeout() {
+            at = next;
+            fired = fired.or(wheel.pop(next, lives));
+            looked += 1;
+            let since = next.since(start).as_secs();
+            assert!(since < 40 || wheel.len() <= 1, "{} after {since} s", wheel.len());
+        }
+        assert_eq!(fired, Some(Timer::Server(Slot { index: 7, generation: 0 })));
+        assert!(at >= four_hours && at.since(four_hours).as_micros() <= 1000, "{:?}", at.since(start));
+        assert!(looked < 1_000, "{looked} looks for one timer");
     }
 }
