@@ -18,9 +18,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("core/registrar", &["wire/sip-msg", "proto/sip-stack"]),
     ("core/peering", &["wire/sip-msg", "proto/sip-stack"]),
     ("core/routing", &["wire/sip-msg", "core/registrar"]),
+    ("core/callflow", &[]),
     ("core/guard", &[]),
     ("core/presence", &[]),
-    ("core/b2bua", &["wire/", "proto/", "core/registrar", "core/routing"]),
+    ("core/b2bua", &["wire/", "proto/", "core/callflow", "core/registrar", "core/routing"]),
     ("core/engine", &["wire/", "proto/", "core/"]),
     ("host/certificates", &[]),
     (
@@ -45,6 +46,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "host/api",
         &[
             "wire/",
+            "core/callflow",
             "core/routing",
             "core/engine",
             "host/certificates",

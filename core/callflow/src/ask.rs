@@ -1,0 +1,217 @@
+//! The seam between whoever drives a call and the call: what is asked of it, and what it tells when that is done.
+//!
+//! One [`Ask`] at a time; the call answers each with one [`Told`], except those that end it. Every text in an ask is
+//! final: variables are filled in.
+
+use core::time::Duration;
+
+use crate::collector::DigitRule;
+use crate::run::Ended;
+use crate::verb::Outcome;
+
+/// What a call is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Answer the caller, unless it is answered.
+    Answer,
+    /// Let the caller hear that it rings, for this long at least.
+    Ring(Duration),
+    /// Refuse the caller with this code and phrase; an answered call is hung up.
+    Reject {
+        /// SIP code, 400 to 699.
+        code: u16,
+        /// Phrase; empty for the usual one.
+        phrase: String,
+    },
+    /// Hang up with this Q.850 cause.
+    HangUp {
+        /// The cause.
+        cause: u8,
+    },
+    /// Play something to the caller.
+    Play(Play),
+    /// Let the caller hear a signal.
+    Tone {
+        /// Which.
+        signal: Signal,
+        /// For how long.
+        length: Duration,
+        /// Whether a key ends it.
+        stop_on_key: bool,
+    },
+    /// Wait in silence.
+    Pause(Duration),
+    /// Play a prompt and take in keys.
+    Gather(Gather),
+    /// Let somebody else talk with the caller.
+    Dial(Dial),
+    /// Something that the call has done by others.
+    Errand(Errand),
+    /// The flow is over. Whoever was not answered gets the code of the last failure.
+    End(Ended),
+}
+
+/// Something to hear.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Clip {
+    /// A sound of the account, by id or name.
+    Sound(Box<str>),
+    /// Audio at an address.
+    Address(Box<str>),
+    /// Words to be spoken.
+    Speech {
+        /// The words.
+        text: Box<str>,
+        /// Voice; empty for the usual one.
+        voice: Box<str>,
+        /// Language; empty for that of the account.
+        language: Box<str>,
+    },
+}
+
+/// Something to play.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Play {
+    /// One after the other.
+    pub clips: Vec<Clip>,
+    /// How often all of it; none for until somebody ends it.
+    pub times: Option<u32>,
+    /// Whether a key ends it.
+    pub stop_on_key: bool,
+}
+
+/// Keys to take in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gather {
+    /// What the caller hears before, and again at every try.
+    pub prompt: Vec<Clip>,
+    /// Which keys count.
+    pub rule: DigitRule,
+    /// The variable that gets them.
+    pub variable: Box<str>,
+}
+
+/// Somebody to reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dial {
+    /// Whom, one after the other.
+    pub to: Vec<Party>,
+    /// How long each may ring.
+    pub ring: Duration,
+    /// Number to show instead of the caller's.
+    pub caller_id: Option<String>,
+    /// Name to show instead of the caller's.
+    pub caller_name: Option<String>,
+    /// The connection on whose behalf calls leave; none for the one that the flow is attached to.
+    pub as_connection: Option<String>,
+}
+
+/// Whom to reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// A connection, by id.
+    Connection(String),
+    /// A number or user, as the account dials it.
+    Number(String),
+    /// A SIP address.
+    Uri(String),
+}
+
+/// A signal of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// One short beep, as before a recording.
+    Beep,
+    /// The called line is busy.
+    Busy,
+    /// No line is free.
+    Congestion,
+    /// What is heard is said back.
+    Echo,
+    /// 1004 Hz.
+    Milliwatt,
+    /// The called line rings.
+    Ringback,
+}
+
+/// Something that others do for a call; it waits meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// An HTTP request whose answer fills variables.
+    Fetch {
+        /// The request.
+        request: Request,
+        /// Variables and the JSON pointers (RFC 6901) of their values in the answer.
+        wanted: Vec<(Box<str>, Box<str>)>,
+    },
+    /// An HTTP request whose answer says where the flow goes on.
+    Webhook {
+        /// The request.
+        request: Request,
+        /// Outcomes that the answer may name.
+        outcomes: Vec<Box<str>>,
+    },
+}
+
+/// An HTTP request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
+    pub method: &'static str,
+    /// Where to.
+    pub url: String,
+    /// Header fields.
+    pub headers: Vec<(String, String)>,
+    /// Body; empty for none.
+    pub body: String,
+    /// How long it may take.
+    pub patience: Duration,
+}
+
+/// What came of an [`Ask`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The outcome, one that the verb has.
+    pub outcome: Outcome,
+    /// Variables that it sets.
+    pub set: Vec<(Box<str>, String)>,
+}
+
+impl Told {
+    /// An outcome that sets nothing.
+    pub fn of(outcome: Outcome) -> Self {
+        Self { outcome, set: Vec::new() }
+    }
+
+    /// The same, with a variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.set.push((name.into(), value.into()));
+        self
+    }
+}
+
+impl Ask {
+    /// The verb that is asked for, as in the table; empty for the end.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Ring(_) => "ring",
+            Self::Reject { .. } => "reject",
+            Self::HangUp { .. } => "hangup",
+            Self::Play(_) => "play",
+            Self::Tone { .. } => "tone",
+            Self::Pause(_) => "pause",
+            Self::Gather(_) => "gather",
+            Self::Dial(_) => "dial",
+            Self::Errand(Errand::Fetch { .. }) => "fetch",
+            Self::Errand(Errand::Webhook { .. }) => "webhook",
+            Self::End(_) => "",
+        }
+    }
+
+    /// Whether nothing follows it.
+    pub fn ends(&self) -> bool {
+        matches!(self, Self::Reject { .. } | Self::HangUp { .. } | Self::End(_))
+    }
+}

@@ -1,0 +1,72 @@
+//! The name of what came of a verb.
+
+use core::fmt;
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+/// An outcome, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Outcome(Cow<'static, str>);
+
+impl Outcome {
+    /// Somebody answered, and the talk is over.
+    pub const ANSWERED: Self = Self(Cow::Borrowed("answered"));
+    /// Whoever was called is busy, or declined.
+    pub const BUSY: Self = Self(Cow::Borrowed("busy"));
+    /// Outside of the hours.
+    pub const CLOSED: Self = Self(Cow::Borrowed("closed"));
+    /// Keys were pressed.
+    pub const DIGITS: Self = Self(Cow::Borrowed("digits"));
+    /// It was done to the end.
+    pub const DONE: Self = Self(Cow::Borrowed("done"));
+    /// An answer that cannot be used.
+    pub const ERROR: Self = Self(Cow::Borrowed("error"));
+    /// It could not be done.
+    pub const FAILED: Self = Self(Cow::Borrowed("failed"));
+    /// A holiday.
+    pub const HOLIDAY: Self = Self(Cow::Borrowed("holiday"));
+    /// A key ended it.
+    pub const INTERRUPTED: Self = Self(Cow::Borrowed("interrupted"));
+    /// Keys that are no choice.
+    pub const INVALID: Self = Self(Cow::Borrowed("invalid"));
+    /// It matches.
+    pub const MATCH: Self = Self(Cow::Borrowed("match"));
+    /// There is no other way on.
+    pub const NEXT: Self = Self(Cow::Borrowed("next"));
+    /// It is not so.
+    pub const NO: Self = Self(Cow::Borrowed("no"));
+    /// Nobody answered in time.
+    pub const NO_ANSWER: Self = Self(Cow::Borrowed("no_answer"));
+    /// It does not match.
+    pub const NO_MATCH: Self = Self(Cow::Borrowed("no_match"));
+    /// Whoever was called has no device that could ring, or no way leads there.
+    pub const OFFLINE: Self = Self(Cow::Borrowed("offline"));
+    /// It worked.
+    pub const OK: Self = Self(Cow::Borrowed("ok"));
+    /// Within the hours.
+    pub const OPEN: Self = Self(Cow::Borrowed("open"));
+    /// Nothing came in time.
+    pub const TIMEOUT: Self = Self(Cow::Borrowed("timeout"));
+    /// The caller shows no number.
+    pub const WITHHELD: Self = Self(Cow::Borrowed("withheld"));
+    /// It is so.
+    pub const YES: Self = Self(Cow::Borrowed("yes"));
+
+    /// An outcome that a setting names.
+    pub fn named(name: &str) -> Self {
+        Self(Cow::Owned(name.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
