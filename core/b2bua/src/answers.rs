@@ -176,6 +176,7 @@ impl Call {
         }
         let callee = winner.leg.number;
         self.phase = Phase::Talking { callee: Some(Box::new(winner.leg)) };
+        self.flow_answered();
         self.start_timer(callee, Some(settled), means);
         self.arm_duration(means);
         let callee_headers = |writer: &mut sip_msg::Writer<'_>| {
@@ -306,6 +307,10 @@ impl Call {
         let Phase::Dialling(dialling) = &self.phase else { return None };
         // Ourselves are no target: nothing about us changes what is shown there.
         let destination = self.target(dialling.target).cloned();
+        let presentation = match &destination {
+            Some(destination) => self.shown_as(present(&invite.presentation, destination)),
+            None => invite.presentation.clone(),
+        };
         let Phase::Dialling(dialling) = &mut self.phase else { return None };
         let branch = dialling.branches.iter_mut().find(|b| b.leg.number == number)?;
         branch.alive = false;
@@ -315,10 +320,6 @@ impl Call {
         let way = destination.as_ref().map(|destination| &*destination.connection);
         let signed = self.vouching.signed_for(way);
         let offer = Offer { call: slot, invite: &message, caller, reliable, max_forwards, signed };
-        let presentation = match &destination {
-            Some(destination) => present(&invite.presentation, destination),
-            None => invite.presentation.clone(),
-        };
         branch.send(&body, credentials, &presentation, &offer, means);
         Some(())
     }

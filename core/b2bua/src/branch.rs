@@ -67,7 +67,7 @@ pub struct Place {
 }
 
 /// What the callee is to see of the caller.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Presentation {
     /// Display name, without quotes.
     pub display: String,

@@ -19,6 +19,7 @@ use routing::decision::{Decision, Destination, Outcome, TestLine};
 use routing::reason::Reason;
 
 use crate::anchor::{Before, LegMedia};
+use crate::attendant::Attendant;
 use crate::branch::{Branch, Place, Presentation};
 use crate::claim::Claim;
 use crate::hunt::Hunt;
@@ -73,6 +74,8 @@ pub struct Call {
     pub(crate) parted: Vec<(u8, LegRecord)>,
     pub(crate) handover: Handover,
     pub(crate) vouching: Vouching,
+    /// The flow that has the call.
+    pub(crate) attendant: Option<Box<Attendant>>,
 }
 
 /// How the call began, whoever is in it now.
@@ -102,6 +105,8 @@ pub(crate) struct Invite {
 pub(crate) enum Phase {
     /// A place among the caller's calls.
     Admitting,
+    /// What its flow waits for; nobody is being rung.
+    Attending,
     /// A place among the callee's calls, and its bindings.
     Seeking {
         /// Which destination.
@@ -228,6 +233,7 @@ pub(crate) mod timers {
     pub(crate) const SESSION: u8 = 6;
     pub(crate) const RELIABLE: u8 = 7;
     pub(crate) const VOUCH: u8 = 8;
+    pub(crate) const FLOW: u8 = 9;
     pub(crate) const DEPARTURE: u8 = 20;
 }
 
@@ -288,6 +294,7 @@ impl Call {
             parted: Vec::new(),
             handover: Handover::default(),
             vouching: Vouching::default(),
+            attendant: None,
         };
         means.transactions.set_user(server, slot);
         if let Err(least) = call.caller.timer.propose(invite) {
@@ -321,7 +328,7 @@ impl Call {
             }
             Phase::Dialling(dialling) => self.target(dialling.target).map(|t| &t.connection),
             Phase::Talking { callee } => callee.as_ref().and_then(|leg| leg.connection.as_ref()),
-            Phase::Admitting | Phase::Over => None,
+            Phase::Admitting | Phase::Attending | Phase::Over => None,
         }
     }
 
@@ -333,7 +340,8 @@ impl Call {
     /// One word for what it is doing.
     pub fn state(&self) -> &'static str {
         match &self.phase {
-            Phase::Admitting | Phase::Seeking { .. } | Phase::Locating { .. } => "trying",
+            Phase::Attending if self.times.ringing.is_some() => "ringing",
+            Phase::Admitting | Phase::Attending | Phase::Seeking { .. } | Phase::Locating { .. } => "trying",
             Phase::Dialling(d) if d.early.is_some() => "early",
             Phase::Dialling(_) if self.times.ringing.is_some() => "ringing",
             Phase::Dialling(_) => "trying",
@@ -433,6 +441,7 @@ impl Call {
             Phase::Dialling(d) => d.branches.iter().map(|b| &b.leg).find(|leg| leg.number == number),
             Phase::Talking { .. }
             | Phase::Admitting
+            | Phase::Attending
             | Phase::Seeking { .. }
             | Phase::Locating { .. }
             | Phase::Over => None,
@@ -442,13 +451,15 @@ impl Call {
     pub(crate) fn target(&self, index: usize) -> Option<&Destination> {
         match &self.routed().outcome {
             Outcome::Ring(targets) => targets.get(index),
-            Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
+            Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
         }
     }
 
-    /// The decision that says who is rung: the call's, or that of a transfer under way.
+    /// The decision that says who is rung: the call's, that of a transfer under way, or that of its flow.
     pub(crate) fn routed(&self) -> &Decision {
-        self.handover.transfer.as_ref().map_or(&self.decision, |transfer| &transfer.decision)
+        let of_transfer = self.handover.transfer.as_ref().map(|transfer| &*transfer.decision);
+        let of_flow = || self.attendant.as_ref()?.decision.as_deref();
+        of_transfer.or_else(of_flow).unwrap_or(&self.decision)
     }
 
     /// Whether this was dialled in it, at first or by a transfer.
@@ -459,7 +470,7 @@ impl Call {
     pub(crate) fn service(&self) -> Option<TestLine> {
         match self.decision.outcome {
             Outcome::Serve(service) => Some(service),
-            Outcome::Ring(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
+            Outcome::Run(_) | Outcome::Ring(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
         }
     }
 

@@ -30,12 +30,20 @@ use crate::record::EndedBy;
 impl Call {
     /// The caller's place is settled: answer ourselves, or go to the first target.
     pub(crate) fn admitted(&mut self, means: &mut Means<'_>) {
+        if self.flow_rings() {
+            self.seek(0, means);
+            return;
+        }
         if self.awaits_vouching() {
             return;
         }
-        match self.service() {
-            Some(service) => self.serve(service, means),
-            None => self.seek(0, means),
+        match &self.decision.outcome {
+            Outcome::Serve(service) => self.serve(*service, means),
+            Outcome::Run(attached) => {
+                let attached = attached.clone();
+                self.attend(&attached, means);
+            }
+            Outcome::Ring(_) | Outcome::Challenge | Outcome::Refuse(_) => self.seek(0, means),
         }
     }
 
@@ -87,7 +95,14 @@ impl Call {
                 // The caller gave up while the question was out: the place goes back.
                 means.effects.push(Effect::Release(claim));
             }
-            (Phase::Locating { .. } | Phase::Dialling(_) | Phase::Talking { .. } | Phase::Over, _) => {}
+            (
+                Phase::Attending
+                | Phase::Locating { .. }
+                | Phase::Dialling(_)
+                | Phase::Talking { .. }
+                | Phase::Over,
+                _,
+            ) => {}
         }
     }
 
@@ -165,7 +180,7 @@ impl Call {
         let mut branches = Vec::with_capacity(places.len());
         let mut fault = None;
         if let Ok(message) = Message::parse(&invite.bytes) {
-            let presentation = present(&invite.presentation, &destination);
+            let presentation = self.shown_as(present(&invite.presentation, &destination));
             for place in places.iter().take(usize::from(MOST_LEGS / 2)) {
                 match self.start(place, &destination.connection, &presentation, &invite, &message, means) {
                     Ok(branch) => branches.push(branch),
@@ -178,7 +193,8 @@ impl Call {
             return;
         }
         let connection = &destination.connection;
-        let ring_until = means.now + Duration::from_secs(u64::from(connection.dialled.ring_s.max(1)));
+        let usual = Duration::from_secs(u64::from(connection.dialled.ring_s.max(1)));
+        let ring_until = means.now + self.flow_rings_for().unwrap_or(usual);
         // A phone may be slow to wake up: it is given up early only for somebody else.
         let hurry =
             !matches!(connection.kind, Kind::Device | Kind::Virtual) || self.next_target(target).is_some();
@@ -258,15 +274,27 @@ impl Call {
                 self.moved_on();
                 self.seek(next, means);
             }
+            None if again && self.may_fall_back() => self.fall_back(means),
             Some(_) | None => self.fail(failed, means),
         }
+    }
+
+    /// Whether a flow takes over from those who could not be reached.
+    fn may_fall_back(&self) -> bool {
+        self.decision.failover.is_some() && self.attendant.is_none() && self.handover.transfer.is_none()
+    }
+
+    fn fall_back(&mut self, means: &mut Means<'_>) {
+        let Some(attached) = self.decision.failover.clone() else { return };
+        self.moved_on();
+        self.attend(&attached, means);
     }
 
     /// Who is tried when this target does not work.
     fn next_target(&self, target: usize) -> Option<usize> {
         match &self.routed().outcome {
             Outcome::Ring(targets) => next_in_line(targets, target),
-            Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
+            Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
         }
     }
 
@@ -333,7 +361,11 @@ impl Call {
             return;
         }
         match self.phase {
-            Phase::Admitting | Phase::Seeking { .. } | Phase::Locating { .. } | Phase::Dialling(_) => {
+            Phase::Admitting
+            | Phase::Attending
+            | Phase::Seeking { .. }
+            | Phase::Locating { .. }
+            | Phase::Dialling(_) => {
                 self.given = crate::cause::both(&crate::cause::given(cancel));
                 self.refuse(Reason::CallerGaveUp, EndedBy::Caller, means);
             }

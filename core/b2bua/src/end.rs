@@ -32,6 +32,10 @@ impl Call {
             self.transfer_failed(Final::ours(code, reason), means);
             return;
         }
+        if self.flow_rings() && by == EndedBy::System {
+            self.flow_not_reached(Final::ours(code, reason), means);
+            return;
+        }
         let given = core::mem::take(&mut self.given);
         match by {
             EndedBy::Caller if !given.is_empty() => self.cancel_branches(&given, reason, means),
@@ -42,6 +46,21 @@ impl Call {
         self.refuse_with(code, b"", &[], warn, means);
         let text = reason.text().to_owned();
         self.over(Ending { code, by, reason: Some(reason), text, q850: reason.q850() }, means);
+    }
+
+    /// Refuses the caller's INVITE as a flow says.
+    pub(crate) fn refuse_as(
+        &mut self,
+        code: u16,
+        phrase: &[u8],
+        reason: Reason,
+        q850: u16,
+        means: &mut Means<'_>,
+    ) {
+        let value = format!("Q.850;cause={q850};text=\"{} {}\"", reason.code(), reason.text());
+        self.refuse_with(code, phrase, value.as_bytes(), None, means);
+        let (by, text) = (EndedBy::System, reason.text().to_owned());
+        self.over(Ending { code, by, reason: Some(reason), text, q850 }, means);
     }
 
     /// The nonce was used before: the caller is asked for credentials with a fresh one (RFC 7616 §3.3, `stale`).
@@ -79,6 +98,10 @@ impl Call {
     pub(crate) fn fail(&mut self, failed: Final, means: &mut Means<'_>) {
         if self.handover.transfer.is_some() {
             self.transfer_failed(failed, means);
+            return;
+        }
+        if self.flow_rings() {
+            self.flow_not_reached(failed, means);
             return;
         }
         let (code, why) = failed.for_caller();
@@ -127,6 +150,7 @@ impl Call {
         if self.has_ended() {
             return;
         }
+        self.leave_flow();
         self.give_up_transfer(487, means);
         if !matches!(self.phase, Phase::Talking { .. }) {
             self.refuse(if reason.sip_code() < 300 { Reason::ShuttingDown } else { reason }, by, means);
@@ -135,6 +159,15 @@ impl Call {
         self.bye_all(None, Some(&cause::both(&cause::ours(reason))), means);
         let text = reason.text().to_owned();
         self.over(Ending { code: 200, by, reason: Some(reason), text, q850: reason.q850() }, means);
+    }
+
+    /// Ends an answered call as a flow says, with this cause.
+    pub(crate) fn hang_up_with(&mut self, reason: Reason, q850: u16, means: &mut Means<'_>) {
+        self.leave_flow();
+        let value = cause::both(format!("Q.850;cause={q850}").as_bytes());
+        self.bye_all(None, Some(&value), means);
+        let (by, text) = (EndedBy::System, reason.text().to_owned());
+        self.over(Ending { code: 200, by, reason: Some(reason), text, q850 }, means);
     }
 
     /// Lets the one go who waited in a transfer that reached nobody, and whose transferor has left.
@@ -155,6 +188,11 @@ impl Call {
         reason: Option<Vec<u8>>,
         means: &mut Means<'_>,
     ) {
+        if leg != self.caller.number && self.flow_goes_on() {
+            self.flow_alone_again(means);
+            return;
+        }
+        self.leave_flow();
         self.give_up_transfer(487, means);
         let established = matches!(self.phase, Phase::Talking { .. });
         if !established {
@@ -170,14 +208,7 @@ impl Call {
     /// BYE to every leg but one. A leg whose 2xx is unacknowledged gets its BYE after the ACK (RFC 3261 §15).
     fn bye_all(&mut self, except: Option<u8>, reason: Option<&[u8]>, means: &mut Means<'_>) {
         let slot = self.slot;
-        self.settle_asking(means);
-        for forward in core::mem::take(&mut self.forwards) {
-            // RFC 3261 §15.1.2: what is pending when the BYE comes is answered 487.
-            if let Some(client) = forward.client {
-                means.transactions.cancel(client, None, means.now, means.out);
-            }
-            self.answer_forward(&forward, 487, None, means);
-        }
+        self.settle_forwards(means);
         if except != Some(self.caller.number) {
             if matches!(self.caller.usage, InviteUsage::Answering { .. }) {
                 self.farewell = reason.map(<[u8]>::to_vec);
@@ -189,6 +220,17 @@ impl Call {
             && except != Some(callee.number)
         {
             callee.bye(slot, reason, means);
+        }
+    }
+
+    /// What is pending between the legs when one leaves is answered 487 (RFC 3261 §15.1.2).
+    pub(crate) fn settle_forwards(&mut self, means: &mut Means<'_>) {
+        self.settle_asking(means);
+        for forward in core::mem::take(&mut self.forwards) {
+            if let Some(client) = forward.client {
+                means.transactions.cancel(client, None, means.now, means.out);
+            }
+            self.answer_forward(&forward, 487, None, means);
         }
     }
 
@@ -232,6 +274,7 @@ impl Call {
         for forward in core::mem::take(&mut self.forwards) {
             self.answer_forward(&forward, 487, None, means);
         }
+        self.leave_flow();
         self.times.ended = Some(means.now);
         let phase = core::mem::replace(&mut self.phase, Phase::Over);
         if let Phase::Talking { callee: Some(mut callee) } = phase {
@@ -271,6 +314,12 @@ impl Call {
             media::Event::ConsentLost { .. } | media::Event::HandshakeFailed { .. } => {
                 self.hang_up(Reason::NoMediaPath, EndedBy::System, means);
             }
+            media::Event::Key { key, end } => {
+                if anchor::end_owner(end).leg == self.caller.number {
+                    self.on_key(key, means);
+                }
+            }
+            media::Event::Played { serial, .. } => self.on_played(serial, means),
             media::Event::Connected { .. } | media::Event::FirstPacket { .. } => {}
         }
     }
@@ -339,6 +388,7 @@ impl Call {
             proof: proof_text(self.decision.proof),
             candidates: candidates(&self.decision),
             attempts: self.attempts.clone(),
+            flow: self.flow_path(),
             signature,
             signed,
             legs,

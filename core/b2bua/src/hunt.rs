@@ -158,6 +158,7 @@ impl Call {
         let rest = match &mut self.phase {
             Phase::Dialling(dialling) => core::mem::take(&mut dialling.rest),
             Phase::Admitting
+            | Phase::Attending
             | Phase::Seeking { .. }
             | Phase::Locating { .. }
             | Phase::Talking { .. }

@@ -8,6 +8,7 @@ mod abilities;
 mod anchor;
 mod answers;
 mod attempts;
+mod attendant;
 mod branch;
 mod call;
 mod cause;
@@ -47,6 +48,7 @@ mod usage;
 mod vouch;
 
 pub use anchor::{EndOwner, end_owner};
+pub use attendant::{Brought, Errand, Flows, Wanted};
 pub use branch::{
     ANONYMOUS, Place, Presentation, begun, escape_user, flow_of_binding, is_registered_kind,
     place_of_binding, place_of_peer, protocol_of, targets_of, terms,
@@ -64,7 +66,8 @@ pub use passthrough::copy_headers;
 pub use ports::PortPool;
 pub use random::Random;
 pub use record::{
-    AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall, Signature, Then,
+    AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndedBy, FlowStep, LegRecord, OpenCall,
+    Signature, Then,
 };
 pub use replaces::Replacement;
 pub use talk::InDialog;

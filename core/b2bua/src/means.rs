@@ -11,6 +11,7 @@ use routing::config::ConnectionId;
 use routing::tables::Tables;
 use timestamp::Timestamp;
 
+use crate::attendant::{Errand, Flows};
 use crate::claim::Claim;
 use crate::ports::PortPool;
 use crate::random::Random;
@@ -48,6 +49,8 @@ pub struct Means<'m> {
     pub ports: &'m mut PortPool,
     /// The configuration in force.
     pub tables: &'m Tables,
+    /// The flows that are published.
+    pub flows: &'m Flows,
     /// Makes nonces.
     pub nonces: &'m Nonces,
 }
@@ -65,6 +68,8 @@ pub enum Effect {
     Leave(ConnectionId, u8, bool),
     /// Judge and sign caller ids; the answer comes back as [`crate::Vouched`].
     Vouch(Box<VouchQuestion>),
+    /// Have something done outside; the answer comes back as [`crate::Brought`].
+    Errand(Box<Errand>),
     /// Resolve a host name; the answer comes back to the call.
     Locate(Query),
     /// A branch rings, which the first announcement tells of the first one only.

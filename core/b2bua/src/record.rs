@@ -53,6 +53,8 @@ pub struct CallRecord {
     pub candidates: Vec<CandidateRecord>,
     /// Every attempt to reach somebody, in the order in which they ended; empty when the first one was answered.
     pub attempts: Vec<AttemptRecord>,
+    /// The nodes of flows that the call came by, in order; empty where no flow took it.
+    pub flow: Vec<FlowStep>,
     /// What was thought of the signature that came with the call; none where nobody wanted to know.
     pub signature: Option<Signature>,
     /// What we said of the call, where we signed: how far we vouched for the caller id, or `div`.
@@ -60,6 +62,25 @@ pub struct CallRecord {
     /// The caller's leg, then the callee's that was tried last or answered; after transfers all that took part, in
     /// order.
     pub legs: Vec<LegRecord>,
+}
+
+/// A node of a flow that a call came by.
+#[derive(Clone, Debug, Serialize)]
+pub struct FlowStep {
+    /// Id of the flow.
+    pub flow: Arc<str>,
+    /// The version that the call took.
+    pub version: u32,
+    /// Id of the node.
+    pub node: Box<str>,
+    /// Its verb.
+    pub verb: &'static str,
+    /// When the call came there.
+    pub at: Timestamp,
+    /// When it went on.
+    pub until: Option<Timestamp>,
+    /// By which outcome; none where the call ended there.
+    pub outcome: Option<Box<str>>,
 }
 
 /// The verdict on a signed caller id (RFC 8224).

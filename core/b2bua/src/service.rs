@@ -53,6 +53,10 @@ impl Call {
 
     /// The answer to an offer of our own came in the ACK, or should have.
     pub(crate) fn on_service_answer(&mut self, number: u8, body: &[u8], means: &mut Means<'_>) {
+        if self.attendant.is_some() && number == self.caller.number {
+            self.on_flow_answer(body, means);
+            return;
+        }
         let service = self.service();
         let Some(leg) = self.leg_mut(number) else { return };
         let source = |()| service.map(|service| source_for(service, body)).transpose();

@@ -72,6 +72,7 @@ impl Call {
             Method::Invite => self.on_reinvite(event, means),
             Method::Prack => self.on_prack(event, means),
             Method::Update => self.on_update(event, means),
+            Method::Info if self.is_key_info(&event, means) => {}
             Method::Info => self.forward(event, b"INFO", means),
             Method::Message => self.forward(event, b"MESSAGE", means),
             Method::Refer => self.on_refer(event, means),
@@ -185,6 +186,7 @@ impl Call {
             timers::RELIABLE => self.on_reliable_timer(means),
             timers::SESSION => self.on_session_timer(means),
             timers::VOUCH => self.on_vouch_timer(means),
+            timers::FLOW => self.on_flow_timer(means),
             timers::DEPARTURE => self.on_departure_timer(means),
             _ => {}
         }

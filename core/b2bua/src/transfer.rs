@@ -199,9 +199,45 @@ impl Call {
             }
             Outcome::Ring(_) => self.seek(0, means),
             Outcome::Refuse(reason) => self.refuse(reason, EndedBy::System, means),
-            Outcome::Serve(_) | Outcome::Challenge => {
+            Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge => {
                 self.refuse(Reason::NothingAttached, EndedBy::System, means)
             }
+        }
+    }
+
+    /// A caller that a flow has waits while somebody is looked for: a transfer that nobody asked for and nobody leaves.
+    pub(crate) fn wait_for(
+        &mut self,
+        decision: Decision,
+        to: &str,
+        presentation: Presentation,
+        means: &mut Means<'_>,
+    ) {
+        let goal = Goal {
+            user: to.to_owned(),
+            host: String::new(),
+            fields: Vec::new(),
+            replaces: None,
+            ordered: true,
+        };
+        let invite = Invite { presentation, ..self.invitation(&goal, means) };
+        self.invite = Some(Arc::new(invite));
+        let outside = matches!(&decision.outcome, Outcome::Ring(targets) if targets.iter().any(|target| target.outbound));
+        self.phase = Phase::Seeking { target: 0 };
+        self.handover.transfer = Some(Box::new(Transfer {
+            transferor: None,
+            by: self.caller.number,
+            swapped: false,
+            to: to.into(),
+            ordered: true,
+            decision: Box::new(decision),
+            before: [self.caller.media.raw.clone(), Vec::new()],
+            bypass: self.caller.media.bypass,
+        }));
+        match outside {
+            true if self.vouch_for_transfer(means) => {}
+            true => self.go_onward(means),
+            false => self.seek(0, means),
         }
     }
 
@@ -349,9 +385,13 @@ impl Call {
         let Some(mut transfer) = self.handover.transfer.take() else { return };
         self.invite = None;
         let number = self.caller.number;
-        let by = transfer.transferor.as_ref().and_then(|leg| leg.connection.as_ref());
-        let by = by.map_or("", |connection| connection.id.as_str()).into();
-        self.handover.last = Some(Box::new(Transferred { by, to: transfer.to }));
+        let by_flow = self.flow_rings();
+        self.flow_answered();
+        if !by_flow {
+            let by = transfer.transferor.as_ref().and_then(|leg| leg.connection.as_ref());
+            let by = by.map_or("", |connection| connection.id.as_str()).into();
+            self.handover.last = Some(Box::new(Transferred { by, to: transfer.to }));
+        }
         anchor::connect(&mut self.caller, &mut winner, true, means);
         let answered = winner.number;
         self.phase = Phase::Talking { callee: Some(Box::new(winner)) };
@@ -366,14 +406,17 @@ impl Call {
         self.handover.renewal = Some(Renewal::of(number));
         self.arm_duration(means);
         means.effects.push(Effect::Open(Box::new(self.marker())));
-        means.effects.push(Effect::Announce(Milestone::Transferred));
+        let milestone = if by_flow { Milestone::Answered } else { Milestone::Transferred };
+        means.effects.push(Effect::Announce(milestone));
     }
 
     /// Nobody was reached: the transferor gets its call back, or if it has left, the one who waits is let go.
     pub(crate) fn transfer_failed(&mut self, failed: Final, means: &mut Means<'_>) {
         let (code, why) = failed.for_caller();
         self.give_up_transfer(code, means);
-        if matches!(self.phase, Phase::Talking { callee: None }) {
+        if self.flow_rings() {
+            self.flow_not_reached(failed, means);
+        } else if matches!(self.phase, Phase::Talking { callee: None }) {
             self.let_go(code, why, &failed.reason, means);
         }
     }

@@ -243,7 +243,7 @@ pub struct ClueView {
 /// What would happen.
 #[derive(Clone, Debug, Serialize)]
 pub struct DecisionView {
-    /// `ring`, `serve`, `challenge` or `refuse`.
+    /// `ring`, `flow`, `serve`, `challenge` or `refuse`.
     pub action: &'static str,
     /// Configuration revision.
     pub config_rev: u64,
@@ -253,7 +253,7 @@ pub struct DecisionView {
     pub caller: Option<ConnectionId>,
     /// The called user or number after rewriting.
     pub called: Box<str>,
-    /// The connections that would ring, in order.
+    /// The connections that would ring, in order, or the one that the flow is attached to.
     pub targets: Vec<ConnectionId>,
     /// SIP code the caller would get, when refused or challenged.
     pub sip_code: Option<u16>,

@@ -39,6 +39,7 @@ impl Shard {
                 self.tell(home, ShardMessage::Leave { connection, holder, from }, out);
             }
             Effect::Vouch(question) => out.outputs.push(Output::Vouch { call: slot, question }),
+            Effect::Errand(errand) => out.outputs.push(Output::Errand { call: slot, errand }),
             Effect::Locate(query) => {
                 self.next_question += 1;
                 self.locating.insert(self.next_question, User::Call(slot));

@@ -50,7 +50,7 @@ impl Shard {
                     Outcome::Refuse(reason) => {
                         near_misses(&self.tables, &attempt, reason, decision.caller.as_deref())
                     }
-                    Outcome::Ring(_) | Outcome::Serve(_) | Outcome::Challenge => Vec::new(),
+                    Outcome::Ring(_) | Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge => Vec::new(),
                 };
                 ExplainView {
                     identification,
@@ -137,11 +137,21 @@ fn shown(decision: &Decision) -> DecisionView {
     let (action, targets, reason, text) = match &decision.outcome {
         Outcome::Ring(targets) => {
             let ids = targets.iter().map(|t| name(&t.connection)).collect();
-            ("ring", ids, None, "these are rung, one after the other")
+            let behind = decision.failover.as_ref();
+            let behind =
+                behind.map(|attached| format!("; then the flow {} takes the call", attached.flow.name));
+            let text = "these are rung, one after the other".to_owned() + &behind.unwrap_or_default();
+            ("ring", ids, None, text)
         }
-        Outcome::Serve(_) => ("serve", Vec::new(), None, "answered by the server itself"),
-        Outcome::Challenge => ("challenge", Vec::new(), None, "the caller must prove who it is"),
-        Outcome::Refuse(reason) => ("refuse", Vec::new(), Some(*reason), reason.text()),
+        Outcome::Run(attached) => {
+            let attached_to = attached.connection.iter().map(name).collect();
+            let version = attached.flow.published.as_ref().map_or(0, |published| published.version);
+            let text = format!("version {version} of the flow {} takes the call", attached.flow.name);
+            ("flow", attached_to, None, text)
+        }
+        Outcome::Serve(_) => ("serve", Vec::new(), None, "answered by the server itself".to_owned()),
+        Outcome::Challenge => ("challenge", Vec::new(), None, "the caller must prove who it is".to_owned()),
+        Outcome::Refuse(reason) => ("refuse", Vec::new(), Some(*reason), reason.text().to_owned()),
     };
     DecisionView {
         action,

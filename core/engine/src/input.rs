@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use b2bua::Vouched;
+use b2bua::{Brought, Vouched};
 use routing::config::Delta;
 use sip_stack::Slot;
 use sip_stack::transport::{Flow, StreamFault};
@@ -67,6 +67,15 @@ pub enum Input<'a> {
         call: Slot,
         /// What came of it.
         vouched: Vouched,
+    },
+    /// What a call wanted is here, or cannot be had.
+    Brought {
+        /// The call.
+        call: Slot,
+        /// Number of the errand.
+        number: u32,
+        /// What.
+        brought: Brought,
     },
     /// News of the media plane.
     Media(media::Event),

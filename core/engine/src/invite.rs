@@ -237,6 +237,7 @@ impl Shard {
             config_rev: decision.revision,
             proof: proof_text(decision.proof),
             attempts: Vec::new(),
+            flow: Vec::new(),
             candidates: candidates(decision),
             signature: None,
             signed: None,
@@ -249,7 +250,7 @@ impl Shard {
 fn raise_alarm(decision: &Decision, parties: &Parties, now: Timestamp, out: &mut Outbox) {
     let ways = match &decision.outcome {
         Outcome::Ring(ways) => ways.iter().map(|way| way.connection.id.clone()).collect(),
-        Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => Vec::new(),
+        Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => Vec::new(),
     };
     let call = EmergencyCall {
         at: now,

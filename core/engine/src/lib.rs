@@ -43,8 +43,9 @@ mod ways;
 mod wheel;
 
 pub use b2bua::{
-    AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndOwner, EndedBy, LegRecord, OpenCall,
-    Passport, PortPool, Signature, Statement, Then, Verdict, VouchQuestion, Vouched, end_owner, escape_user,
+    AttemptRecord, Brought, CallOutcome, CallRecord, CandidateRecord, EndOwner, EndedBy, Errand, FlowStep,
+    LegRecord, OpenCall, Passport, PortPool, Signature, Statement, Then, Verdict, VouchQuestion, Vouched,
+    Wanted, end_owner, escape_user,
 };
 pub use counters::CounterRow;
 pub use guard::{Ban, Evidence, TriedUser};

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use b2bua::{Failure, Means, Place, Presentation};
 use registrar::BindingRow;
 use routing::config::{Connection, ConnectionId, Peer};
-use routing::decide::{Question, decide};
-use routing::decision::{Destination, Outcome};
+use routing::decide::{Question, decide, decide_devices};
+use routing::decision::{Attached, Destination, Outcome};
 use routing::reason::Reason;
 use sip_msg::token::Key;
 use sip_msg::{Message, Name, ViaStamp, answer};
@@ -106,7 +106,17 @@ impl Shard {
             _ if self.page_came_back(request, &decision.called) => Err(Reason::Loop),
             (Some(reason), _) => Err(reason),
             (None, Outcome::Ring(targets)) => Ok(targets),
-            (None, Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_)) => Err(Reason::UserNotKnown),
+            // A flow takes calls. What is written goes to the devices.
+            (None, Outcome::Run(Attached { connection: Some(connection), .. })) => {
+                match decide_devices(&self.tables, &sender.caller, &question, &connection.id).outcome {
+                    Outcome::Ring(targets) => Ok(targets),
+                    Outcome::Refuse(reason) => Err(reason),
+                    Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge => Err(Reason::UserNotKnown),
+                }
+            }
+            (None, Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_)) => {
+                Err(Reason::UserNotKnown)
+            }
         };
         let targets = match targets {
             Ok(targets) => targets,

@@ -62,6 +62,7 @@ impl Shard {
         if delta.changes.iter().any(|change| matches!(change, Change::Account(_) | Change::Limits(_))) {
             self.count_live_calls(out);
         }
+        self.flows.apply(delta);
         for change in &delta.changes {
             self.watched_reconfigured(change, now, out);
             if let Change::Connection(row) = change {
@@ -116,7 +117,9 @@ impl Shard {
             | media::Event::HandshakeFailed { end }
             | media::Event::Failed { end, .. }
             | media::Event::FirstPacket { end, .. }
-            | media::Event::Inactive { end } => end,
+            | media::Event::Inactive { end }
+            | media::Event::Key { end, .. }
+            | media::Event::Played { end, .. } => end,
         };
         let owner = b2bua::end_owner(end);
         let slot = self.calls.slot_at(owner.index).filter(|slot| {

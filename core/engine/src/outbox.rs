@@ -1,6 +1,6 @@
 //! What follows from an input: everything a shard wants done, as plain data in the order it happened.
 
-use b2bua::{CallRecord, OpenCall, VouchQuestion};
+use b2bua::{CallRecord, Errand, OpenCall, VouchQuestion};
 use registrar::BindingRow;
 use sip_stack::Slot;
 use sip_stack::transport::{Flow, Query, Target, Terms};
@@ -41,6 +41,13 @@ pub enum Output {
         call: Slot,
         /// What is asked.
         question: Box<VouchQuestion>,
+    },
+    /// Do something for a call; answered by `Input::Brought` for the same call.
+    Errand {
+        /// The call.
+        call: Slot,
+        /// What.
+        errand: Box<Errand>,
     },
     /// For the media workers.
     Media(media::Command),

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use b2bua::{Call, Effect, Means, PortPool, Random};
+use b2bua::{Call, Effect, Flows, Means, PortPool, Random};
 use hashbrown::HashMap;
 use presence::Publications;
 use registrar::{Bounds, Location};
@@ -79,6 +79,7 @@ pub struct Shard {
     pub(crate) passes: PassKey,
     pub(crate) random: Random,
     pub(crate) tables: Tables,
+    pub(crate) flows: Flows,
     pub(crate) transactions: Transactions,
     pub(crate) calls: Slots<Call>,
     pub(crate) location: Location,
@@ -160,6 +161,7 @@ macro_rules! means {
             random: &mut $shard.random,
             ports: &mut $shard.ports,
             tables: &$shard.tables,
+            flows: &$shard.flows,
             nonces: &$shard.nonces,
         }
     };
@@ -178,6 +180,7 @@ impl Shard {
             nonces: Nonces::new(derived(2), setup.nonce_life),
             random: Random::new(setup.seed),
             tables: Tables::new(&setup.base_domain, setup.own_addresses),
+            flows: Flows::default(),
             transactions: Transactions::new(mint.clone(), setup.seed, setup.index),
             mint,
             tag_key: derived(3),
@@ -278,6 +281,9 @@ impl Shard {
             Input::StreamSecured { flow, client } => self.on_stream_secured(&flow, client),
             Input::StreamClosed { flow, fault } => self.on_stream_closed(&flow, fault, now, out),
             Input::Located(located) => self.on_located(&located, now, out),
+            Input::Brought { call, number, brought } => {
+                self.with_call(call, now, out, |call, means| call.on_brought(number, brought, means));
+            }
             Input::Vouched { call, vouched } => {
                 self.with_call(call, now, out, |call, means| call.on_vouched(vouched, means));
             }

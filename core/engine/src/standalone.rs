@@ -139,6 +139,7 @@ impl Shard {
                 let local = targets.iter().find(|target| !target.outbound);
                 local.map(|target| Arc::clone(&target.connection)).ok_or(Reason::UserNotKnown)
             }
+            (None, Outcome::Run(attached)) => attached.connection.clone().ok_or(Reason::UserNotKnown),
             (None, Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_)) => Err(Reason::UserNotKnown),
         }
     }

@@ -1,17 +1,20 @@
 //! Where a call goes, once its caller is known: user, service, number, way out, default target.
 
 mod failover;
+mod flow;
 
 use std::sync::Arc;
 
 use failover::Origin;
 use smallvec::SmallVec;
 
+pub use flow::decide_devices;
+
 use crate::caller_id::{self, Proposal};
 use crate::config::{
     Account, AccountId, Connection, ConnectionId, DialAction, Domain, Kind, NumberFormat, NumberRow, Target,
 };
-use crate::decision::{Candidate, Decision, Destination, Outcome, Proof, TestLine, Verdict};
+use crate::decision::{Attached, Candidate, Decision, Destination, Outcome, Proof, TestLine, Verdict};
 use crate::near::known_number;
 use crate::number::{for_peer, rewrite, to_e164};
 use crate::policy::{Country, destination, is_emergency, ways_for_help};
@@ -87,6 +90,7 @@ fn decide_by(
         candidates: SmallVec::new(),
         country: None,
         emergency: false,
+        failover: None,
     };
     let (called, outcome) = outcome(&mut deciding);
     let (connection, proof) = match caller {
@@ -103,6 +107,7 @@ fn decide_by(
         candidates: deciding.candidates,
         country: deciding.country,
         emergency: deciding.emergency,
+        failover: deciding.failover,
     }
 }
 
@@ -113,6 +118,7 @@ struct Deciding<'t> {
     candidates: SmallVec<[Candidate; 2]>,
     country: Option<Country>,
     emergency: bool,
+    failover: Option<Attached>,
 }
 
 impl Deciding<'_> {
@@ -247,11 +253,17 @@ impl Deciding<'_> {
                 Some(connection) => self.ring(&connection, verdict, called),
                 None => Outcome::Refuse(Reason::NothingAttached),
             },
-            Target::Flow(_) => Outcome::Refuse(Reason::NothingAttached),
+            Target::Flow(id) => self.run(id, None),
         }
     }
 
     fn ring(&mut self, connection: &Arc<Connection>, verdict: Verdict, called: &str) -> Outcome {
+        if let (true, DialAction::Flow, Some(flow)) =
+            (connection.enabled, connection.dialled.action, &connection.dialled.flow)
+        {
+            self.note(&connection.id, true, verdict);
+            return self.run(flow, Some(connection));
+        }
         let refused = unfit(connection);
         self.note(&connection.id, refused.is_none(), refused.map_or(verdict, Verdict::Refused));
         let caller_id = self.caller_id_for(connection);
@@ -270,7 +282,9 @@ impl Deciding<'_> {
         }
         self.stand_in(&mut targets, called);
         match refused {
-            Some(reason) if targets.is_empty() => Outcome::Refuse(reason),
+            Some(reason) if targets.is_empty() => {
+                self.failover.take().map_or(Outcome::Refuse(reason), Outcome::Run)
+            }
             Some(_) | None => Outcome::Ring(targets),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use crate::config::{AccountId, Connection, ConnectionId, FailurePolicy};
+use crate::config::{AccountId, CallFlow, Connection, ConnectionId, FailurePolicy};
 use crate::policy::Country;
 use crate::reason::Reason;
 
@@ -30,6 +30,8 @@ pub struct Decision {
     pub country: Option<Country>,
     /// It is a call for help: no limit applies to it.
     pub emergency: bool,
+    /// The flow that takes over where nobody who rings can be reached.
+    pub failover: Option<Attached>,
 }
 
 impl Decision {
@@ -41,7 +43,7 @@ impl Decision {
             Outcome::Ring(_) => self.candidates.iter().find_map(|candidate| {
                 if let Verdict::Refused(reason) = candidate.reason { Some(reason) } else { None }
             }),
-            Outcome::Serve(_) | Outcome::Challenge => None,
+            Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge => None,
         }
     }
 }
@@ -71,12 +73,23 @@ pub enum Proof {
 pub enum Outcome {
     /// Answered by ourselves.
     Serve(TestLine),
+    /// A flow says what happens.
+    Run(Attached),
     /// Rings these, one after the other.
     Ring(SmallVec<[Destination; 2]>),
     /// Must prove who it is.
     Challenge,
     /// Refused.
     Refuse(Reason),
+}
+
+/// A published flow that takes a call, and what it does so for.
+#[derive(Clone, Debug)]
+pub struct Attached {
+    /// The flow.
+    pub flow: Arc<CallFlow>,
+    /// The connection that it is attached to; none where a number or a caller leads to it.
+    pub connection: Option<Arc<Connection>>,
 }
 
 /// A service that we answer ourselves.

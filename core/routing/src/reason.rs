@@ -60,6 +60,11 @@ reasons! {
     OperatorEnded "C-04" 0 16 "ended through the API" "Nothing to do.";
     CompletedElsewhere "C-05" 0 26 "answered by another device" "Nothing to do.";
     DeclinedElsewhere "C-06" 603 21 "declined on another device" "Nothing to do.";
+    FlowEnded "F-01" 480 31 "the flow led nowhere from here" "Link the outcome of the last node that the call took.";
+    FlowNotPublished "F-03" 480 20 "the flow is not published" "Publish the flow.";
+    FlowHungUp "F-04" 0 16 "the flow hung up" "Nothing to do.";
+    FlowRefused "F-05" 603 21 "the flow refused the call" "Nothing to do.";
+    FlowCircling "F-06" 480 31 "the flow went in circles, or took too many steps" "Let every circle of the flow wait for something, and end.";
     Simultaneous "L-01" 503 34 "too many calls at once" "Raise limits.concurrent of the connection, or wait until a call ends.";
     CallRate "L-02" 503 42 "too many calls in a short time" "Raise limits.per_second of the connection.";
     Country "L-03" 403 21 "country not allowed" "Add the country to limits.countries.allow.";

@@ -10,8 +10,8 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::config::{
-    Account, AccountId, Change, Connection, ConnectionId, Delta, Domain, DomainId, DomainRole, IpPolicy,
-    Limits, NumberId, NumberRow, Target,
+    Account, AccountId, CallFlow, Change, Connection, ConnectionId, Delta, Domain, DomainId, DomainRole,
+    FlowId, IpPolicy, Limits, NumberId, NumberRow, Target,
 };
 use crate::near::Neighbours;
 use crate::pattern::Pattern;
@@ -38,6 +38,7 @@ pub struct Tables {
     ways_out: BTreeMap<AccountId, BTreeMap<(i32, ConnectionId), WayOut>>,
     offered: BTreeMap<(i32, ConnectionId), WayOut>,
     limits: Option<Arc<Limits>>,
+    call_flows: HashMap<FlowId, Arc<CallFlow>>,
 }
 
 /// A connection with a dial pattern.
@@ -77,6 +78,12 @@ impl Tables {
             match change {
                 Change::Account(row) => self.put_account(row),
                 Change::AccountGone(id) => self.drop_account(id),
+                Change::CallFlow(row) => {
+                    self.call_flows.insert(row.id.clone(), Arc::clone(row));
+                }
+                Change::CallFlowGone(id) => {
+                    self.call_flows.remove(id);
+                }
                 Change::Connection(row) => self.put_connection(row),
                 Change::ConnectionGone(id) => self.drop_connection(id),
                 Change::Domain(row) => self.put_domain(row),
@@ -112,6 +119,11 @@ impl Tables {
     /// An account by the text of its id.
     pub fn account_by_text(&self, id: &str) -> Option<&Arc<Account>> {
         self.accounts.get(id)
+    }
+
+    /// A call flow by id.
+    pub fn call_flow(&self, id: &FlowId) -> Option<&Arc<CallFlow>> {
+        self.call_flows.get(id)
     }
 
     /// The installation's limits.

@@ -14,7 +14,7 @@ use crate::merge::Difference;
 use crate::problem::{Code, ProblemDocument};
 use crate::shape::{Field, object};
 use crate::status::ConnectionStatus;
-use crate::validate::{account, connection, domain, limits, number};
+use crate::validate::{account, connection, domain, flow, limits, number};
 
 /// What every document begins with.
 #[derive(utoipa::OpenApi)]
@@ -139,6 +139,7 @@ documents! {
     Account NewAccount AccountChange AccountPage AccountBatch account::FIELDS, ["name"];
     Domain NewDomain DomainChange DomainPage DomainBatch domain::FIELDS, [];
     Connection NewConnection ConnectionChange ConnectionPage ConnectionBatch connection::fields::FIELDS, ["name", "kind"];
+    Flow NewFlow FlowChange FlowPage FlowBatch flow::FIELDS, ["name"];
     Number NewNumber NumberChange NumberPage NumberBatch number::FIELDS, ["e164", "target"];
 }
 

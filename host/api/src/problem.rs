@@ -65,9 +65,10 @@ codes! {
     PreconditionFailed "precondition_failed" 412 "The resource has changed since it was read";
     BodyTooLarge "body_too_large" 413 "The body is too large";
     UnsupportedMediaType "unsupported_media_type" 415 "The body must be JSON";
+    FlowNotSound "flow_not_sound" 422 "The draft has problems that keep it from being published";
     FieldMissing "field_missing" 422 "A field is missing";
     FieldNotOfKind "field_not_of_kind" 422 "The field does not belong to this kind of connection";
-    FlowsNotAvailable "flows_not_available" 422 "Call flows are not available in this release";
+    FlowsNotAvailable "flows_not_available" 422 "Domains lead to no flow in this release";
     IdempotencyKeyReused "idempotency_key_reused" 422 "The Idempotency-Key was used for another request";
     InvalidNumber "invalid_number" 422 "The number is not in E.164 form";
     InvalidParameter "invalid_parameter" 422 "A query parameter cannot be used";

@@ -1,8 +1,8 @@
-//! The four collections of configuration, each as a [`Resource`].
+//! The collections of configuration, each as a [`Resource`].
 
 use std::sync::Arc;
 
-use routing::config::{Account, AccountId, Change, Connection, Domain, NumberRow, Target};
+use routing::config::{Account, AccountId, CallFlow, Change, Connection, Domain, NumberRow, Target};
 use serde_json::{Map, Value};
 
 use crate::Api;
@@ -11,7 +11,7 @@ use crate::problem::{Code, Problem};
 use crate::rows::{Rows, Table};
 use crate::shape::Field;
 use crate::status;
-use crate::validate::{Desk, Drafted, Secret, account, connection, domain, number};
+use crate::validate::{Desk, Drafted, Secret, account, connection, domain, flow, number};
 
 impl Resource for Account {
     const NOUN: &'static str = "account";
@@ -220,6 +220,58 @@ impl Resource for NumberRow {
 
     fn referrers(&self, _: &Rows) -> Vec<String> {
         Vec::new()
+    }
+}
+
+impl Resource for CallFlow {
+    const NOUN: &'static str = "flow";
+    const PATH: &'static str = "/flows";
+    const FIELDS: &'static [Field] = flow::FIELDS;
+
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn owner(&self) -> &AccountId {
+        &self.account
+    }
+
+    fn table(rows: &Rows) -> &Table<Self> {
+        &rows.flows
+    }
+
+    fn draft(
+        desk: &mut Desk<'_>,
+        document: Map<String, Value>,
+        secret: &Secret,
+        existing: Option<&Self>,
+    ) -> Result<Drafted<Self>, Problem> {
+        no_password(secret)?;
+        flow::draft(desk, document, existing)
+    }
+
+    fn document(&self, _: &str) -> Map<String, Value> {
+        flow::document(self)
+    }
+
+    fn put(row: Arc<Self>) -> Change {
+        Change::CallFlow(row)
+    }
+
+    fn gone(&self) -> Change {
+        Change::CallFlowGone(self.id.clone())
+    }
+
+    fn referrers(&self, rows: &Rows) -> Vec<String> {
+        flow::referrers(rows, self)
+    }
+
+    async fn enliven(api: &Api, shown: &mut [Shown<Self>]) {
+        let rows = api.rows();
+        for Shown { row, document } in shown {
+            document.insert("problems".to_owned(), serde_json::json!(flow::findings(&rows, row).1));
+            document.insert("used_by".to_owned(), serde_json::json!(flow::referrers(&rows, row)));
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use routing::config::{
-    Account, AccountId, Change, Connection, ConnectionId, Delta, Domain, DomainId, DomainRole, Limits,
-    NumberId, NumberRow,
+    Account, AccountId, CallFlow, Change, Connection, ConnectionId, Delta, Domain, DomainId, DomainRole,
+    Limits, NumberId, NumberRow,
 };
 use store::Loaded;
 
@@ -21,6 +21,7 @@ pub struct Rows {
     pub(crate) domains: Table<Domain>,
     pub(crate) connections: Table<Connection>,
     pub(crate) numbers: Table<NumberRow>,
+    pub(crate) flows: Table<CallFlow>,
     pub(crate) limits: Kept<Limits>,
     account_names: HashMap<String, AccountId>,
     hosts: HashMap<String, DomainId>,
@@ -58,6 +59,7 @@ impl Rows {
             .chain(loaded.domains.into_iter().map(|r| Change::Domain(Arc::new(r))))
             .chain(loaded.connections.into_iter().map(|r| Change::Connection(Arc::new(r))))
             .chain(loaded.numbers.into_iter().map(|r| Change::Number(Arc::new(r))))
+            .chain(loaded.flows.into_iter().map(|r| Change::CallFlow(Arc::new(r))))
             .chain([Change::Limits(Arc::new(loaded.limits))]);
         for change in changes {
             rows.put(&change, loaded.revision);
@@ -81,6 +83,12 @@ impl Rows {
                 if let Some(old) = self.accounts.0.remove(&id.0) {
                     self.account_names.remove(&old.row.name);
                 }
+            }
+            Change::CallFlow(row) => {
+                self.flows.0.insert(Arc::clone(&row.id.0), Kept { row: Arc::clone(row), revision });
+            }
+            Change::CallFlowGone(id) => {
+                self.flows.0.remove(&id.0);
             }
             Change::Connection(row) => {
                 self.forget_connection(&row.id);

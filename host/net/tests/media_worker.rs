@@ -94,7 +94,9 @@ impl Bench {
                 | Event::FingerprintMismatch { .. }
                 | Event::FirstPacket { .. }
                 | Event::HandshakeFailed { .. }
-                | Event::Inactive { .. } => {}
+                | Event::Inactive { .. }
+                | Event::Key { .. }
+                | Event::Played { .. } => {}
             }
         }
     }
@@ -211,7 +213,7 @@ fn a_taken_port_is_told_and_a_closed_one_is_free() {
         let port = free_pair(V4);
         let taken = UdpSocket::bind((V4, port + 1)).expect("it was free");
         let open = Command::Open { end: A, bind: V4, port, inactivity: None };
-        bench.command(open);
+        bench.command(open.clone());
         let failed = Event::Failed { end: A, port: port + 1, error: OpenFault::PortTaken };
         assert_eq!(bench.events.recv_timeout(LONG), Ok(failed));
 

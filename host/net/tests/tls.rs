@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use certificates::{OwnNames, Shelf, Trust};
 use engine::control::Event;
-use engine::{Persist, VouchQuestion, Vouched};
+use engine::{Brought, Errand, Persist, VouchQuestion, Vouched};
 use net::clock::Clock;
 use net::media_loop::MediaIo;
 use net::shard_loop::{ListenerSpec, Office, ShardLoop, ShardSetup, TlsSetup};
@@ -30,6 +30,10 @@ impl Office for Nobody {
 
     fn vouch(&self, _: VouchQuestion, reply: Box<dyn FnOnce(Vouched) + Send>) {
         reply(Vouched::default());
+    }
+
+    fn errand(&self, _: Errand, reply: Box<dyn FnOnce(Brought) + Send>) {
+        reply(Brought::Audio(Err("nobody fetches anything here".into())));
     }
 }
 

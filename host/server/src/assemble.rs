@@ -24,6 +24,7 @@ use crate::banner::{self, Banner, MediaFacts, Set};
 use crate::call_path::CallPath;
 use crate::config::Found;
 use crate::config::resolved::Config;
+use crate::errands::Errands;
 use crate::failure::Failure;
 use crate::vouching::Vouching;
 use crate::{http, https, local, serve, tls, token_key, web_socket};
@@ -61,6 +62,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let keyring = Arc::new(Keyring::open(&config.data));
     let outside = outside(config, &tls)?;
     let vouching = Arc::new(Vouching::new(Arc::clone(&keyring), outside.clone()));
+    let helpers = (vouching, Arc::new(Errands::new(&config.data, outside.clone())));
     let door = http::bind("--http", config.http, config.http_may_move).await?;
     let http = door.local_addr().map_err(|fault| Failure::Failed(format!("--http: {fault}")))?;
     let secure_door = match config.https {
@@ -70,7 +72,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let https = secure_door.as_ref().and_then(|door| door.local_addr().ok());
     let web = web_listeners(http, https);
     let call_path =
-        CallPath::start(config, web, in_force(&loaded), left, store.writer(), tls.clone(), vouching)?;
+        CallPath::start(config, web, in_force(&loaded), left, store.writer(), tls.clone(), helpers)?;
     let bans = store.bans_in_force(store::now()).await.map_err(failed)?;
     api::Shards::ask(&*call_path, Ask::Bans(BanOrder::Restore(bans))).await;
     let socket = http::bind_local(&config.data)?;
@@ -158,8 +160,10 @@ fn in_force(loaded: &Loaded) -> Arc<Delta> {
     let domains = loaded.domains.iter().map(|row| Change::Domain(Arc::new(row.clone())));
     let connections = loaded.connections.iter().map(|row| Change::Connection(Arc::new(row.clone())));
     let numbers = loaded.numbers.iter().map(|row| Change::Number(Arc::new(row.clone())));
+    let flows = loaded.flows.iter().map(|row| Change::CallFlow(Arc::new(row.clone())));
     let limits = std::iter::once(Change::Limits(Arc::new(loaded.limits.clone())));
-    let changes = accounts.chain(domains).chain(connections).chain(numbers).chain(limits).collect();
+    let changes =
+        accounts.chain(domains).chain(connections).chain(flows).chain(numbers).chain(limits).collect();
     Arc::new(Delta { revision: loaded.revision, changes })
 }
 

@@ -23,6 +23,7 @@ use tokio::time::timeout;
 
 use crate::config::resolved::{Config, SipAddress as Wanted, SipTransport};
 use crate::desk::Desk;
+use crate::errands::Errands;
 use crate::failure::Failure;
 use crate::vouching::Vouching;
 use crate::{port_holder, token_key};
@@ -48,10 +49,10 @@ impl CallPath {
         (bindings, counters): (Vec<BindingRow>, Vec<CounterRow>),
         writer: Writer,
         tls: TlsSetup,
-        vouching: Arc<Vouching>,
+        (vouching, errands): (Arc<Vouching>, Arc<Errands>),
     ) -> Result<Arc<Self>, Failure> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let (desk, clearing) = Desk::new(writer, events.clone(), vouching);
+        let (desk, clearing) = Desk::new(writer, events.clone(), vouching, errands);
         let trust = Arc::clone(&tls.trust);
         let setup = ShardSetup {
             clock: Clock::start(),

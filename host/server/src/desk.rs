@@ -9,19 +9,21 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use engine::control::Event;
-use engine::{Persist, VouchQuestion, Vouched};
+use engine::{Brought, Errand, Persist, VouchQuestion, Vouched};
 use net::shard_loop::Office;
 use store::Writer;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::errands::Errands;
 use crate::vouching::Vouching;
 
 /// The shards' side.
 pub(crate) struct Desk {
     trays: Sender<Paper>,
     vouching: Arc<Vouching>,
+    errands: Arc<Errands>,
 }
 
 enum Paper {
@@ -35,9 +37,10 @@ impl Desk {
         writer: Writer,
         events: broadcast::Sender<Arc<Event>>,
         vouching: Arc<Vouching>,
+        errands: Arc<Errands>,
     ) -> (Self, JoinHandle<()>) {
         let (trays, papers) = channel();
-        (Self { trays, vouching }, tokio::spawn(clear(papers, writer, events)))
+        (Self { trays, vouching, errands }, tokio::spawn(clear(papers, writer, events)))
     }
 }
 
@@ -53,6 +56,10 @@ impl Office for Desk {
 
     fn vouch(&self, question: VouchQuestion, reply: Box<dyn FnOnce(Vouched) + Send>) {
         self.vouching.vouch(question, reply);
+    }
+
+    fn errand(&self, errand: Errand, reply: Box<dyn FnOnce(Brought) + Send>) {
+        self.errands.run(errand, reply);
     }
 }
 

@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod config;
 mod desk;
+mod errands;
 mod failure;
 mod http;
 mod https;
@@ -23,6 +24,7 @@ mod telemetry;
 mod tls;
 mod token_key;
 mod vouching;
+mod wav;
 mod web_socket;
 
 use std::process::ExitCode;

@@ -101,6 +101,7 @@ fn record(n: u64) -> CallRecord {
         proof: "digest",
         candidates: Vec::new(),
         attempts: Vec::new(),
+        flow: Vec::new(),
         signature: None,
         signed: None,
         legs: vec![LegRecord::default(), LegRecord::default()],

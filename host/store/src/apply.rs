@@ -122,6 +122,7 @@ async fn delete(connection: &mut SqliteConnection, run: &[Edit]) -> Result<(), S
     let Some(table) = run.first().map(|edit| edit.table) else { return Ok(()) };
     // A registration of a connection that is gone must not come back at the next start.
     let columns: &[_] = match table {
+        Table::CallFlows => &[("flows", "id"), ("flow_versions", "flow")],
         Table::Connections => &[("connections", "id"), ("bindings", "connection")],
         Table::Accounts | Table::Domains | Table::Numbers | Table::Settings => &[(table.name(), "id")],
     };
@@ -184,7 +185,7 @@ fn account_of<'a>(edit: &'a Edit, row: &'a str) -> Option<&'a str> {
     match edit.table {
         Table::Accounts => Some(&edit.id),
         Table::Settings => None,
-        Table::Connections | Table::Domains | Table::Numbers => {
+        Table::CallFlows | Table::Connections | Table::Domains | Table::Numbers => {
             serde_json::from_str::<Owned<'_>>(row).ok().map(|owned| owned.account)
         }
     }

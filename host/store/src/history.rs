@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use engine::{
-    AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord, OpenCall, Signature,
+    AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndedBy, FlowStep, LegRecord, OpenCall,
+    Signature,
 };
 use routing::reason::Reason;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,9 @@ pub struct HistoryRow {
     /// Every attempt to reach somebody; empty when the first one was answered.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+    /// The nodes of flows that the call came by, in order; empty where no flow took it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flow: Vec<FlowNode>,
     /// What was thought of the signature that came with the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Value>,
@@ -112,6 +116,41 @@ pub struct Attempt {
     pub final_ms: Option<u64>,
     /// `answered`, `cancelled`, `ended` or `next`.
     pub then: String,
+}
+
+/// A node of a flow that a call came by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FlowNode {
+    /// Id of the flow.
+    pub flow: String,
+    /// The version that the call took.
+    pub version: u32,
+    /// Id of the node.
+    pub node: String,
+    /// Its verb.
+    pub verb: String,
+    /// When the call came there.
+    #[serde(with = "clock::text")]
+    pub at: Timestamp,
+    /// When it went on.
+    #[serde(with = "clock::optional_text")]
+    pub until: Option<Timestamp>,
+    /// By which outcome; none where the call ended there.
+    pub outcome: Option<String>,
+}
+
+impl FlowNode {
+    fn new(step: &FlowStep) -> Self {
+        Self {
+            flow: step.flow.to_string(),
+            version: step.version,
+            node: step.node.to_string(),
+            verb: step.verb.to_owned(),
+            at: step.at,
+            until: step.until,
+            outcome: step.outcome.as_deref().map(str::to_owned),
+        }
+    }
 }
 
 /// Calls in the order in which they were written.
@@ -181,6 +220,8 @@ struct Written<'a> {
     proof: &'a str,
     candidates: &'a [CandidateRecord],
     attempts: Vec<Attempt>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    flow: Vec<FlowNode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<&'a Signature>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -219,6 +260,7 @@ impl<'a> Written<'a> {
             config_rev: record.config_rev,
             proof: record.proof,
             candidates: &record.candidates,
+            flow: record.flow.iter().map(FlowNode::new).collect(),
             attempts: record.attempts.iter().map(Attempt::new).collect::<Result<_, _>>()?,
             signature: record.signature.as_ref(),
             signed: record.signed,
@@ -481,6 +523,7 @@ fn lost(row: &SqliteRow, now: Timestamp) -> Result<CallRecord, StoreError> {
         proof: "",
         candidates: Vec::new(),
         attempts: Vec::new(),
+        flow: Vec::new(),
         signature: None,
         signed: None,
         legs: Vec::new(),

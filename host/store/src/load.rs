@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use routing::config::{Account, Connection as ConnectionRow, Domain, Limits, NumberRow};
+use routing::config::{Account, CallFlow, Connection as ConnectionRow, Domain, Limits, NumberRow};
 use serde::de::DeserializeOwned;
 use sqlx::{Connection, Row, SqliteConnection};
 use tokio::task::JoinHandle;
 
 use crate::error::StoreError;
 use crate::row::{LIMITS, Secrets};
-use crate::zone::zone_of;
+use crate::zone::{zone_of, zones_of};
 use crate::{READ_REVISION, Shared, Store};
 
 /// The configuration as of one revision, secrets in clear.
@@ -26,6 +26,8 @@ pub struct Loaded {
     pub connections: Vec<ConnectionRow>,
     /// Numbers, oldest first.
     pub numbers: Vec<NumberRow>,
+    /// Call flows, oldest first.
+    pub flows: Vec<CallFlow>,
     /// Limits of the installation.
     pub limits: Limits,
 }
@@ -46,6 +48,7 @@ impl Store {
             domains: read(&mut tx, &self.shared, DOMAINS, |raw, _| raw.decode("domain")).await?,
             connections: read(&mut tx, &self.shared, CONNECTIONS, Raw::connection).await?,
             numbers: read(&mut tx, &self.shared, NUMBERS, |raw, _| raw.decode("number")).await?,
+            flows: read(&mut tx, &self.shared, FLOWS, |raw, _| raw.flow()).await?,
             limits: limits.map_or(Ok(Limits::default()), |row| {
                 Raw { id: LIMITS.to_owned(), row, secrets: None }.decode("settings")
             })?,
@@ -71,6 +74,12 @@ impl Raw {
         let mut row: Account = self.decode("account")?;
         // A name that this machine does not know any more counts as UTC until somebody sets another.
         row.zone = Arc::new(row.timezone.as_deref().and_then(zone_of).unwrap_or_default());
+        Ok(row)
+    }
+
+    fn flow(&self) -> Result<CallFlow, StoreError> {
+        let mut row: CallFlow = self.decode("flow")?;
+        row.zones = Arc::new(zones_of(row.published.iter().flat_map(|published| &published.zones)));
         Ok(row)
     }
 
@@ -125,5 +134,6 @@ async fn read<T: Send + 'static>(
 const ACCOUNTS: &str = "SELECT id, row, NULL FROM accounts ORDER BY rowid";
 const CONNECTIONS: &str = "SELECT id, row, secrets FROM connections ORDER BY rowid";
 const DOMAINS: &str = "SELECT id, row, NULL FROM domains ORDER BY rowid";
+const FLOWS: &str = "SELECT id, row, NULL FROM flows ORDER BY rowid";
 const NUMBERS: &str = "SELECT id, row, NULL FROM numbers ORDER BY rowid";
 const ROWS_PER_THREAD: usize = 1_000;

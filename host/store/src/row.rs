@@ -11,6 +11,7 @@ use crate::secret::Vault;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Table {
     Accounts,
+    CallFlows,
     Connections,
     Domains,
     Numbers,
@@ -40,6 +41,7 @@ impl Table {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Accounts => "accounts",
+            Self::CallFlows => "flows",
             Self::Connections => "connections",
             Self::Domains => "domains",
             Self::Numbers => "numbers",
@@ -51,6 +53,7 @@ impl Table {
     pub(crate) const fn resource(self) -> &'static str {
         match self {
             Self::Accounts => "account",
+            Self::CallFlows => "flow",
             Self::Connections => "connection",
             Self::Domains => "domain",
             Self::Numbers => "number",
@@ -62,6 +65,7 @@ impl Table {
     pub(crate) const fn columns(self) -> &'static [&'static str] {
         match self {
             Self::Accounts => &["name"],
+            Self::CallFlows => &["account", "name"],
             Self::Connections => &["account", "domain", "user", "trunk_name"],
             Self::Domains => &["account", "host"],
             Self::Numbers => &["account", "e164", "via"],
@@ -82,6 +86,11 @@ impl Edit {
                 Self::put(Table::Accounts, row.id.as_str(), vec![Some(row.name.clone())], row)?
             }
             Change::AccountGone(id) => Self::gone(Table::Accounts, id.as_str()),
+            Change::CallFlow(row) => {
+                let columns = vec![text(&row.account), Some(row.name.clone())];
+                Self::put(Table::CallFlows, row.id.as_str(), columns, row)?
+            }
+            Change::CallFlowGone(id) => Self::gone(Table::CallFlows, id.as_str()),
             Change::Connection(row) => {
                 let columns = vec![
                     text(&row.account),

@@ -1,5 +1,7 @@
 //! Time zones by their IANA names, as values for the call path.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp as Instant;
 use jiff::tz::TimeZone;
 use routing::config::Zone;
@@ -8,6 +10,11 @@ use timestamp::Timestamp;
 /// The zone of this name, with the changes of its clocks for as long as a process may run.
 pub fn zone_of(name: &str) -> Option<Zone> {
     zone_from(name, Instant::now())
+}
+
+/// The zones of these names; a name that nobody knows is left out.
+pub fn zones_of<'n>(names: impl IntoIterator<Item = &'n String>) -> BTreeMap<String, Zone> {
+    names.into_iter().filter_map(|name| Some((name.clone(), zone_of(name)?))).collect()
 }
 
 fn zone_from(name: &str, now: Instant) -> Option<Zone> {

@@ -4,6 +4,7 @@
 //! are ignored, save [`Command::Close`], which is always answered.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use srtp::Keys;
@@ -17,7 +18,7 @@ use crate::transcode::{Format, PayloadMap};
 pub struct EndId(pub u64);
 
 /// A request to the plane. An end is in the clear until something else is asked of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Let the packets of an end pass in the clear; its keys are forgotten.
     Clear {
@@ -128,6 +129,28 @@ pub enum Command {
         /// By payload type.
         payloads: PayloadTypes,
     },
+    /// Play audio to an end that is served, from its beginning, in place of what it hears. Its end is told by
+    /// [`crate::Event::Played`].
+    Play {
+        /// The end.
+        end: EndId,
+        /// 0 (PCMU) or 8 (PCMA, also taken for anything else).
+        payload_type: u8,
+        /// Samples, 8000 a second.
+        audio: Arc<[i16]>,
+        /// How often; none for until something else is heard.
+        times: Option<u32>,
+        /// What its end is reported with.
+        serial: u32,
+    },
+    /// Take note of the keys that the peer of an end presses, told by [`crate::Event::Key`], until it is joined to
+    /// another.
+    Listen {
+        /// The end.
+        end: EndId,
+        /// Payload type of `telephone-event` there.
+        payload_type: u8,
+    },
     /// Close an end and its ports. Always answered by one [`crate::Event::Closed`].
     Close {
         /// The end.
@@ -180,6 +203,26 @@ pub enum Source {
         /// 0 (PCMU) or 8 (PCMA, also taken for anything else).
         payload_type: u8,
     },
+    /// A signal of the network, over and over.
+    Signal {
+        /// Which.
+        signal: Signal,
+        /// 0 (PCMU) or 8 (PCMA, also taken for anything else).
+        payload_type: u8,
+    },
     /// Nothing: packets are counted and dropped, none are sent.
     Silence,
+}
+
+/// A signal of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// A tone without pauses.
+    Beep,
+    /// The called line is busy.
+    Busy,
+    /// No line is free.
+    Congestion,
+    /// The called line rings.
+    Ringback,
 }

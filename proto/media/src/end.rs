@@ -15,6 +15,8 @@ use crate::path::Path;
 use crate::protection::Protection;
 use crate::quality::Quality;
 use crate::reports::Reports;
+use crate::sink::keys::Keys;
+use crate::source::player::Voice;
 use crate::transcode::Stream;
 
 /// An open end.
@@ -34,6 +36,10 @@ pub(crate) struct End {
     pub(crate) ssrc: u32,
     /// Where ICE has found the peer.
     found: Option<SocketAddr>,
+    /// Numbers of what is played here, once something was.
+    pub(crate) voice: Option<Voice>,
+    /// What listens for keys.
+    pub(crate) keys: Option<Keys>,
     latch: Latch,
     quality: Quality,
     pub(crate) reports: Reports,
@@ -78,6 +84,8 @@ impl End {
             counters: Counters::default(),
             ssrc,
             found: None,
+            voice: None,
+            keys: None,
             latch: Latch::default(),
             quality: Quality::default(),
             reports: Reports::default(),

@@ -57,6 +57,20 @@ pub enum Event {
         /// Why.
         error: OpenFault,
     },
+    /// Its peer pressed a key.
+    Key {
+        /// The end.
+        end: EndId,
+        /// `0` to `9`, `*`, `#` or `A` to `D`.
+        key: u8,
+    },
+    /// What was to be played has been.
+    Played {
+        /// The end.
+        end: EndId,
+        /// As the order to play it said.
+        serial: u32,
+    },
     /// The first packet that was believed; told once.
     FirstPacket {
         /// The end.

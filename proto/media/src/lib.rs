@@ -24,7 +24,7 @@ mod source;
 mod transcode;
 
 pub use actions::{Action, Actions, Payload, SocketKey};
-pub use command::{Command, EndId, Latching, Remote, Source};
+pub use command::{Command, EndId, Latching, Remote, Signal, Source};
 pub use event::{Counters, Event, OpenFault};
 pub use plane::Plane;
 pub use shared::PayloadTypes;

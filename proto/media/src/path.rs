@@ -1,5 +1,6 @@
 //! Where the packets of an end go.
 
+use crate::source::player::Player;
 use crate::source::tone::Tone;
 use crate::transcode::{PayloadMap, Translator};
 
@@ -32,6 +33,8 @@ pub(crate) enum Path {
         /// The conversion.
         translator: Box<Translator>,
     },
+    /// Counted and dropped; hears what is played.
+    Player(Box<Player>),
     /// Counted and dropped; hears a tone.
     Tone(Tone),
 }

@@ -9,6 +9,7 @@ mod transports;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rtp::Kind;
@@ -16,12 +17,14 @@ use timestamp::Timestamp;
 use webrtc::Identity;
 
 use crate::actions::{Action, Actions, Payload, SocketKey};
-use crate::command::{Command, EndId, Remote, Source};
+use crate::command::{Command, EndId, Remote, Signal, Source};
 use crate::end::{End, Form, Passage, Watched};
 use crate::event::{Counters, Event, OpenFault};
 use crate::path::Path;
 use crate::protection::Protection;
 use crate::shared::SharedPort;
+use crate::sink::keys::Keys;
+use crate::source::player::{self, Player, Voice};
 use crate::source::tone::{Tone, ToneTable};
 use crate::transcode::PayloadMap;
 
@@ -33,6 +36,8 @@ pub struct Plane {
     names: BTreeMap<EndId, u32>,
     timers: BinaryHeap<Reverse<Timer>>,
     milliwatt: ToneTable,
+    /// One period of each signal, in the order of [`Signal`].
+    signals: [Arc<[i16]>; 4],
     seed: u64,
     serial: u64,
     /// Conversions so far.
@@ -57,6 +62,7 @@ impl Plane {
             names: BTreeMap::new(),
             timers: BinaryHeap::new(),
             milliwatt: ToneTable::new(),
+            signals: [Signal::Beep, Signal::Busy, Signal::Congestion, Signal::Ringback].map(player::signal),
             seed,
             serial: 0,
             converted: 0,
@@ -98,6 +104,14 @@ impl Plane {
             Command::Transcode { a, b } => self.transcode(a, b, now),
             Command::Dial { end, code, ms } => self.dial(end, code, ms, now, out),
             Command::Serve { end, source } => self.serve(end, source, now),
+            Command::Play { end, payload_type, audio, times, serial } => {
+                self.play(end, Player::new(audio, payload_type, times, Some(serial), now), now);
+            }
+            Command::Listen { end, payload_type } => {
+                if let Some((_, end)) = self.find(end) {
+                    end.keys = Some(Keys::new(payload_type));
+                }
+            }
             Command::Close { end } => self.close(end, out),
         }
     }
@@ -134,6 +148,9 @@ impl Plane {
                     out.emit(Event::FirstPacket { end: end.id, from });
                 }
                 if passage != Passage::Dropped {
+                    if let Some(key) = end.keys.as_mut().and_then(|keys| keys.hear(packet)) {
+                        out.emit(Event::Key { end: end.id, key });
+                    }
                     self.forward(slot, packet, now, out);
                 }
             }
@@ -187,6 +204,7 @@ impl Plane {
                     self.on_translator(timer.slot, timer.at, now, out);
                     None
                 }
+                Due::Player => play_on(end, timer, now, out),
                 Due::Tone => play(end, timer, &self.milliwatt, now, out),
                 Due::Watch => watch(end, now, out),
                 Due::Transport => None,
@@ -246,6 +264,9 @@ impl Plane {
         self.detach(b);
         for (slot, peer) in [(a, b), (b, a)] {
             self.lead(slot, peer, PayloadMap::default());
+            if let Some(end) = slot_mut(&mut self.ends, slot) {
+                end.keys = None;
+            }
         }
     }
 
@@ -261,8 +282,24 @@ impl Plane {
                 end.path = Path::Tone(Tone::new(payload_type, mix(seed, serial), now));
                 self.timers.push(Reverse(Timer { at: now, slot, serial, due: Due::Tone }));
             }
+            Source::Signal { signal, payload_type } => {
+                let audio = Arc::clone(&self.signals[signal as usize]);
+                self.play(id, Player::new(audio, payload_type, None, None, now), now);
+            }
             Source::Silence => {}
         }
+    }
+
+    /// Lets an end hear this from now on.
+    fn play(&mut self, id: EndId, player: Player, now: Timestamp) {
+        let Some(&slot) = self.names.get(&id) else { return };
+        self.detach(slot);
+        let seed = self.seed;
+        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
+        end.voice.get_or_insert_with(|| Voice::new(mix(seed, end.serial), now));
+        end.path = Path::Player(Box::new(player));
+        let serial = end.serial;
+        self.timers.push(Reverse(Timer { at: now, slot, serial, due: Due::Player }));
     }
 
     fn close(&mut self, id: EndId, out: &mut Actions) {
@@ -311,7 +348,7 @@ impl Plane {
                 out.arena().extend_from_slice(packet);
                 self.echo(slot, ssrc, start, out);
             }
-            Path::None | Path::Tone(_) => {}
+            Path::None | Path::Player(_) | Path::Tone(_) => {}
         }
     }
 
@@ -431,6 +468,7 @@ struct Timer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
+    Player,
     Report,
     Tone,
     Translator,
@@ -457,6 +495,33 @@ fn play(
     let start = out.arena().len();
     let len = tone.write(samples, now, out.arena());
     let next = tone.next_timeout();
+    if end.seal(Kind::Rtp, out.arena(), start) {
+        end.count_out(len);
+        out.push(Action::Send { socket: end.socket(timer.slot), to, payload: out.made(start) });
+    }
+    Some(next)
+}
+
+fn play_on(end: &mut End, timer: Timer, now: Timestamp, out: &mut Actions) -> Option<Timestamp> {
+    let Path::Player(player) = &mut end.path else { return None };
+    if player.next_timeout() != timer.at {
+        return None;
+    }
+    if player.is_over() {
+        if let Some(serial) = player.serial {
+            out.emit(Event::Played { end: end.id, serial });
+        }
+        end.path = Path::None;
+        return None;
+    }
+    let voice = end.voice.as_mut()?;
+    let Some(to) = end.target else {
+        player.skip(voice, now);
+        return Some(player.next_timeout());
+    };
+    let start = out.arena().len();
+    let len = player.write(voice, now, out.arena());
+    let next = player.next_timeout();
     if end.seal(Kind::Rtp, out.arena(), start) {
         end.count_out(len);
         out.push(Action::Send { socket: end.socket(timer.slot), to, payload: out.made(start) });

@@ -174,7 +174,9 @@ proptest! {
                         | Event::FingerprintMismatch { .. }
                         | Event::FirstPacket { .. }
                         | Event::HandshakeFailed { .. }
-                        | Event::Inactive { .. },
+                        | Event::Inactive { .. }
+                        | Event::Key { .. }
+                        | Event::Played { .. },
                     ) => {}
                 }
             }

@@ -8,6 +8,7 @@ pub mod agent;
 pub mod draw;
 pub mod ladder;
 pub mod media_plane;
+mod messenger;
 pub mod notary;
 pub mod phone;
 pub mod random;

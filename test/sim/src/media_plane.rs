@@ -1,5 +1,6 @@
 //! Stands in for the media workers: answers closings, and complains about what signalling must never ask.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use media::{Command, Counters, EndId, Event, Format, OpenFault};
@@ -16,6 +17,8 @@ pub struct MediaPlane {
     protected: BTreeMap<EndId, Profile>,
     /// Whose key each of ours is: no two ends, and no two directions, may ever have the same.
     keys: BTreeMap<Vec<u8>, EndId>,
+    /// Ends at which keys are listened for.
+    listening: BTreeSet<EndId>,
     /// Pairs that were joined, in order.
     pub joined: Vec<(EndId, EndId)>,
     /// Pairs that were converted for, in order.
@@ -27,12 +30,12 @@ pub struct MediaPlane {
 }
 
 impl MediaPlane {
-    /// Takes a command; returns what the plane has to say to it. The system refuses some ports.
-    pub fn take(&mut self, command: &Command, refused: impl Fn(u16) -> bool) -> Option<Event> {
+    /// Takes a command; returns what the plane has to say to it, and how much later. The system refuses some ports.
+    pub fn take(&mut self, command: &Command, refused: impl Fn(u16) -> bool) -> Option<(Event, Duration)> {
         match *command {
             Command::Open { end, port, .. } if refused(port) => {
                 self.failed.insert(end);
-                return Some(Event::Failed { end, port, error: OpenFault::PortTaken });
+                return Some((Event::Failed { end, port, error: OpenFault::PortTaken }, Duration::ZERO));
             }
             Command::Open { end, port, .. } => {
                 if self.open.insert(end, port).is_some() {
@@ -57,6 +60,8 @@ impl MediaPlane {
             Command::Transcode { a, b } => {
                 self.expect_open(a.0, command);
                 self.expect_open(b.0, command);
+                self.listening.remove(&a.0);
+                self.listening.remove(&b.0);
                 self.converted.push((a.1, b.1));
             }
             Command::OpenShared { end, bundle, .. } => {
@@ -79,9 +84,20 @@ impl MediaPlane {
                     self.faults.push(format!("{end:?} has a key of {owner:?}"));
                 }
             }
+            Command::Play { end, ref audio, times, serial, .. } => {
+                self.expect_open(end, command);
+                let samples = u64::try_from(audio.len()).unwrap_or(0) * u64::from(times?);
+                return Some((Event::Played { end, serial }, Duration::from_millis(samples / 8)));
+            }
+            Command::Listen { end, .. } => {
+                self.expect_open(end, command);
+                self.listening.insert(end);
+            }
             Command::Join { a, b } => {
                 self.expect_open(a, command);
                 self.expect_open(b, command);
+                self.listening.remove(&a);
+                self.listening.remove(&b);
                 self.joined.push((a, b));
             }
             Command::Close { end } => {
@@ -92,7 +108,8 @@ impl MediaPlane {
                     None if self.failed.remove(&end) => {}
                     None => self.faults.push(format!("{end:?} closed, but it is not open")),
                 }
-                return Some(Event::Closed { end, counters: Counters::default() });
+                self.listening.remove(&end);
+                return Some((Event::Closed { end, counters: Counters::default() }, Duration::ZERO));
             }
         }
         None
@@ -101,6 +118,11 @@ impl MediaPlane {
     /// Ends that are open now.
     pub fn open(&self) -> impl Iterator<Item = EndId> + '_ {
         self.open.keys().copied()
+    }
+
+    /// Ends at which keys are listened for.
+    pub fn listening(&self) -> Vec<EndId> {
+        self.listening.iter().copied().collect()
     }
 
     /// How many ends wait for packets, and how many carry fax.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use routing::config::{Account, Change, Connection, Credential, Domain, Limits, NumberRow, OutwardSecret};
+use routing::config::{
+    Account, CallFlow, Change, Connection, Credential, Domain, Limits, NumberRow, OutwardSecret,
+};
 use serde_json::{Value, json};
 use sip_msg::digest::{Algorithm, ha1};
 
@@ -126,17 +128,42 @@ pub fn trunk(
     Ok(row)
 }
 
-/// The number leads to the connection of this name.
+/// The number leads to the connection of this name, or with `flow:` before it to the flow.
 pub fn number(e164: &str, target: &str, via: Option<&str>) -> Result<Change, String> {
     let row = json!({
         "id": format!("num_{}{}", e164.trim_start_matches('+'), via.unwrap_or_default()),
         "e164": e164,
         "account": "acc_main",
         "via": via.map(id_of),
-        "target": {"connection": id_of(target)},
+        "target": match target.strip_prefix("flow:") {
+            Some(flow) => json!({"flow": flow_id(flow)}),
+            None => json!({"connection": id_of(target)}),
+        },
     });
     let row: NumberRow = serde_json::from_value(row).map_err(|error| format!("{e164}: {error}"))?;
     Ok(Change::Number(Arc::new(row)))
+}
+
+/// The flow of this name, published as `document` says.
+pub fn flow(name: &str, document: &Value) -> Result<Change, String> {
+    let row = json!({
+        "id": flow_id(name),
+        "name": name,
+        "account": "acc_main",
+        "draft": document,
+        "published": {"version": 1, "at": 0, "document": document},
+    });
+    let (graph, problems) = callflow::Graph::read(document);
+    if graph.is_none() {
+        return Err(format!("{name}: {problems:?}"));
+    }
+    let row: CallFlow = serde_json::from_value(row).map_err(|error| format!("{name}: {error}"))?;
+    Ok(Change::CallFlow(Arc::new(row)))
+}
+
+/// The id that the flow of this name has.
+pub fn flow_id(name: &str) -> String {
+    format!("flow_{name}")
 }
 
 /// The id that the connection of this name has.

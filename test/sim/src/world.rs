@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use engine::control::{Answer, Ask, Event, Figures, Refusal, RegistrationLogRow};
 use engine::{
-    BindingRow, Bounds, CallRecord, CounterRow, Input, Located, Outbox, Output, Persist, Setup, Shard,
-    ShardMessage, Vouched,
+    BindingRow, Bounds, Brought, CallRecord, CounterRow, Input, Located, Outbox, Output, Persist, Setup,
+    Shard, ShardMessage, Vouched,
 };
 use routing::config::{Change, Delta};
 use sip_stack::Slot;
@@ -42,6 +42,7 @@ enum Arrival {
     Mail { shard: u8, message: ShardMessage },
     Media { shard: u8, event: media::Event },
     Located { shard: u8, located: Located },
+    Brought { shard: u8, call: Slot, number: u32, brought: Brought },
     Vouched { shard: u8, call: Slot, vouched: Vouched },
     ForAgent { flow: Flow, bytes: Vec<u8> },
 }
@@ -202,6 +203,13 @@ impl World {
         }
     }
 
+    /// Whoever is listened to presses a key.
+    pub fn press(&mut self, key: u8) {
+        for end in self.media.listening() {
+            self.hear(media::Event::Key { end, key });
+        }
+    }
+
     /// The media plane says something.
     pub fn hear(&mut self, event: media::Event) {
         for shard in 0..self.shards.len() {
@@ -299,6 +307,9 @@ impl World {
             }
             Arrival::Mail { shard, message } => self.give(usize::from(shard), Input::FromShard(message)),
             Arrival::Media { shard, event } => self.give(usize::from(shard), Input::Media(event)),
+            Arrival::Brought { shard, call, number, brought } => {
+                self.give(usize::from(shard), Input::Brought { call, number, brought });
+            }
             Arrival::Vouched { shard, call, vouched } => {
                 self.give(usize::from(shard), Input::Vouched { call, vouched });
             }
@@ -341,6 +352,10 @@ impl World {
                 let vouched = crate::notary::vouch(&question);
                 self.put(soon, Arrival::Vouched { shard, call, vouched });
             }
+            Output::Errand { call, errand } => {
+                let (number, brought) = (errand.number, crate::messenger::bring(&errand.wanted));
+                self.put(soon, Arrival::Brought { shard, call, number, brought });
+            }
             Output::Locate { id, query } => {
                 self.located += 1;
                 let targets = self.zone.locate(query, &listeners(), &mut self.random);
@@ -348,8 +363,8 @@ impl World {
             }
             Output::Media(command) => {
                 let refused = |port| is_taken(port, &self.taken);
-                if let Some(event) = self.media.take(&command, refused) {
-                    self.put(soon, Arrival::Media { shard, event });
+                if let Some((event, later)) = self.media.take(&command, refused) {
+                    self.put(soon + later, Arrival::Media { shard, event });
                 }
             }
             Output::Persist(persist) => self.persist(persist),

@@ -79,6 +79,12 @@ ladders! {
     failover_never_twice
     failover_rehearsal
     first_call_held
+    flow_cancelled
+    flow_failover
+    flow_hunt
+    flow_menu
+    flow_menu_nobody_answers
+    flow_nobody_there
     fork_all_fail
     fork_first_answer_wins
     fork_late_200

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Account, AccountId, Connection, ConnectionId, Domain, DomainId, Limits, NumberId, NumberRow};
+use super::{
+    Account, AccountId, CallFlow, Connection, ConnectionId, Domain, DomainId, FlowId, Limits, NumberId,
+    NumberRow,
+};
 
 /// One committed change and the revision it made.
 #[derive(Clone, Debug)]
@@ -20,6 +23,10 @@ pub enum Change {
     Account(Arc<Account>),
     /// An account is gone.
     AccountGone(AccountId),
+    /// A call flow was created, changed or published.
+    CallFlow(Arc<CallFlow>),
+    /// A call flow is gone.
+    CallFlowGone(FlowId),
     /// A connection was created or changed.
     Connection(Arc<Connection>),
     /// A connection is gone.

@@ -4,6 +4,7 @@
 //! [`crate::tables`]. Secrets ride along in fields that serialisation skips.
 
 mod account;
+mod call_flow;
 mod connection;
 mod delta;
 mod domain;
@@ -15,6 +16,7 @@ mod stir;
 mod zone;
 
 pub use account::{Account, Defaults, Emergency, Quota, Retention};
+pub use call_flow::{CallFlow, FlowKind, FlowVersion};
 pub use connection::{
     CallerIdFault, Connection, DialAction, Dialled, DidIn, DtmfMode, FailurePolicy, HeaderRules, Ice,
     IceServer, IpPolicy, Kind, Latching, MediaMode, MediaProfile, NumberFormat, NumberFormats, Peer, Probe,

@@ -43,7 +43,14 @@ impl Deciding<'_> {
         let of = origin.connection.id.clone();
         let mut passed: SmallVec<[ConnectionId; 2]> = SmallVec::new();
         let mut before = origin.connection;
-        while let Some(Target::Connection(next)) = &before.dialled.failover {
+        while let Some(next) = &before.dialled.failover {
+            let next = match next {
+                Target::Connection(next) => next,
+                Target::Flow(flow) => {
+                    self.fall_back(&flow.clone(), before);
+                    return;
+                }
+            };
             let Some(connection) = self.tables.connection(next).cloned() else { return };
             let in_line = targets.iter().any(|target| target.connection.id == *next);
             let verdict = if in_line || of == *next || passed.contains(next) {

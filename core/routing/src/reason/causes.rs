@@ -34,6 +34,9 @@ const CAUSES: &[(Reason, &[&str])] = &[
         Reason::NonceReplayed,
         &["a device counts its requests wrongly", "recorded requests are sent again by somebody"],
     ),
+    (Reason::FlowEnded, &["an outcome of the flow leads nowhere", "a sound or a web server that failed"]),
+    (Reason::FlowNotPublished, &["the flow is still a draft"]),
+    (Reason::FlowCircling, &["a sound that cannot be played leads back to itself"]),
     (Reason::Simultaneous, &["busy hour", "calls that a peer never ended", "somebody abuses the connection"]),
     (Reason::CallRate, &["a dialler runs", "a device repeats its call at once"]),
     (

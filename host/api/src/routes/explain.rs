@@ -63,7 +63,7 @@ struct Explanation {
 /// The decision.
 #[derive(Debug, Serialize, ToSchema)]
 struct Decided {
-    /// `ring`, `serve` (answered by ourselves), `challenge` or `refuse`.
+    /// `ring`, `flow` (a call flow takes it), `serve` (answered by ourselves), `challenge` or `refuse`.
     action: &'static str,
     /// Configuration revision it was made under.
     config_rev: u64,

@@ -127,6 +127,9 @@ struct Entry {
     candidates: Vec<Value>,
     /// Every attempt to reach somebody, in the order in which they ended; empty when the first one was answered.
     attempts: Vec<Attempt>,
+    /// The nodes of flows that the call came by, in order: {flow, version, node, verb, at, until, outcome}.
+    #[schema(value_type = Vec<Value>)]
+    flow: Vec<Value>,
     /// The caller's leg, then the callees', with their media counters.
     legs: Vec<Value>,
 }
@@ -188,6 +191,7 @@ pub(super) fn seen(api: &Api, caller: &Caller, mut row: HistoryRow) -> HistoryRo
         }
     } else {
         row.connection_in = None;
+        row.flow.clear();
         row.legs.retain(leg_is_own);
         row.attempts.retain(|attempt| attempt.connection.as_deref().is_some_and(is_own));
         row.candidates.retain(|candidate| leg_is_own(candidate));

@@ -13,6 +13,7 @@ mod domains;
 mod events;
 mod explain;
 mod export;
+mod flows;
 mod health;
 mod history;
 mod keys;
@@ -77,6 +78,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(events::router())
         .merge(explain::router())
         .merge(export::router())
+        .merge(flows::router())
         .merge(history::router())
         .merge(keys::router())
         .merge(limits::router())

@@ -7,6 +7,7 @@
 pub(crate) mod account;
 pub(crate) mod connection;
 pub(crate) mod domain;
+pub(crate) mod flow;
 pub(crate) mod ice;
 pub(crate) mod limits;
 pub(crate) mod name;
@@ -15,7 +16,7 @@ pub(crate) mod sources;
 
 use std::collections::{HashMap, HashSet};
 
-use routing::config::{Account, AccountId, Connection, ConnectionId, DomainId};
+use routing::config::{Account, AccountId, Connection, ConnectionId, DomainId, FlowId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -40,6 +41,7 @@ pub(crate) struct Pending {
     pub(crate) suffixes: HashMap<String, u32>,
     pub(crate) hosts: HashSet<String>,
     pub(crate) account_names: HashSet<String>,
+    pub(crate) flow_names: HashSet<(AccountId, String)>,
     pub(crate) numbers: HashSet<(String, Option<ConnectionId>)>,
     pub(crate) forms: HashSet<(AccountId, String)>,
     pub(crate) owned: HashMap<AccountId, (u32, u32)>,
@@ -129,7 +131,16 @@ impl<'a> Desk<'a> {
         found.map(AsRef::as_ref)
     }
 
-    /// A target: a connection of the account; flows come later.
+    /// A flow of `account` by its id.
+    pub(crate) fn flow(&self, id: &FlowId, account: &AccountId, pointer: &str, errors: &mut Vec<FieldError>) {
+        let found = self.rows.flows.get(id.as_str()).filter(|flow| &flow.account == account);
+        if found.is_none() {
+            let message = format!("there is no flow {id}");
+            errors.push(FieldError::new(Code::UnknownReference, pointer, message));
+        }
+    }
+
+    /// A target: a connection or a flow of the account.
     pub(crate) fn target(
         &self,
         target: &routing::config::Target,
@@ -141,15 +152,15 @@ impl<'a> Desk<'a> {
             routing::config::Target::Connection(id) => {
                 self.connection(id.as_str(), account, &format!("{pointer}/connection"), errors);
             }
-            routing::config::Target::Flow(_) => errors.push(no_flows(format!("{pointer}/flow"))),
+            routing::config::Target::Flow(id) => self.flow(id, account, &format!("{pointer}/flow"), errors),
         }
     }
 }
 
-/// Call flows are named in the interface but not carried out yet.
+/// Domains name flows in the interface, and lead to none yet.
 pub(crate) fn no_flows(pointer: impl Into<String>) -> FieldError {
-    FieldError::new(Code::FlowsNotAvailable, pointer, "call flows are not available in this release")
-        .hint("Use a connection instead.")
+    FieldError::new(Code::FlowsNotAvailable, pointer, "domains lead to no flow in this release")
+        .hint("Let a number or a connection lead to the flow.")
 }
 
 /// The problem made of what was found, if anything was.

@@ -147,6 +147,7 @@ async fn last_week_under_other_limits() {
             proof: "digest",
             candidates: Vec::new(),
             attempts: Vec::new(),
+            flow: Vec::new(),
             signature: None,
             signed: None,
             legs: Vec::new(),

@@ -91,6 +91,7 @@ fn record(call: &str, account: &str, provider: &str, connections: [&str; 2]) -> 
         proof: "digest",
         candidates: Vec::new(),
         attempts: Vec::new(),
+        flow: Vec::new(),
         legs: vec![leg("caller", connections[0]), leg("callee", connections[1])],
         signature: None,
         signed: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use engine::control::{Answer, Ask};
-use engine::{Client, ShardMessage, Vouched};
+use engine::{Brought, Client, ShardMessage, Vouched};
 use routing::config::Delta;
 use sip_stack::Slot;
 use sip_stack::transport::{Flow, Target, Terms};
@@ -27,6 +27,8 @@ pub(super) enum Mail {
     Media(media::Event),
     /// A host name was resolved.
     Located(u64, Vec<Target>),
+    /// What a call wanted is here, under this number.
+    Brought(Slot, u32, Brought),
     /// Caller ids of a call were judged and signed.
     Vouched(Slot, Vouched),
     /// A stream of the first shard is gone.

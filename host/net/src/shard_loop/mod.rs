@@ -21,7 +21,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use engine::control::{Answer, Ask, Event};
-use engine::{BindingRow, Bounds, CounterRow, Persist, VouchQuestion, Vouched};
+use engine::{BindingRow, Bounds, Brought, CounterRow, Errand, Persist, VouchQuestion, Vouched};
 use ipnet::IpNet;
 use routing::config::Delta;
 use sip_stack::transport::{Listener, Listeners, Protocol};
@@ -57,6 +57,9 @@ pub trait Office: Send + Sync {
 
     /// Caller ids are to be judged and signed; `reply` may be called on any thread, and later.
     fn vouch(&self, question: VouchQuestion, reply: Box<dyn FnOnce(Vouched) + Send>);
+
+    /// Something is to be done for a call; `reply` may be called on any thread, and later.
+    fn errand(&self, errand: Errand, reply: Box<dyn FnOnce(Brought) + Send>);
 }
 
 /// What the shards are started with.

@@ -254,6 +254,7 @@ impl ShardThread {
                     continue;
                 }
                 Mail::Located(id, targets) => Input::Located(Located { id, targets }),
+                Mail::Brought(call, number, brought) => Input::Brought { call, number, brought },
                 Mail::Vouched(call, vouched) => Input::Vouched { call, vouched },
                 Mail::FromShard(message) => Input::FromShard(message),
                 Mail::Send(flow, bytes) => {
@@ -312,6 +313,11 @@ impl ShardThread {
             Output::Locate { id, query } => {
                 let post = self.mailbox.post();
                 self.names.locate(query, move |targets| post.send(Mail::Located(id, targets)));
+            }
+            Output::Errand { call, errand } => {
+                let (post, number) = (self.mailbox.post(), errand.number);
+                let reply = move |brought| post.send(Mail::Brought(call, number, brought));
+                self.office.errand(*errand, Box::new(reply));
             }
             Output::Vouch { call, question } => {
                 let post = self.mailbox.post();

@@ -61,6 +61,8 @@ impl Workers {
             | Command::Renumber { end, .. }
             | Command::Dial { end, .. }
             | Command::Serve { end, .. }
+            | Command::Play { end, .. }
+            | Command::Listen { end, .. }
             | Command::Close { end } => end,
             Command::Join { a, .. } | Command::Transcode { a: (a, _), .. } => a,
         };

@@ -132,6 +132,7 @@ pub(crate) fn record(id: &str, started_at: Timestamp) -> Box<CallRecord> {
             reason_code: "OK",
             text: "the dialled user",
         }],
+        flow: Vec::new(),
         attempts: vec![AttemptRecord {
             connection: "con_2".into(),
             address: "udp:192.0.2.9:5060".into(),

@@ -42,6 +42,7 @@ impl Plane {
             let Some(end) = slot_mut(&mut self.ends, slot) else { continue };
             let Some(translator) = Translator::new(from, to, complexity, stream, seed) else { continue };
             end.path = Path::Transcode { peer, translator: Box::new(translator) };
+            end.keys = None;
             if !paired {
                 let (at, serial) = (now + reports::FIRST, end.serial);
                 end.reports.due = Some(at);
@@ -103,7 +104,12 @@ impl Plane {
         let mut peer_end = self.ends.get_mut(peer as usize)?.take();
         let stream = peer_end.as_ref().and_then(|end| match &end.path {
             Path::Transcode { translator, .. } => Some(&translator.stream),
-            Path::None | Path::Echo | Path::Relay { .. } | Path::Sealed { .. } | Path::Tone(_) => None,
+            Path::None
+            | Path::Echo
+            | Path::Player(_)
+            | Path::Relay { .. }
+            | Path::Sealed { .. }
+            | Path::Tone(_) => None,
         });
         if let (Some(stream), Some(end)) = (stream, slot_mut(&mut self.ends, slot))
             && let Some((socket, to)) = end.rtcp_target(slot)
@@ -170,7 +176,12 @@ impl Plane {
     fn translator(&mut self, slot: u32) -> Option<&mut Translator> {
         match &mut slot_mut(&mut self.ends, slot)?.path {
             Path::Transcode { translator, .. } => Some(translator),
-            Path::None | Path::Echo | Path::Relay { .. } | Path::Sealed { .. } | Path::Tone(_) => None,
+            Path::None
+            | Path::Echo
+            | Path::Player(_)
+            | Path::Relay { .. }
+            | Path::Sealed { .. }
+            | Path::Tone(_) => None,
         }
     }
 

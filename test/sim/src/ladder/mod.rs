@@ -3,6 +3,7 @@
 //! `test/ladders/README.md` describes the format.
 
 mod check;
+mod flow;
 mod parse;
 mod peers;
 mod play;

@@ -107,6 +107,7 @@ impl Playing {
             }
             "drain" => drop(self.world.ask(&Ask::Drain)),
             "silence" => self.world.silence(),
+            "press" => self.press(name),
             "media" => return self.media(line),
             "taken" => self.world.take_ports(name.parse().map_err(|_| "how many ports?")?),
             "restart" => self.world.restart(self.seed),
@@ -164,22 +165,7 @@ impl Playing {
                     }
                 }
             }
-            "refused" => {
-                let codes: Vec<_> = self.world.refusals.iter().map(|refusal| refusal.reason.code()).collect();
-                if codes.last() != Some(&name) {
-                    return Err(format!("refusals so far: {codes:?}"));
-                }
-                if let Some(field) = line.after("near") {
-                    let misses = self.world.refusals.last().map_or(&[][..], |refusal| &refusal.near_misses);
-                    let (have, want) = (line.after("have"), line.after("want"));
-                    let fits = |text: &str, wanted: Option<&str>| wanted.is_none_or(|wanted| text == wanted);
-                    let fits =
-                        misses.iter().any(|m| m.field == field && fits(&m.have, have) && fits(&m.want, want));
-                    if !fits {
-                        return Err(format!("near misses: {misses:?}"));
-                    }
-                }
-            }
+            "refused" => return self.expect_refusal(name, line),
             "bindings" => {
                 let id = rows::id_of(name);
                 let count = self.world.bindings.keys().filter(|(connection, _)| **connection == *id).count();
@@ -190,6 +176,32 @@ impl Playing {
             other => return Err(format!("what does `{other}` mean?")),
         }
         Ok(())
+    }
+
+    fn expect_refusal(&self, name: &str, line: &Line) -> Result<(), String> {
+        let codes: Vec<_> = self.world.refusals.iter().map(|refusal| refusal.reason.code()).collect();
+        if codes.last() != Some(&name) {
+            return Err(format!("refusals so far: {codes:?}"));
+        }
+        if let Some(field) = line.after("near") {
+            let misses = self.world.refusals.last().map_or(&[][..], |refusal| &refusal.near_misses);
+            let (have, want) = (line.after("have"), line.after("want"));
+            let fits = |text: &str, wanted: Option<&str>| wanted.is_none_or(|wanted| text == wanted);
+            let fits = misses.iter().any(|m| m.field == field && fits(&m.have, have) && fits(&m.want, want));
+            if !fits {
+                return Err(format!("near misses: {misses:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever a flow listens to presses these keys.
+    fn press(&mut self, keys: &str) {
+        self.settle(Duration::from_millis(20));
+        for key in keys.bytes() {
+            self.world.press(key);
+            self.settle(Duration::from_millis(100));
+        }
     }
 
     fn any_call(&mut self) -> Result<Arc<str>, String> {
@@ -413,6 +425,7 @@ impl Playing {
                 }
                 "protections" => record.legs.iter().map(|leg| leg.protection).collect::<Vec<_>>().join(","),
                 "attempts" => record.attempts.iter().map(attempt).collect::<Vec<_>>().join(","),
+                "flow" => record.flow.iter().map(step).collect::<Vec<_>>().join(","),
                 "proof" => record.proof.to_string(),
                 _ => return Err(format!("a record has no `{key}`")),
             };
@@ -449,6 +462,14 @@ impl Playing {
             None if self.world.media.open().next().is_some() => Err("a media end is left open".to_owned()),
             None => Ok(()),
         }
+    }
+}
+
+/// `NODE:OUTCOME`, and nothing behind it where the call ended there.
+fn step(step: &engine::FlowStep) -> String {
+    match &step.outcome {
+        Some(outcome) => format!("{}:{outcome}", step.node),
+        None => step.node.to_string(),
     }
 }
 

@@ -42,6 +42,7 @@ impl Scene {
                 self.domain = true;
                 self.changes.push(rows::domain(&line.settings(1))?);
             }
+            "flow" => self.changes.push(super::flow::read(line.word(1))?),
             "limits" => self.changes.push(rows::limits(&line.settings(1))?),
             "device" => self.device(line)?,
             "trunk" => self.trunk(line)?,

@@ -60,6 +60,7 @@ pub(crate) fn draft(
     document.insert("id".to_owned(), json!(id));
     document.insert("trunk_aliases".to_owned(), json!(existing.map_or(&[][..], |c| &c.trunk_aliases)));
     let mut row: Connection = typed(document)?;
+    settle_action(&mut row, existing);
     let mut errors = Vec::new();
     check(desk, &mut row, &mut errors);
     user(desk, &row, existing, &mut errors);
@@ -215,6 +216,16 @@ fn resolve<'a>(
     Ok(domain.map(AsRef::as_ref))
 }
 
+/// Attaching a flow switches the dialled action to it, detaching it switches back.
+fn settle_action(row: &mut Connection, existing: Option<&Connection>) {
+    let before = existing.and_then(|existing| existing.dialled.flow.as_ref());
+    match &row.dialled.flow {
+        Some(flow) if before != Some(flow) => row.dialled.action = DialAction::Flow,
+        None if before.is_some() => row.dialled.action = DialAction::Bridge,
+        Some(_) | None => {}
+    }
+}
+
 /// What must make sense in itself and refer to something.
 fn check(desk: &Desk<'_>, row: &mut Connection, errors: &mut Vec<FieldError>) {
     let account = row.account.clone();
@@ -259,10 +270,11 @@ fn check(desk: &Desk<'_>, row: &mut Connection, errors: &mut Vec<FieldError>) {
         desk.target(target, &account, "/dialled/failover", errors);
     }
     tls(row, errors);
-    if row.dialled.action == DialAction::Flow {
-        errors.push(super::no_flows("/dialled/action"));
-    } else if row.dialled.flow.is_some() {
-        errors.push(super::no_flows("/dialled/flow"));
+    if let Some(flow) = &row.dialled.flow {
+        desk.flow(flow, &account, "/dialled/flow", errors);
+    } else if row.dialled.action == DialAction::Flow {
+        let message = "name the flow that is to take its calls";
+        errors.push(FieldError::new(Code::FieldMissing, "/dialled/flow", message));
     }
     if row.media.codecs.is_empty() {
         errors.push(FieldError::new(Code::InvalidValue, "/media/codecs", "at least one codec"));

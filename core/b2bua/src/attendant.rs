@@ -1,0 +1,372 @@
+//! A call that a flow takes: the run says what is wanted, the call does it and tells what came of it.
+//!
+//! This file begins, goes on and ends; `attendant/listen` plays and takes in keys, `attendant/ring` rings others. What
+//! verbs mean is the matter of `callflow`: whatever else drives a call asks for the same.
+
+mod errand;
+mod flows;
+mod listen;
+mod ring;
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+
+use callflow::{Ask, Collector, Ended, Facts, Outcome, Run, Told, World};
+use routing::config::{Account, CallFlow, Connection};
+use routing::decision::{Attached, Decision};
+use routing::reason::Reason;
+use sip_msg::{NameAddr, Uri};
+use sip_stack::User;
+use sip_stack::timer::Timer;
+use timestamp::Timestamp;
+
+pub use errand::{Brought, Errand, Wanted};
+pub use flows::Flows;
+use ring::Ringing;
+
+use crate::branch::Presentation;
+use crate::call::{Call, Final, Phase, timers};
+use crate::means::Means;
+use crate::record::{EndedBy, FlowStep};
+
+/// A call's way through a flow, and what the call is doing about it.
+#[derive(Debug)]
+pub(crate) struct Attendant {
+    run: Run,
+    flow: Arc<CallFlow>,
+    /// The connection that the flow is attached to.
+    connection: Option<Arc<Connection>>,
+    doing: Doing,
+    /// When what it is doing ends by itself, or has to be looked at.
+    until: Option<Timestamp>,
+    /// Whom it rings while the caller is not answered.
+    pub(crate) decision: Option<Box<Decision>>,
+    /// What callees see of the caller.
+    presentation: Presentation,
+    /// How the last attempt to reach somebody failed.
+    failed: Option<Final>,
+    /// Number of what was last begun to be played, or asked of others.
+    serial: u32,
+    /// What is to be heard, for a caller whose description has yet to come.
+    hears: Option<media::Source>,
+    /// The payload type of what the caller hears; none without a common codec.
+    law: Option<u8>,
+}
+
+/// What the call is doing about an ask.
+#[derive(Debug)]
+enum Doing {
+    /// Nothing yet, or nothing any more.
+    Nothing,
+    /// It waits for a time to pass, and then tells this. A key ends it if the flag says so.
+    Waiting(Outcome, bool),
+    /// It waits for what others do or bring.
+    Awaiting(Purpose),
+    /// It plays; a key ends it if the flag says so.
+    Playing(bool),
+    /// It takes in keys.
+    Gathering(Box<Gathering>),
+    /// It rings others.
+    Ringing(Box<Ringing>),
+    /// The caller talks with whoever answered.
+    Talking,
+}
+
+/// What something was asked of others for.
+#[derive(Debug)]
+enum Purpose {
+    /// Audio to be played so often, and whether a key ends it.
+    Play(Option<u32>, bool),
+    /// The answer is the outcome.
+    Answer,
+}
+
+/// Keys being taken in.
+#[derive(Debug)]
+struct Gathering {
+    collector: Collector,
+    prompt: Vec<callflow::Clip>,
+    /// The prompt, once it was brought.
+    audio: Option<Arc<[i16]>>,
+    variable: Box<str>,
+}
+
+/// What a run finds around it.
+struct Around<'m> {
+    flows: &'m Flows,
+    flow: &'m CallFlow,
+    account: Option<&'m Account>,
+}
+
+impl fmt::Debug for Around<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Around").field("flow", &self.flow.id).finish_non_exhaustive()
+    }
+}
+
+impl World for Around<'_> {
+    fn local(&self, zone: Option<&str>, at: Timestamp) -> u64 {
+        let named = zone.and_then(|name| self.flow.zones.get(name));
+        match named.or_else(|| Some(&*self.account?.zone)) {
+            Some(zone) => zone.local(at),
+            None => at.as_secs(),
+        }
+    }
+
+    fn flow(&self, id: &str) -> Option<Arc<callflow::Published>> {
+        self.flows.published(id).filter(|_| self.flows.account(id) == Some(&self.flow.account))
+    }
+}
+
+impl Attendant {
+    fn around<'m>(flow: &'m CallFlow, means: &'m Means<'_>) -> Around<'m> {
+        Around { flows: means.flows, flow, account: means.tables.account(&flow.account).map(AsRef::as_ref) }
+    }
+
+    /// Where the call has been, for the record.
+    fn path(&self) -> Vec<FlowStep> {
+        let step = |step: &callflow::Step| FlowStep {
+            flow: Arc::clone(step.flow()),
+            version: step.version(),
+            node: step.node().into(),
+            verb: step.verb(),
+            at: step.at,
+            until: step.until,
+            outcome: step.outcome.as_ref().map(|outcome| outcome.as_str().into()),
+        };
+        self.run.path().iter().take(MOST_RECORDED).map(step).collect()
+    }
+}
+
+impl Call {
+    /// The flow takes the call.
+    pub(crate) fn attend(&mut self, attached: &Attached, means: &mut Means<'_>) {
+        let Some(published) = means.flows.published(attached.flow.id.as_str()) else {
+            self.refuse(Reason::FlowNotPublished, EndedBy::System, means);
+            return;
+        };
+        let (caller, name) = self.facts();
+        let connection = self.connection_in().map(|connection| connection.id.clone());
+        let facts = Facts {
+            call: &self.id,
+            caller: &caller,
+            caller_name: &name,
+            called: &self.decision.called,
+            connection: connection.as_ref().map_or("", |id| id.as_str()),
+        };
+        let presentation = self.invite.as_ref().map(|invite| invite.presentation.clone()).unwrap_or_default();
+        let mut run = Run::new(published, &facts, means.now);
+        let flow = Arc::clone(&attached.flow);
+        let ask = run.begin(&Attendant::around(&flow, means), means.now);
+        self.phase = Phase::Attending;
+        self.attendant = Some(Box::new(Attendant {
+            run,
+            flow,
+            connection: attached.connection.clone(),
+            doing: Doing::Nothing,
+            until: None,
+            decision: None,
+            presentation,
+            failed: None,
+            serial: 0,
+            hears: None,
+            law: None,
+        }));
+        self.carry_on(ask, means);
+    }
+
+    /// The caller's number or user, and name, as callees would see them.
+    fn facts(&self) -> (String, String) {
+        let mut user = Vec::new();
+        let party = NameAddr::parse(&self.caller.dialog.remote);
+        if let Some(uri) = party.and_then(|party| Uri::parse(party.uri)) {
+            uri.unescape_user(&mut user);
+        }
+        let hidden = self.invite.as_ref().is_some_and(|invite| invite.presentation.hidden);
+        match hidden {
+            true => (String::new(), String::new()),
+            false => (String::from_utf8_lossy(&user).into_owned(), self.caller_name().to_string()),
+        }
+    }
+
+    /// What was asked is done: the run goes on.
+    pub(crate) fn tell_flow(&mut self, told: Told, means: &mut Means<'_>) {
+        let now = means.now;
+        let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        (attendant.doing, attendant.until, attendant.decision) = (Doing::Nothing, None, None);
+        let around = Attendant::around(&attendant.flow, means);
+        let ask = attendant.run.on_told(told, &around, now);
+        self.carry_on(ask, means);
+    }
+
+    /// Does what is asked, for as long as it is done at once.
+    fn carry_on(&mut self, mut ask: Ask, means: &mut Means<'_>) {
+        while let Some(told) = self.perform(ask, means) {
+            let Some(attendant) = self.attendant.as_deref_mut() else { return };
+            if self.ending.is_some() {
+                return;
+            }
+            let around = Attendant::around(&attendant.flow, means);
+            ask = attendant.run.on_told(told, &around, means.now);
+        }
+    }
+
+    /// Does one thing, or begins to. What came of it, if that is known at once.
+    fn perform(&mut self, ask: Ask, means: &mut Means<'_>) -> Option<Told> {
+        match ask {
+            Ask::Answer => self.answered_by_flow(means).then(|| Told::of(Outcome::NEXT)),
+            Ask::Ring(length) => {
+                self.let_ring(means);
+                self.wait(length, Outcome::NEXT, false, means)
+            }
+            Ask::Pause(length) => {
+                self.hush(means);
+                self.wait(length, Outcome::NEXT, false, means)
+            }
+            Ask::Tone { signal, length, stop_on_key } => {
+                if !self.answered_by_flow(means) {
+                    return None;
+                }
+                self.hear_signal(signal, means);
+                self.wait(length, Outcome::DONE, stop_on_key, means)
+            }
+            Ask::Play(play) => self.play(play, means),
+            Ask::Gather(gather) => self.gather(gather, means),
+            Ask::Dial(dial) => self.ring_others(dial, means),
+            Ask::Errand(errand) => {
+                self.send_out(Wanted::Answer(Box::new(errand)), Purpose::Answer, means);
+                None
+            }
+            Ask::Reject { code, phrase } => {
+                self.reject(code, &phrase, means);
+                None
+            }
+            Ask::HangUp { cause } => {
+                self.hang_up_by_flow(cause, means);
+                None
+            }
+            Ask::End(ended) => {
+                self.flow_ended(ended, means);
+                None
+            }
+        }
+    }
+
+    /// Waits, and then tells `outcome`.
+    fn wait(
+        &mut self,
+        length: Duration,
+        outcome: Outcome,
+        stop_on_key: bool,
+        means: &mut Means<'_>,
+    ) -> Option<Told> {
+        if let Some(attendant) = self.attendant.as_deref_mut() {
+            attendant.doing = Doing::Waiting(outcome, stop_on_key);
+        }
+        self.look_again(means.now + length, means);
+        None
+    }
+
+    /// The flow is to be looked at again then.
+    fn look_again(&mut self, at: Timestamp, means: &mut Means<'_>) {
+        if let Some(attendant) = self.attendant.as_deref_mut() {
+            attendant.until = Some(at);
+            means.out.arm(at, Timer::User(User::Call(self.slot), timers::FLOW));
+        }
+    }
+
+    /// A time that the flow waits for may have come.
+    pub(crate) fn on_flow_timer(&mut self, means: &mut Means<'_>) {
+        let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        if attendant.until.is_none_or(|until| until > means.now) {
+            return;
+        }
+        attendant.until = None;
+        match &mut attendant.doing {
+            Doing::Waiting(outcome, _) => {
+                let told = Told::of(outcome.clone());
+                self.tell_flow(told, means);
+            }
+            Doing::Gathering(gathering) => {
+                let collected = gathering.collector.on_timeout(means.now);
+                self.collected(collected, means);
+            }
+            Doing::Awaiting(_) => self.tell_flow(Told::of(Outcome::FAILED), means),
+            Doing::Nothing | Doing::Playing(_) | Doing::Ringing(_) | Doing::Talking => {}
+        }
+    }
+
+    /// Refuses the caller as the flow says.
+    fn reject(&mut self, code: u16, phrase: &str, means: &mut Means<'_>) {
+        if matches!(self.phase, Phase::Talking { .. }) {
+            self.hang_up(Reason::FlowHungUp, EndedBy::System, means);
+            return;
+        }
+        let cause = crate::cause::q850_of(code).unwrap_or(Reason::FlowRefused.q850());
+        self.refuse_as(code, phrase.as_bytes(), Reason::FlowRefused, cause, means);
+    }
+
+    fn hang_up_by_flow(&mut self, cause: u8, means: &mut Means<'_>) {
+        if matches!(self.phase, Phase::Talking { .. }) {
+            self.hang_up_with(Reason::FlowHungUp, u16::from(cause), means);
+            return;
+        }
+        let code = crate::cause::sip_of(u16::from(cause)).unwrap_or(603);
+        self.refuse_as(code, b"", Reason::FlowRefused, u16::from(cause), means);
+    }
+
+    /// The flow led nowhere: an answered caller is let go, any other gets the failure of whoever was rung last.
+    fn flow_ended(&mut self, ended: Ended, means: &mut Means<'_>) {
+        let failed = self.attendant.as_deref_mut().and_then(|attendant| attendant.failed.take());
+        let reason = match ended {
+            Ended::Over => Reason::FlowEnded,
+            Ended::Circling | Ended::TooLong | Ended::TooManySteps => Reason::FlowCircling,
+        };
+        match failed {
+            _ if matches!(self.phase, Phase::Talking { .. }) => {
+                let usual = ended == Ended::Over;
+                let reason = if usual { Reason::FlowHungUp } else { reason };
+                self.hang_up(reason, EndedBy::System, means);
+            }
+            Some(failed) if ended == Ended::Over => self.fail(failed, means),
+            Some(_) | None => {
+                self.refuse_as(reason.sip_code(), b"", reason, reason.q850(), means);
+            }
+        }
+    }
+
+    /// Whether whoever is in the call is there because a flow rang them, and the flow goes on when they leave.
+    pub(crate) fn flow_goes_on(&self) -> bool {
+        let attendant = self.attendant.as_deref();
+        attendant.is_some_and(|a| matches!(a.doing, Doing::Talking) && a.run.leads(&Outcome::ANSWERED))
+    }
+
+    /// Whether the flow rings somebody right now.
+    pub(crate) fn flow_rings(&self) -> bool {
+        self.attendant.as_deref().is_some_and(|attendant| matches!(attendant.doing, Doing::Ringing(_)))
+    }
+
+    /// The call ends: the flow is not asked any more.
+    pub(crate) fn leave_flow(&mut self) {
+        if let Some(attendant) = self.attendant.as_deref_mut() {
+            (attendant.doing, attendant.until) = (Doing::Nothing, None);
+            attendant.decision = None;
+        }
+    }
+
+    /// The nodes that the call came by.
+    pub(crate) fn flow_path(&self) -> Vec<FlowStep> {
+        self.attendant.as_deref().map(Attendant::path).unwrap_or_default()
+    }
+
+    /// The flow that the call is in, its version and its node.
+    pub fn flow(&self) -> Option<(Arc<str>, u32, Box<str>)> {
+        let attendant = self.attendant.as_deref()?;
+        let step = attendant.run.path().last()?;
+        Some((Arc::clone(step.flow()), step.version(), step.node().into()))
+    }
+}
+
+/// Nodes of one call that its record names.
+const MOST_RECORDED: usize = 200;

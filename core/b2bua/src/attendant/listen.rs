@@ -1,0 +1,318 @@
+//! What the caller of a flow hears, and which keys it presses.
+//!
+//! The caller is answered as by any service of ours: with G.711, and with telephone events if it has them (RFC 4733).
+//! Keys that come as INFO count, too.
+
+use std::sync::Arc;
+
+use callflow::{Collected, Collector, Gather, Outcome, Play, Signal, Told};
+use media::{Command, EndId, Source};
+use routing::reason::Reason;
+use sip_msg::Message;
+
+use super::{Doing, Gathering, Purpose, Wanted};
+use crate::anchor;
+use crate::call::{Call, Phase};
+use crate::leg::Leg;
+use crate::means::{Effect, Means, Milestone};
+use crate::provisional::Progress;
+use crate::record::EndedBy;
+use crate::talk::{InDialog, respond};
+
+impl Call {
+    /// Answers the caller, unless it is answered. Whether it is now; if not, the call is over.
+    pub(super) fn answered_by_flow(&mut self, means: &mut Means<'_>) -> bool {
+        if matches!(self.phase, Phase::Talking { .. }) {
+            return true;
+        }
+        let Some(invite) = self.invite.clone() else { return false };
+        let slot = self.slot;
+        let answered = Message::parse(&invite.bytes).map_err(|_| Reason::Fault).and_then(|message| {
+            if message.body().is_empty() {
+                self.caller.offered = true;
+                return anchor::offer_ourselves(&mut self.caller, slot, means);
+            }
+            let keep = |media: &sdp::Media<'_>| {
+                let protocols = [&b"RTP/AVP"[..], b"RTP/AVPF", b"RTP/SAVP", b"RTP/SAVPF"];
+                let audio = media.kind == b"audio" && law_of(media).is_some();
+                media.port != 0 && protocols.contains(&media.proto) && audio
+            };
+            anchor::answer_ourselves(message.body(), &mut self.caller, slot, &keep, means)
+        });
+        match answered {
+            Ok(body) => {
+                self.times.answered = Some(means.now);
+                self.phase = Phase::Talking { callee: None };
+                self.arm_duration(means);
+                self.respond(200, b"", Some(&body), None, means);
+                if !self.caller.offered {
+                    self.begin_to_listen(means);
+                }
+                means.effects.push(Effect::Announce(Milestone::Answered));
+                true
+            }
+            Err(reason) => {
+                self.refuse(reason, EndedBy::System, means);
+                false
+            }
+        }
+    }
+
+    /// The caller's description is here: keys can be heard, and what was to be heard can be.
+    fn begin_to_listen(&mut self, means: &mut Means<'_>) {
+        let hears =
+            self.attendant.as_deref().and_then(|attendant| attendant.hears).unwrap_or(Source::Silence);
+        anchor::serve(&mut self.caller, hears, means);
+        let found = audio_of(&self.caller);
+        let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        attendant.law = found.map(|found| found.law);
+        if let Some(Heard { end, keys: Some(payload_type), .. }) = found {
+            means.media(Command::Listen { end, payload_type });
+        }
+    }
+
+    /// The caller's answer to our own offer came in its ACK.
+    pub(crate) fn on_flow_answer(&mut self, body: &[u8], means: &mut Means<'_>) {
+        match anchor::hear_answer(body, &mut self.caller, means) {
+            Ok(()) => self.begin_to_listen(means),
+            Err(reason) => self.hang_up(reason, EndedBy::System, means),
+        }
+    }
+
+    /// The caller is alone again, after whoever it talked with.
+    pub(crate) fn listen_again(&mut self, means: &mut Means<'_>) {
+        if let Some(attendant) = self.attendant.as_deref_mut() {
+            attendant.hears = None;
+        }
+        self.begin_to_listen(means);
+    }
+
+    /// The caller hears this from now on.
+    fn let_hear(&mut self, source: Source, means: &mut Means<'_>) {
+        let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        attendant.hears = Some(source);
+        let talking =
+            matches!(self.phase, Phase::Talking { callee: None }) || self.handover.transfer.is_some();
+        if talking && let Some(Heard { end, .. }) = audio_of(&self.caller) {
+            means.media(Command::Serve { end, source });
+        }
+    }
+
+    /// Silence.
+    pub(super) fn hush(&mut self, means: &mut Means<'_>) {
+        self.let_hear(Source::Silence, means);
+    }
+
+    /// A caller that is not answered hears its own ringing; any other a signal.
+    pub(super) fn let_ring(&mut self, means: &mut Means<'_>) {
+        if matches!(self.phase, Phase::Talking { .. }) || self.handover.transfer.is_some() {
+            self.hear_signal(Signal::Ringback, means);
+            return;
+        }
+        let ringing = self.times.ringing.is_none();
+        self.times.ringing.get_or_insert(means.now);
+        let phrase = b"Ringing".to_vec();
+        self.show(Progress { code: 180, phrase, body: None, reliable: false }, means);
+        if ringing {
+            means.effects.push(Effect::Announce(Milestone::Ringing));
+        }
+    }
+
+    pub(super) fn hear_signal(&mut self, signal: Signal, means: &mut Means<'_>) {
+        let payload_type = self.law();
+        let network = |signal| Source::Signal { signal, payload_type };
+        let source = match signal {
+            Signal::Beep => network(media::Signal::Beep),
+            Signal::Busy => network(media::Signal::Busy),
+            Signal::Congestion => network(media::Signal::Congestion),
+            Signal::Echo => Source::Echo,
+            Signal::Milliwatt => Source::Milliwatt { payload_type },
+            Signal::Ringback => network(media::Signal::Ringback),
+        };
+        self.let_hear(source, means);
+    }
+
+    fn law(&self) -> u8 {
+        self.attendant.as_deref().and_then(|attendant| attendant.law).unwrap_or(PCMA)
+    }
+
+    /// Plays sounds, once they are brought.
+    pub(super) fn play(&mut self, play: Play, means: &mut Means<'_>) -> Option<Told> {
+        if self.answered_by_flow(means) {
+            self.hush(means);
+            let purpose = Purpose::Play(play.times, play.stop_on_key);
+            self.send_out(Wanted::Audio(play.clips), purpose, means);
+        }
+        None
+    }
+
+    /// The caller hears this audio from now on.
+    pub(super) fn hear(&mut self, audio: Arc<[i16]>, times: Option<u32>, means: &mut Means<'_>) {
+        let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        attendant.serial = attendant.serial.wrapping_add(1);
+        let serial = attendant.serial;
+        match audio_of(&self.caller) {
+            Some(Heard { end, law, .. }) if !self.caller.offered => {
+                means.media(Command::Play { end, payload_type: law, audio, times, serial });
+            }
+            Some(_) | None => self.on_played(serial, means),
+        }
+    }
+
+    /// What was to be played has been.
+    pub(crate) fn on_played(&mut self, serial: u32, means: &mut Means<'_>) {
+        let Some(attendant) = self.attendant.as_deref_mut().filter(|a| a.serial == serial) else { return };
+        match &mut attendant.doing {
+            Doing::Playing(_) => self.tell_flow(Told::of(Outcome::DONE), means),
+            Doing::Gathering(gathering) => {
+                let collected = gathering.collector.on_prompt_over(means.now);
+                self.collected(collected, means);
+            }
+            Doing::Nothing | Doing::Waiting(..) | Doing::Awaiting(_) | Doing::Ringing(_) | Doing::Talking => {
+            }
+        }
+    }
+
+    /// Begins to take in keys.
+    pub(super) fn gather(&mut self, gather: Gather, means: &mut Means<'_>) -> Option<Told> {
+        if !self.answered_by_flow(means) {
+            return None;
+        }
+        self.hush(means);
+        let Gather { prompt, rule, variable } = gather;
+        let gathering = Gathering { collector: Collector::new(rule), prompt, audio: None, variable };
+        if let Some(attendant) = self.attendant.as_deref_mut() {
+            attendant.doing = Doing::Gathering(Box::new(gathering));
+        }
+        self.collected(Collected::Prompt, means);
+        None
+    }
+
+    /// Does what follows from a key, from time, or from the end of a prompt.
+    pub(super) fn collected(&mut self, collected: Collected, means: &mut Means<'_>) {
+        let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        let Doing::Gathering(gathering) = &mut attendant.doing else { return };
+        match collected {
+            Collected::Prompt => match (&gathering.audio, gathering.prompt.is_empty()) {
+                (Some(audio), _) => {
+                    let audio = Arc::clone(audio);
+                    self.hear(audio, Some(1), means);
+                }
+                (None, false) => {
+                    let clips = gathering.prompt.clone();
+                    self.order(Wanted::Audio(clips), means);
+                }
+                (None, true) => {
+                    let next = gathering.collector.on_prompt_over(means.now);
+                    self.collected(next, means);
+                }
+            },
+            Collected::Wait(None) => {}
+            Collected::Wait(Some(until)) => self.look_again(until, means),
+            Collected::Hush(until) => {
+                // What is still being brought, or played, is for nobody any more.
+                attendant.serial = attendant.serial.wrapping_add(1);
+                self.hush(means);
+                self.look_again(until, means);
+            }
+            Collected::Over(outcome) => {
+                let told = Told::of(outcome).with(&gathering.variable, gathering.collector.digits());
+                attendant.serial = attendant.serial.wrapping_add(1);
+                self.hush(means);
+                self.tell_flow(told, means);
+            }
+        }
+    }
+
+    /// The caller pressed a key.
+    pub(crate) fn on_key(&mut self, key: u8, means: &mut Means<'_>) {
+        let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        match &mut attendant.doing {
+            Doing::Gathering(gathering) => {
+                let collected = gathering.collector.on_key(key, means.now);
+                self.collected(collected, means);
+            }
+            Doing::Playing(true) | Doing::Waiting(_, true) | Doing::Awaiting(Purpose::Play(_, true)) => {
+                attendant.serial = attendant.serial.wrapping_add(1);
+                self.hush(means);
+                let told = Told::of(Outcome::INTERRUPTED).with("key", char::from(key));
+                self.tell_flow(told, means);
+            }
+            Doing::Nothing
+            | Doing::Waiting(..)
+            | Doing::Awaiting(_)
+            | Doing::Playing(_)
+            | Doing::Ringing(_)
+            | Doing::Talking => {}
+        }
+    }
+
+    /// An INFO of a caller that a flow has: a key, or nothing to us. Whether it was for the flow.
+    pub(crate) fn is_key_info(&mut self, event: &InDialog<'_, '_>, means: &mut Means<'_>) -> bool {
+        let alone = matches!(self.phase, Phase::Talking { callee: None });
+        if self.attendant.is_none() || !alone || event.leg != self.caller.number {
+            return false;
+        }
+        respond(event, 200, &[], means);
+        if let Some(key) = key_in(event.request) {
+            self.on_key(key, means);
+        }
+        true
+    }
+}
+
+/// Where and as what a leg hears us.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    end: EndId,
+    law: u8,
+    /// Payload type of its telephone events.
+    keys: Option<u8>,
+}
+
+/// The first audio of a leg, if it takes G.711.
+fn audio_of(leg: &Leg) -> Option<Heard> {
+    let description = sdp::Description::parse(&leg.media.raw).ok()?;
+    let mut lines = description.media().iter().zip(&leg.media.ends);
+    lines.find_map(|(media, end)| {
+        let law = law_of(media).filter(|_| media.kind == b"audio" && end.port != 0)?;
+        let events = media
+            .rtpmaps()
+            .find(|map| map.name.eq_ignore_ascii_case(b"telephone-event") && map.clock == 8_000);
+        Some(Heard { end: end.id, law, keys: events.map(|map| map.payload_type) })
+    })
+}
+
+/// PCMA or PCMU, whichever the medium prefers.
+fn law_of(media: &sdp::Media<'_>) -> Option<u8> {
+    media.format_list().find_map(|format| match format {
+        b"0" => Some(0),
+        b"8" => Some(PCMA),
+        _ => None,
+    })
+}
+
+/// The key in an INFO: `application/dtmf-relay` says `Signal=5`, `application/dtmf` nothing else than the key.
+fn key_in(request: &Message<'_>) -> Option<u8> {
+    let kind = request.content_type()?;
+    let body = request.body();
+    let text = if kind.eq_ignore_ascii_case(b"application/dtmf-relay") {
+        let mut lines = body.split(|b| matches!(b, b'\r' | b'\n'));
+        lines.find_map(|line| {
+            let (name, value) = line.split_at_checked(line.iter().position(|b| *b == b'=')?)?;
+            name.trim_ascii().eq_ignore_ascii_case(b"signal").then(|| value.get(1..)).flatten()
+        })?
+    } else if kind.eq_ignore_ascii_case(b"application/dtmf") {
+        body
+    } else {
+        return None;
+    };
+    match text.trim_ascii() {
+        [key] => Some(key.to_ascii_uppercase()),
+        b"10" => Some(b'*'),
+        b"11" => Some(b'#'),
+        _ => None,
+    }
+}
+
+const PCMA: u8 = 8;

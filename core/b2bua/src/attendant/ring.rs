@@ -1,0 +1,263 @@
+//! Whom a flow rings: decided as a call of the connection that the flow is attached to, and rung as any other.
+//!
+//! A caller that is not answered waits as it is, and hears what callees say; one that is answered waits as in a
+//! transfer. A flow never enters itself or another this way: what is dialled rings or fails.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use callflow::{Dial, Outcome, Party, Told};
+use routing::caller_id::Proposal;
+use routing::config::Connection;
+use routing::decide::{Addressed, Caller, Question, decide, decide_at, decide_devices};
+use routing::decision::{Decision, Outcome as Routed, Proof};
+use routing::reason::Reason;
+use sip_msg::Uri;
+
+use super::{Attendant, Doing};
+use crate::branch::Presentation;
+use crate::call::{Call, Final, Phase};
+use crate::losers::TIMED_OUT;
+use crate::means::Means;
+
+/// Others being rung for the caller.
+#[derive(Debug)]
+pub(super) struct Ringing {
+    dial: Dial,
+    /// Who is left, the next one last.
+    left: Vec<Party>,
+    /// What is told if nobody answers.
+    outcome: Outcome,
+}
+
+impl Call {
+    /// Begins to ring them.
+    pub(super) fn ring_others(&mut self, mut dial: Dial, means: &mut Means<'_>) -> Option<Told> {
+        let mut left = core::mem::take(&mut dial.to);
+        left.reverse();
+        let attendant = self.attendant.as_deref_mut()?;
+        attendant.doing = Doing::Ringing(Box::new(Ringing { dial, left, outcome: Outcome::FAILED }));
+        self.ring_next(means)
+    }
+
+    /// Rings the next one who can be rung; what is told, if there is none.
+    fn ring_next(&mut self, means: &mut Means<'_>) -> Option<Told> {
+        loop {
+            let attendant = self.attendant.as_deref_mut()?;
+            let Doing::Ringing(ringing) = &mut attendant.doing else { return None };
+            let Some(party) = ringing.left.pop() else {
+                return Some(Told::of(ringing.outcome.clone()));
+            };
+            self.moved_on();
+            let Doing::Ringing(ringing) = &self.attendant.as_deref()?.doing else { return None };
+            let dial = &ringing.dial;
+            let (caller_id, as_connection) = (dial.caller_id.clone(), dial.as_connection.clone());
+            let mut decision =
+                self.decide_party(&party, caller_id.as_deref(), as_connection.as_deref(), means);
+            if let (Routed::Ring(targets), Some(caller_id)) = (&mut decision.outcome, &caller_id) {
+                // Outside, the caller id was looked at; within, it is shown as the flow says.
+                for target in targets.iter_mut().filter(|target| !target.outbound) {
+                    target.caller_id = Some(caller_id.clone());
+                }
+            }
+            match decision.outcome {
+                Routed::Ring(_) => {
+                    self.look_for(decision, name_of(&party), means);
+                    return None;
+                }
+                Routed::Refuse(reason) => self.note_unreached(Final::ours(reason.sip_code(), reason)),
+                Routed::Run(_) | Routed::Serve(_) | Routed::Challenge => {
+                    self.note_unreached(Final::ours(480, Reason::NothingAttached));
+                }
+            }
+        }
+    }
+
+    /// Rings whom a decision names, for a caller that waits.
+    fn look_for(&mut self, decision: Decision, to: &str, means: &mut Means<'_>) {
+        if matches!(self.phase, Phase::Talking { .. }) {
+            let Some(presentation) = self.attendant.as_deref().map(|a| a.presentation.clone()) else {
+                return;
+            };
+            self.wait_for(decision, to, presentation, means);
+            self.let_ring(means);
+            return;
+        }
+        let outbound = matches!(&decision.outcome, Routed::Ring(targets) if targets.iter().any(|target| target.outbound));
+        if let Some(attendant) = self.attendant.as_deref_mut() {
+            attendant.decision = Some(Box::new(decision));
+        }
+        if outbound { self.go_onward(means) } else { self.seek(0, means) }
+    }
+
+    /// What the connection that the flow acts for would reach by calling this party.
+    fn decide_party(
+        &self,
+        party: &Party,
+        caller_id: Option<&str>,
+        as_connection: Option<&str>,
+        means: &Means<'_>,
+    ) -> Decision {
+        let refused = |reason| Decision {
+            revision: means.tables.revision(),
+            outcome: Routed::Refuse(reason),
+            candidates: Default::default(),
+            failover: None,
+            ..(*self.decision).clone()
+        };
+        let Some(attendant) = self.attendant.as_deref() else { return refused(Reason::Fault) };
+        let Some(caller) = attendant.acts_for(as_connection, means) else { return refused(Reason::Disabled) };
+        let presented = caller_id.unwrap_or(&attendant.presentation.user).to_owned();
+        let question = |user, host, addressed| Question {
+            called_user: user,
+            called_host: host,
+            presented: Proposal::from(&presented),
+            addressed,
+        };
+        match party {
+            Party::Connection(id) => {
+                let question = question(&self.decision.called, "", Addressed::ToContact);
+                decide_devices(means.tables, &caller, &question, &id.as_str().into())
+            }
+            Party::Number(number) => {
+                let asked = question(number, "", Addressed::ToContact);
+                ring_instead(decide(means.tables, &caller, &asked), &caller, &asked, means)
+            }
+            Party::Uri(uri) => {
+                let mut user = Vec::new();
+                let Some(uri) = Uri::parse(uri.as_bytes()) else { return refused(Reason::UserNotKnown) };
+                uri.unescape_user(&mut user);
+                let user = String::from_utf8_lossy(&user).into_owned();
+                let host = String::from_utf8_lossy(uri.host).into_owned();
+                if means.tables.host(&host).is_some() {
+                    let asked = question(&user, &host, Addressed::Directly);
+                    return ring_instead(decide(means.tables, &caller, &asked), &caller, &asked, means);
+                }
+                let asked = question(&user, &host, Addressed::ToContact);
+                let lives_there = |row: &Connection| {
+                    row.peers.iter().any(|peer| peer.host.trim_end_matches('.').eq_ignore_ascii_case(&host))
+                };
+                let mut ways = means.tables.ways_out(&attendant.flow.account);
+                match ways.find(|way| lives_there(&way.connection)) {
+                    Some(way) => decide_at(means.tables, &caller, &asked, &way.connection.id),
+                    None => refused(Reason::DomainNotOurs),
+                }
+            }
+        }
+    }
+
+    /// Whoever was rung did not answer: the next one, or what the flow is told.
+    pub(crate) fn flow_not_reached(&mut self, failed: Final, means: &mut Means<'_>) {
+        if !matches!(self.phase, Phase::Talking { .. }) {
+            self.cancel_branches(TIMED_OUT, failed.why.unwrap_or(Reason::NobodyAnswered), means);
+            self.phase = Phase::Attending;
+        }
+        self.note_unreached(failed);
+        if let Some(told) = self.ring_next(means) {
+            self.tell_flow(told, means);
+        }
+    }
+
+    fn note_unreached(&mut self, failed: Final) {
+        let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        attendant.decision = None;
+        if let Doing::Ringing(ringing) = &mut attendant.doing {
+            let outcome = outcome_of(&failed);
+            if rank(&outcome) >= rank(&ringing.outcome) {
+                ringing.outcome = outcome;
+                attendant.failed = Some(failed);
+            }
+        }
+    }
+
+    /// Somebody answered whom the flow rang.
+    pub(crate) fn flow_answered(&mut self) {
+        if let Some(attendant) = self.attendant.as_deref_mut()
+            && matches!(attendant.doing, Doing::Ringing(_))
+        {
+            (attendant.doing, attendant.decision, attendant.failed) = (Doing::Talking, None, None);
+        }
+    }
+
+    /// Whoever the flow rang has left, and the flow goes on with the caller.
+    pub(crate) fn flow_alone_again(&mut self, means: &mut Means<'_>) {
+        let Phase::Talking { callee } = &mut self.phase else { return };
+        if let Some(mut leg) = callee.take() {
+            self.settle_forwards(means);
+            self.handover.renewal = None;
+            self.part(&mut leg, means);
+        }
+        self.listen_again(means);
+        self.tell_flow(Told::of(Outcome::ANSWERED), means);
+    }
+
+    /// How long those may ring who are being rung, if a flow says so.
+    pub(crate) fn flow_rings_for(&self) -> Option<Duration> {
+        match &self.attendant.as_deref()?.doing {
+            Doing::Ringing(ringing) => Some(ringing.dial.ring),
+            _ => None,
+        }
+    }
+
+    /// The caller's name that a flow shows to those whom it rings.
+    pub(crate) fn shown_as(&self, presentation: Presentation) -> Presentation {
+        let name = self.attendant.as_deref().and_then(|attendant| match &attendant.doing {
+            Doing::Ringing(ringing) => ringing.dial.caller_name.as_deref(),
+            _ => None,
+        });
+        match name {
+            Some(name) => {
+                let display = name.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect();
+                Presentation { display, ..presentation }
+            }
+            None => presentation,
+        }
+    }
+}
+
+impl Attendant {
+    /// Who calls when the flow does: the connection that it names, the one that it is attached to, or its account.
+    fn acts_for(&self, named: Option<&str>, means: &Means<'_>) -> Option<Caller> {
+        let ours = |row: &&Arc<Connection>| row.enabled && row.account == self.flow.account;
+        let given = |row: &Arc<Connection>| Caller::Connection(Arc::clone(row), Proof::Given);
+        match (named, &self.connection) {
+            (Some(id), _) => means.tables.connection_by_text(id).filter(ours).map(given),
+            (None, Some(attached)) => means.tables.connection(&attached.id).filter(ours).map(given),
+            (None, None) => {
+                means.tables.account(&self.flow.account).map(|row| Caller::Account(Arc::clone(row)))
+            }
+        }
+    }
+}
+
+/// A flow does not enter flows: a connection that has one attached rings.
+fn ring_instead(decision: Decision, caller: &Caller, question: &Question<'_>, means: &Means<'_>) -> Decision {
+    match &decision.outcome {
+        Routed::Run(attached) => match &attached.connection {
+            Some(connection) => decide_devices(means.tables, caller, question, &connection.id),
+            None => decision,
+        },
+        Routed::Ring(_) | Routed::Refuse(_) | Routed::Serve(_) | Routed::Challenge => decision,
+    }
+}
+
+/// What a failure is to a flow.
+fn outcome_of(failed: &Final) -> Outcome {
+    match (failed.code, failed.why) {
+        (_, Some(Reason::NobodyAnswered)) | (408, _) => Outcome::NO_ANSWER,
+        (486 | 600 | 603, _) => Outcome::BUSY,
+        (404 | 410 | 480 | 604, _) => Outcome::OFFLINE,
+        _ => Outcome::FAILED,
+    }
+}
+
+/// Of several failures the flow is told the one that says most.
+fn rank(outcome: &Outcome) -> usize {
+    const ORDER: [Outcome; 4] = [Outcome::FAILED, Outcome::OFFLINE, Outcome::NO_ANSWER, Outcome::BUSY];
+    ORDER.iter().position(|known| known == outcome).unwrap_or(0)
+}
+
+fn name_of(party: &Party) -> &str {
+    let (Party::Connection(text) | Party::Number(text) | Party::Uri(text)) = party;
+    text
+}

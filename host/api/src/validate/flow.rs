@@ -1,0 +1,158 @@
+//! A call flow from its document. A draft may be anything that a flow could become: what is wrong with it is shown
+//! beside it and keeps it from being published, not from being saved.
+
+use std::sync::Arc;
+
+use callflow::{Graph, Problem as Finding};
+use routing::config::{CallFlow, FlowId};
+use serde_json::{Map, Value, json};
+use store::new_id;
+
+use super::{Desk, Drafted, needed, typed, verdict};
+use crate::problem::{Code, Problem};
+use crate::rows::Rows;
+use crate::shape::{self, Field, Shape};
+
+/// Every field of a flow.
+pub(crate) const FIELDS: &[Field] = &[
+    Field::read_only("id", Shape::Text(1, 64), "identifier, flow_…"),
+    Field::open("name", Shape::Text(1, 100), "unique in its account"),
+    Field::fixed("account", Shape::Text(1, 253), "owner: an id or a name"),
+    Field::fixed("kind", Shape::Choice(&["graph"]), "how it is written [graph]"),
+    Field::open("draft", Shape::Free, "what is being worked on: {nodes[], edges[]}"),
+    Field::read_only("published_version", Shape::Integer(1, i64::MAX), "the version that calls take"),
+    Field::read_only("published_at", Shape::Text(0, 40), "when it was published"),
+    Field::read_only("used_by", Shape::List(&Shape::Text(0, 300), 1_000), "what leads to it"),
+    Field::read_only(
+        "problems",
+        Shape::Free,
+        "what is wrong with the draft; a fatal one keeps it from being published",
+    ),
+    Field::read_only(
+        "warnings",
+        Shape::List(&Shape::Text(0, 1_000), 100),
+        "what is allowed but deserves a look",
+    ),
+];
+
+/// A flow as the document says.
+pub(crate) fn draft(
+    desk: &mut Desk<'_>,
+    mut document: Map<String, Value>,
+    existing: Option<&CallFlow>,
+) -> Result<Drafted<CallFlow>, Problem> {
+    let mut errors = Vec::new();
+    shape::check(&document, FIELDS, u8::MAX, "", &mut errors);
+    needed(&document, &["name"], &mut errors);
+    verdict(errors)?;
+    let account = desk.owner(&document)?;
+    if existing.is_some_and(|flow| flow.account != account.id) {
+        return Err(Problem::at(Code::ReadOnly, "/account", "a flow stays with its account"));
+    }
+    let empty = || json!({"nodes": [], "edges": []});
+    let draft = document.remove("draft").unwrap_or_else(empty);
+    if !draft.is_object() {
+        return Err(Problem::at(Code::InvalidType, "/draft", "must be an object with nodes and edges"));
+    }
+    if draft.to_string().len() > LONGEST {
+        return Err(Problem::at(Code::InvalidValue, "/draft", format!("at most {LONGEST} octets")));
+    }
+    let id = existing.map_or_else(|| FlowId::from(new_id("flow").as_str()), |flow| flow.id.clone());
+    document.insert("id".to_owned(), json!(id));
+    document.insert("account".to_owned(), json!(account.id));
+    let mut row: CallFlow = typed(document)?;
+    row.draft = draft;
+    if let Some(existing) = existing {
+        (row.published, row.zones) = (existing.published.clone(), Arc::clone(&existing.zones));
+    }
+    let taken = |kept: &&crate::rows::Kept<CallFlow>| {
+        kept.row.account == row.account && kept.row.name == row.name && kept.row.id != row.id
+    };
+    let name = (row.account.clone(), row.name.clone());
+    if desk.rows.flows.all().any(|kept| taken(&kept)) || !desk.pending.flow_names.insert(name) {
+        return Err(Problem::at(
+            Code::AccountNameTaken,
+            "/name",
+            "another flow of the account has this name",
+        ));
+    }
+    let fatal = findings(desk.rows, &row).1.iter().filter(|finding| finding.fatal).count();
+    let warning = match fatal {
+        0 => None,
+        1 => Some("the draft has a problem that keeps it from being published".to_owned()),
+        many => Some(format!("the draft has {many} problems that keep it from being published")),
+    };
+    Ok(Drafted::new(row, warning.into_iter().collect()))
+}
+
+/// The graph of a draft, and what is wrong with it.
+pub(crate) fn findings(rows: &Rows, row: &CallFlow) -> (Option<Graph>, Vec<Finding>) {
+    let (graph, mut findings) = Graph::read(&row.draft);
+    if let Some(graph) = &graph {
+        let flow = |id: &str| {
+            let other = rows.flows.get(id).filter(|other| other.account == row.account)?;
+            Some(leads_into(other))
+        };
+        findings.extend(graph.check_flows(row.id.as_str(), &flow));
+        findings.extend(unknown_zones(graph));
+    }
+    let sound = !findings.iter().any(|finding| finding.fatal);
+    (graph.filter(|_| sound), findings)
+}
+
+/// The flows that the published version of a flow leads into.
+fn leads_into(flow: &CallFlow) -> Vec<Box<str>> {
+    let published = flow.published.as_ref().map_or(&flow.draft, |published| &published.document);
+    Graph::read(published).0.map(|graph| graph.flows()).unwrap_or_default()
+}
+
+fn unknown_zones(graph: &Graph) -> Vec<Finding> {
+    let unknown = |(index, node): (usize, &callflow::Node)| {
+        let zone = node.zone().filter(|zone| store::zone_of(zone).is_none())?;
+        Some(Finding {
+            code: callflow::Fault::Unknown,
+            fatal: true,
+            node: Some(node.id().into()),
+            pointer: format!("/nodes/{index}/settings/timezone"),
+            message: format!("{zone} is no IANA time zone, as Europe/Berlin is"),
+        })
+    };
+    graph.nodes().iter().enumerate().filter_map(unknown).collect()
+}
+
+/// The flow as it is shown and patched.
+pub(crate) fn document(row: &CallFlow) -> Map<String, Value> {
+    let Ok(Value::Object(mut map)) = serde_json::to_value(row) else { return Map::new() };
+    if let Some(published) = map.remove("published").filter(Value::is_object) {
+        map.insert("published_version".to_owned(), published["version"].clone());
+        let at = row.published.as_ref().map(|published| store::rfc3339(published.at));
+        map.insert("published_at".to_owned(), json!(at));
+    }
+    map
+}
+
+/// What leads to it.
+pub(crate) fn referrers(rows: &Rows, flow: &CallFlow) -> Vec<String> {
+    use routing::config::Target;
+
+    let this = |target: &Target| matches!(target, Target::Flow(id) if *id == flow.id);
+    let numbers = rows.numbers.all().filter(|kept| this(&kept.row.target));
+    let numbers = numbers.map(|kept| format!("number {} ({})", kept.row.e164, kept.row.id));
+    let connections = rows.connections.all().filter(|kept| {
+        let row = &kept.row;
+        row.dialled.flow.as_ref() == Some(&flow.id)
+            || row.dialled.failover.as_ref().is_some_and(this)
+            || row.default_target.as_ref().is_some_and(this)
+    });
+    let connections = connections.map(|kept| format!("connection {} ({})", kept.row.name, kept.row.id));
+    let flows = rows.flows.all().filter(|kept| {
+        kept.row.account == flow.account
+            && kept.row.id != flow.id
+            && leads_into(&kept.row).iter().any(|id| **id == *flow.id.as_str())
+    });
+    let flows = flows.map(|kept| format!("flow {} ({})", kept.row.name, kept.row.id));
+    numbers.chain(connections).chain(flows).collect()
+}
+
+/// Octets of one draft.
+const LONGEST: usize = 512 * 1024;
