@@ -16,7 +16,11 @@ impl Call {
         let rung = match &mut self.phase {
             Phase::Talking { callee } => callee.as_deref_mut().into_iter().collect::<Vec<_>>(),
             Phase::Dialling(dialling) => dialling.branches.iter_mut().map(|branch| &mut branch.leg).collect(),
-            Phase::Admitting | Phase::Seeking { .. } | Phase::Locating { .. } | Phase::Over => Vec::new(),
+            Phase::Admitting
+            | Phase::Attending
+            | Phase::Seeking { .. }
+            | Phase::Locating { .. }
+            | Phase::Over => Vec::new(),
         };
         for leg in core::iter::once(&mut self.caller).chain(rung).chain(self.handover.legs_mut()) {
             leg.on_moved(&contact, flow);

@@ -249,6 +249,7 @@ impl Call {
             (Phase::Seeking { .. }, Then::HandOver) => self.go_onward(means),
             (
                 Phase::Admitting
+                | Phase::Attending
                 | Phase::Seeking { .. }
                 | Phase::Locating { .. }
                 | Phase::Dialling(_)

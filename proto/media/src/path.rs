@@ -44,7 +44,7 @@ impl Path {
     pub(crate) fn peer(&self) -> Option<u32> {
         match *self {
             Self::Relay { peer, .. } | Self::Sealed { peer, .. } | Self::Transcode { peer, .. } => Some(peer),
-            Self::None | Self::Echo | Self::Tone(_) => None,
+            Self::None | Self::Echo | Self::Player(_) | Self::Tone(_) => None,
         }
     }
 }

@@ -25,7 +25,7 @@ impl Plane {
         let Some(peer) = end.path.peer() else { return };
         let map = slot_mut(&mut self.ends, peer).and_then(|end| match end.path {
             Path::Relay { map, .. } | Path::Sealed { map, .. } => Some(map),
-            Path::None | Path::Echo | Path::Tone(_) | Path::Transcode { .. } => None,
+            Path::None | Path::Echo | Path::Player(_) | Path::Tone(_) | Path::Transcode { .. } => None,
         });
         if let Some(map) = map {
             self.lead(peer, slot, map);
@@ -65,10 +65,16 @@ impl Plane {
             }
             return;
         }
-        match end.on_rtp(from, opened, now) {
+        let passage = end.on_rtp(from, opened, now);
+        let keys = end.keys.as_mut().filter(|_| passage != Passage::Dropped);
+        let key = keys.and_then(|keys| keys.hear(opened));
+        match passage {
             Passage::Dropped => return,
             Passage::First => out.emit(Event::FirstPacket { end: end.id, from }),
             Passage::Passed => {}
+        }
+        if let Some(key) = key {
+            out.emit(Event::Key { end: end.id, key });
         }
         match &mut end.path {
             Path::Relay { peer, map } | Path::Sealed { peer, map } => {
@@ -83,7 +89,7 @@ impl Plane {
                 let ssrc = end.ssrc;
                 self.echo(slot, ssrc, start, out);
             }
-            Path::None | Path::Tone(_) => {}
+            Path::None | Path::Player(_) | Path::Tone(_) => {}
         }
     }
 
