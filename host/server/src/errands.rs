@@ -119,6 +119,7 @@ impl Errands {
             body: Vec::new(),
             patience: PATIENCE,
             longest: LARGEST,
+            cut: false,
         };
         let answer = self.outside.ask(asked).await.map_err(|fault| format!("{url}: {fault}"))?;
         if answer.status != 200 {
@@ -189,6 +190,7 @@ fn written(request: &callflow::Request) -> Request {
         body: request.body.clone().into_bytes(),
         patience: request.patience,
         longest: LONGEST_ANSWER,
+        cut: false,
     }
 }
 
