@@ -61,7 +61,7 @@ fn reasons() -> String {
         Made from the code; `trunkline explain CODE` and `GET /api/v1/reasons` say the same. A code is stable for good; it is\n\
         in the `Reason` and `Warning` of the SIP answer, in history and in `/refused`, and a label of\n\
         `trunkline_call_refused_total`. What refuses before the caller is known is told to nobody but the operator.\n\n\
-        A: proof, C: calls that just ended, L: limits, M: media, N: network, P: peers, R: routes and rules, S: this server.\n\n\
+        A: proof, C: calls that just ended, F: call flows, L: limits, M: media, N: network, P: peers, R: routes and rules, S: this server.\n\n\
         | code | why | SIP | Q.850 | likely causes | what to do |\n|---|---|---|---|---|---|\n"
         .to_owned();
     let given = |number: u16| if number == 0 { "–".to_owned() } else { number.to_string() };

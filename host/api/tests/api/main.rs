@@ -8,6 +8,7 @@ mod certificates;
 mod change;
 mod document;
 mod domains;
+mod flows;
 mod limits;
 mod many;
 mod onboarding;
