@@ -1,11 +1,12 @@
-//! Where shards lay down what is to be kept and told; the office picks it up fifty times a second.
+//! Where shards lay down what is to be kept and told; while anything comes, the office picks it up fifty times a
+//! second.
 //!
-//! A shard that woke the office for every record would pay more for waking than for the call. Nothing that waits
-//! here is promised to anybody: records have half a second to reach the disk, events are news. Refusals are counted
-//! up to a bound per round, so that a flood of strangers fills no queue.
+//! A shard that woke the office for every record would pay more for waking than for the call, so only the first
+//! paper on an empty desk does. Nothing that waits here is promised to anybody: records have half a second to reach
+//! the disk, events are news. Refusals are counted up to a bound per round, so that a flood of strangers fills no
+//! queue.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use engine::control::Event;
@@ -13,15 +14,16 @@ use engine::{Brought, Errand, Persist, VouchQuestion, Vouched};
 use net::shard_loop::Office;
 use store::Writer;
 use tokio::sync::broadcast;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 
 use crate::errands::Errands;
 use crate::vouching::Vouching;
 
 /// The shards' side.
 pub(crate) struct Desk {
-    trays: Sender<Paper>,
+    trays: UnboundedSender<Paper>,
     vouching: Arc<Vouching>,
     errands: Arc<Errands>,
 }
@@ -39,7 +41,7 @@ impl Desk {
         vouching: Arc<Vouching>,
         errands: Arc<Errands>,
     ) -> (Self, JoinHandle<()>) {
-        let (trays, papers) = channel();
+        let (trays, papers) = unbounded_channel();
         (Self { trays, vouching, errands }, tokio::spawn(clear(papers, writer, events)))
     }
 }
@@ -63,24 +65,27 @@ impl Office for Desk {
     }
 }
 
-async fn clear(papers: Receiver<Paper>, writer: Writer, events: broadcast::Sender<Arc<Event>>) {
-    let mut rounds = interval(ROUND);
-    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        rounds.tick().await;
-        let mut refused = 0;
+async fn clear(mut papers: UnboundedReceiver<Paper>, writer: Writer, events: broadcast::Sender<Arc<Event>>) {
+    while let Some(first) = papers.recv().await {
+        let mut next = Some(first);
+        // Nobody waits for papers while they come, so that a shard finds no sleeper whom it would have to wake.
         loop {
-            match papers.try_recv() {
-                Ok(Paper::Keep(Persist::Refused(_))) if refused >= MOST_REFUSED => {}
-                Ok(Paper::Keep(persist @ Persist::Refused(_))) => {
-                    refused += 1;
-                    writer.push(persist);
+            sleep(ROUND).await;
+            next = next.or_else(|| papers.try_recv().ok());
+            if next.is_none() {
+                break;
+            }
+            let mut refused = 0;
+            while let Some(paper) = next.take().or_else(|| papers.try_recv().ok()) {
+                match paper {
+                    Paper::Keep(Persist::Refused(_)) if refused >= MOST_REFUSED => {}
+                    Paper::Keep(persist) => {
+                        refused += usize::from(matches!(persist, Persist::Refused(_)));
+                        writer.push(persist);
+                    }
+                    // Nobody listening is fine.
+                    Paper::Tell(event) => drop(events.send(Arc::new(event))),
                 }
-                Ok(Paper::Keep(persist)) => writer.push(persist),
-                // Nobody listening is fine.
-                Ok(Paper::Tell(event)) => drop(events.send(Arc::new(event))),
-                Err(std::sync::mpsc::TryRecvError::Empty) => break,
-                Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
             }
         }
     }
