@@ -4,6 +4,7 @@
 //! no defects: one that could not be matched or is garbled is refused by parsing already.
 
 use crate::header::{NameAddr, Via, is_star};
+use crate::parse::bit;
 use crate::{Message, Name, Scheme, Uri, lex};
 
 /// A reason to refuse a request.
@@ -43,18 +44,11 @@ pub(crate) fn is_usable_response(message: &Message<'_>) -> bool {
 
 /// Header fields every message needs, those none may have twice, and what none may contain.
 fn fields(message: &Message<'_>) -> Option<&'static str> {
-    let mut seen = 0u128;
-    for (name, _, value) in message.all() {
-        if message.has_lone_cr() && has_lone_cr(value) {
-            return Some("A carriage return inside a line");
+    if message.has_lone_cr() || message.repeated() & ONCE != 0 {
+        let found = by_line(message);
+        if found.is_some() {
+            return found;
         }
-        let bit = 1 << name as u32;
-        if seen & bit != 0
-            && let Some(text) = repeated(name)
-        {
-            return Some(text);
-        }
-        seen |= bit;
     }
     let required = [
         (Name::Via, "No Via header field"),
@@ -63,12 +57,30 @@ fn fields(message: &Message<'_>) -> Option<&'static str> {
         (Name::CallId, "No Call-ID header field"),
         (Name::CSeq, "No CSeq header field"),
     ];
-    let missing = required.iter().find(|(name, _)| seen & (1 << *name as u32) == 0);
+    let missing = required.iter().find(|(name, _)| message.field(*name).is_none());
     if let Some((_, text)) = missing {
         return Some(text);
     }
     let call_id = message.call_id();
-    (call_id.is_empty() || call_id.iter().any(|c| lex::is_blank(*c))).then_some("Call-ID is not one word")
+    (call_id.is_empty() || lex::find_any(BLANKS, call_id).is_some()).then_some("Call-ID is not one word")
+}
+
+/// What only a message that looks odd can have wrong with one of its lines.
+#[cold]
+fn by_line(message: &Message<'_>) -> Option<&'static str> {
+    let mut seen = 0u128;
+    for (name, _, value) in message.all() {
+        if message.has_lone_cr() && has_lone_cr(value) {
+            return Some("A carriage return inside a line");
+        }
+        if seen & bit(name) != 0
+            && let Some((_, text)) = AT_MOST_ONCE.iter().find(|(once, _)| *once == name)
+        {
+            return Some(text);
+        }
+        seen |= bit(name);
+    }
+    None
 }
 
 /// Whether a carriage return stands anywhere but in the line ends of folding.
@@ -76,30 +88,40 @@ fn has_lone_cr(value: &[u8]) -> bool {
     memchr::memchr_iter(b'\r', value).any(|at| value.get(at + 1) != Some(&b'\n'))
 }
 
-const fn repeated(name: Name) -> Option<&'static str> {
-    Some(match name {
-        Name::CSeq => "Two CSeq header fields",
-        Name::CallId => "Two Call-ID header fields",
-        Name::ContentType => "Two Content-Type header fields",
-        Name::Event => "Two Event header fields",
-        Name::Expires => "Two Expires header fields",
-        Name::From => "Two From header fields",
-        Name::MaxForwards => "Two Max-Forwards header fields",
-        Name::RAck => "Two RAck header fields",
-        Name::ReferTo => "Two Refer-To header fields",
-        Name::Replaces => "Two Replaces header fields",
-        Name::SessionExpires => "Two Session-Expires header fields",
-        Name::To => "Two To header fields",
-        _ => return None,
-    })
-}
+/// Fields that may stand in a message once, and what is said where there are two.
+const AT_MOST_ONCE: [(Name, &str); 12] = [
+    (Name::CSeq, "Two CSeq header fields"),
+    (Name::CallId, "Two Call-ID header fields"),
+    (Name::ContentType, "Two Content-Type header fields"),
+    (Name::Event, "Two Event header fields"),
+    (Name::Expires, "Two Expires header fields"),
+    (Name::From, "Two From header fields"),
+    (Name::MaxForwards, "Two Max-Forwards header fields"),
+    (Name::RAck, "Two RAck header fields"),
+    (Name::ReferTo, "Two Refer-To header fields"),
+    (Name::Replaces, "Two Replaces header fields"),
+    (Name::SessionExpires, "Two Session-Expires header fields"),
+    (Name::To, "Two To header fields"),
+];
+
+/// The same as a set.
+const ONCE: u128 = {
+    let (mut set, mut at) = (0, 0);
+    while at < AT_MOST_ONCE.len() {
+        set |= bit(AT_MOST_ONCE[at].0);
+        at += 1;
+    }
+    set
+};
+
+const BLANKS: [u8; 4] = *b" \t\r\n";
 
 fn request_uri(message: &Message<'_>) -> Option<&'static str> {
     let uri = message.uri();
     if uri.first() == Some(&b'<') {
         return Some("Request-URI in angle brackets");
     }
-    if uri.iter().any(|c| lex::is_blank(*c)) {
+    if lex::find_any(BLANKS, uri).is_some() {
         return Some("Blanks in the Request-URI");
     }
     match message.parsed_uri() {

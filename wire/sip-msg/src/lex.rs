@@ -84,11 +84,6 @@ pub(crate) fn is_token(s: &[u8]) -> bool {
     !s.is_empty() && Class::TOKEN.holds(s)
 }
 
-/// How many token characters `s` begins with.
-pub(crate) fn token_len(s: &[u8]) -> usize {
-    s.iter().position(|c| !Class::TOKEN.holds(&[*c])).unwrap_or(s.len())
-}
-
 /// `s` without blanks at its start.
 pub(crate) fn trim_start(mut s: &[u8]) -> &[u8] {
     while let [c, rest @ ..] = s

@@ -19,8 +19,7 @@ pub struct Message<'a> {
     start: StartLine<'a>,
     method: Method,
     fields: SmallVec<[Field; 36]>,
-    /// Which names there are, by bit: most questions are about fields that a message does not have.
-    present: u128,
+    by_name: ByName,
     /// What is asked for again and again, taken apart once.
     top: Top<'a>,
     body: &'a [u8],
@@ -75,6 +74,15 @@ pub enum Malformed {
     Response,
 }
 
+/// Where the fields of a name begin.
+#[derive(Debug)]
+struct ByName {
+    /// By name the number of the first one, counted from one; 0 where there is none, the largest also for later ones.
+    first: [u8; NAMES],
+    /// Which names occur again, by bit.
+    again: u128,
+}
+
 /// Where one header field stands.
 #[derive(Clone, Copy, Debug)]
 struct Field {
@@ -89,20 +97,22 @@ impl Field {
     /// The header field between two offsets; `None` if what precedes the colon is no name.
     fn read(bytes: &[u8], at: usize, end: usize) -> Option<Self> {
         let line = bytes.get(at..end)?;
-        let (name, rest) = lex::cut(line, lex::token_len(line));
-        let colon = line.len() - lex::trim_start(rest).len();
-        let [b':', value @ ..] = line.get(colon..)? else { return None };
-        let value = lex::trim_end(value);
-        let start = value.len() - lex::trim_start(value).len();
-        if name.is_empty() {
+        let colon = lex::find(b':', line)?;
+        let (before, value) = lex::cut(line, colon);
+        let written = lex::trim_end(before);
+        let name = Name::from_bytes(written);
+        // What is in the list of names is a token.
+        if name == Name::Other && !lex::is_token(written) {
             return None;
         }
+        let value = lex::trim_end(value.get(1..)?);
+        let start = value.len() - lex::trim_start(value).len();
         Some(Self {
             name_at: u32::try_from(at).ok()?,
             value_at: u32::try_from(at + colon + 1 + start).ok()?,
             value_len: u32::try_from(value.len() - start).ok()?,
-            name_len: u16::try_from(name.len()).ok()?,
-            name: Name::from_bytes(name),
+            name_len: u16::try_from(written.len()).ok()?,
+            name,
         })
     }
 }
@@ -117,18 +127,25 @@ impl<'a> Message<'a> {
         let (line, mut at) = next_line(bytes, 0).ok_or(Malformed::Empty)?;
         let (start, mut flaw) = start_line::parse(line)?;
         let mut fields = SmallVec::new();
-        let (mut present, mut lone_cr) = (0, false);
+        let mut by_name = ByName { first: [0; NAMES], again: 0 };
+        // Lines that end in a carriage return and a line feed, to be compared with all carriage returns.
+        let (header_at, mut folded, mut returns) = (at, false, 0);
         let body = loop {
             let line_at = at;
             match next_line(bytes, at) {
-                Some(([], next)) => break bytes.get(next..).unwrap_or_default(),
+                Some(([], next)) => {
+                    returns += next - line_at - 1;
+                    at = next;
+                    break bytes.get(next..).unwrap_or_default();
+                }
                 Some((line, next)) => {
                     at = fold(bytes, next);
-                    lone_cr |= at != next || lex::find(b'\r', line).is_some();
+                    folded |= at != next;
+                    returns += next - line_at - line.len() - 1;
                     let end = if at == next { line_at + line.len() } else { at };
                     match Field::read(bytes, line_at, end) {
                         Some(field) => {
-                            present |= bit(field.name);
+                            by_name.note(field.name, fields.len());
                             fields.push(field);
                         }
                         None => flaw = flaw.or(Some(Defect::bad("A header line without a name"))),
@@ -140,8 +157,10 @@ impl<'a> Message<'a> {
                 }
             }
         };
+        let header = bytes.get(header_at..at).unwrap_or_default();
+        let lone_cr = folded || memchr::memchr_iter(b'\r', header).count() != returns;
         let (method, top) = (Method::Unknown, Top::default());
-        let mut message = Self { bytes, start, method, fields, present, top, body, flaw, lone_cr };
+        let mut message = Self { bytes, start, method, fields, by_name, top, body, flaw, lone_cr };
         message.top = Top {
             via: message.field(Name::Via).and_then(Via::parse),
             from: message.field(Name::From).and_then(NameAddr::parse),
@@ -263,9 +282,18 @@ impl<'a> Message<'a> {
         self.all().find(|(_, written, _)| written.eq_ignore_ascii_case(name)).map(|(_, _, value)| value)
     }
 
-    /// All fields, if one of them is called `name`.
+    /// The fields among which those called `name` are, the first one before all others.
     fn held(&self, name: Name) -> &[Field] {
-        if self.present & bit(name) == 0 { &[] } else { &self.fields }
+        let number = usize::from(self.by_name.first[name as usize]);
+        let Some(from) = number.checked_sub(1) else { return &[] };
+        let alone = self.by_name.again & bit(name) == 0 && number < usize::from(u8::MAX);
+        let until = if alone { number } else { self.fields.len() };
+        self.fields.get(from..until).unwrap_or_default()
+    }
+
+    /// Which names occur more than once, by bit.
+    pub(crate) const fn repeated(&self) -> u128 {
+        self.by_name.again
     }
 
     fn value(&self, field: &Field) -> &'a [u8] {
@@ -340,10 +368,25 @@ impl<'a> Message<'a> {
     }
 }
 
+impl ByName {
+    /// A field of this name has so many fields before it.
+    fn note(&mut self, name: Name, before: usize) {
+        let first = &mut self.first[name as usize];
+        if *first == 0 {
+            *first = u8::try_from(before + 1).unwrap_or(u8::MAX);
+        } else {
+            self.again |= bit(name);
+        }
+    }
+}
+
 /// The bit of a name in a set of names.
-const fn bit(name: Name) -> u128 {
+pub(crate) const fn bit(name: Name) -> u128 {
     1 << name as u32
 }
+
+/// As many as there are names; their numbers are in range.
+const NAMES: usize = Name::Other as usize + 1;
 
 fn cseq(value: &[u8]) -> Option<(u32, &[u8])> {
     let (number, method) = lex::cut(value, value.iter().position(|c| lex::is_blank(*c))?);
