@@ -104,13 +104,12 @@ impl Claim {
     /// Levels whose first limits were set since it was made: it is counted there from now on, and not refused.
     pub fn late(&mut self, tables: &Tables) -> impl Iterator<Item = Level> + use<> {
         let unchanged = core::mem::replace(&mut self.revision, tables.revision()) == tables.revision();
+        let before = self.levels;
         let now = match unchanged || self.onward {
-            true => self.levels,
+            true => before,
             false => levels(self.connection.as_ref(), self.account.as_ref(), self.from, tables),
         };
-        let before = self.levels;
-        let added = move |level: &Level| now[*level as usize] && !before[*level as usize];
-        Level::ALL.into_iter().filter(added)
+        Level::ALL.into_iter().filter(move |level| now[*level as usize] && !before[*level as usize])
     }
 
     /// This level's home counts it.

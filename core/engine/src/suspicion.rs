@@ -169,7 +169,7 @@ impl Shard {
             // Whoever guesses at the same place has another port than the device.
             let calls_for_help = || request.method() == Method::Invite && self.is_emergency(request.uri());
             let itself = || bindings.iter().any(|row| row.source == flow.remote);
-            if (here && !alone) || (here && itself() && calls_for_help()) {
+            if (here && !alone) || (itself() && calls_for_help()) {
                 return false;
             }
         }
