@@ -24,6 +24,7 @@ def arguments():
     add("--run", required=True)
     add("--domain", default="bench.test")
     add("--group", type=int, default=0, help="which 100 of the users r000000… and which ports: groups run at once")
+    add("--sdes", action="store_true", help="the callers are encrypted, by keys in their descriptions")
     add("--calls", type=int, default=250)
     add("--secs", type=float, default=10)
     add("--repeats", type=int, default=3, help="runs that count; one more goes before them")
@@ -38,9 +39,15 @@ class Media:
         self.emit = results.Results(options.run, test="media", server=options.name, note=options.note, streams=2 * options.calls)
         first = 40000 + 100 * options.group
         self.port_a = [first + 2 * i for i in range(options.sockets)]
+        self.ours, self.theirs = {}, {}
         self.port_b = [first + 1000 + 2 * i for i in range(options.sockets)]
 
-    # Each way of setting up yields (where A sends, where B sends) and returns how to end the calls.
+    # Each way of setting up yields (where A sends, where B sends), and keeps the keys of A's side.
+
+    def key(self, call):
+        if self.o.sdes:
+            self.ours[call] = os.urandom(30)
+        return self.ours.get(call)
 
     def by_nothing(self, call):
         return ("127.0.0.1", self.port_b[call % self.o.sockets]), ("127.0.0.1", self.port_a[call % self.o.sockets])
@@ -49,16 +56,22 @@ class Media:
         a, b = (ports[call % self.o.sockets] for ports in (self.port_a, self.port_b))
         shared = dict(call_id=f"bench-{os.getpid()}-{call}", from_tag="a", replace=["origin", "session-connection"], ICE="remove",
                       rtcp_mux=["demux"])
-        offer = control("offer", sdp=ng.sdp(a, [PCMA]), **shared)
+        if self.o.sdes:
+            shared["transport_protocol"] = "RTP/AVP"
+        offer = control("offer", sdp=ng.sdp(a, [PCMA], key=self.key(call)), **shared)
         assert offer["result"] == b"ok", offer
+        shared.pop("transport_protocol", None)
         answer = control("answer", to_tag="b", sdp=ng.sdp(b, [PCMA]), **shared)
         assert answer["result"] == b"ok", answer
+        self.theirs[call] = ng.parse(answer["sdp"])["key"]
         return tuple((side["ip"], side["port"]) for side in (ng.parse(answer["sdp"]), ng.parse(offer["sdp"])))
 
     def by_sip(self, calls, call):
         a, b = (ports[call % self.o.sockets] for ports in (self.port_a, self.port_b))
         caller, callee = (f"{100 * self.o.group + number:06}" for number in (1 + call, 0))
-        offer, answer = calls.call("r" + caller, "pw" + caller, "r" + callee, ng.sdp(a, [PCMA]), ng.sdp(b, [PCMA]))
+        offer, answer = calls.call("r" + caller, "pw" + caller, "r" + callee,
+                                   ng.sdp(a, [PCMA], key=self.key(call)), ng.sdp(b, [PCMA]))
+        self.theirs[call] = ng.parse(answer.encode())["key"]
         return tuple((side["ip"], side["port"]) for side in (ng.parse(answer.encode()), ng.parse(offer.encode())))
 
     def set_up(self):
@@ -85,7 +98,10 @@ class Media:
         for side in (0, 1):
             for call, pair in enumerate(pairs):
                 ip, port = pair[side]
-                lines.append(f"flow {call % self.o.sockets + side * self.o.sockets} {ip} {port} 8 {1000000 * (side + 1) + call}")
+                key = self.ours.get(call, b"").hex() if side == 0 else ""
+                lines.append(f"flow {call % self.o.sockets + side * self.o.sockets} {ip} {port} 8 {1000000 * (side + 1) + call} {key}")
+        # What B says comes to A under the relay's key.
+        lines += [f"key {2000000 + call} {self.theirs[call].hex()}" for call in self.ours]
         path = f"{self.o.run}/media.{self.o.group}.table"
         with open(path, "w") as out:
             out.write("\n".join(lines) + "\n")

@@ -16,6 +16,7 @@ COSTS = [
     ("media", "100", "relayed packet, 100 streams", "rtpengine", 0.6),
     ("media", "500", "relayed packet, 500 streams", "rtpengine", 0.6),
     ("media", "1000", "relayed packet, 1,000 streams", "rtpengine", 0.6),
+    ("media", "sdes500", "relayed packet, 500 streams, half of them SRTP by SDES", "rtpengine", 0.6),
 ]
 NAMES = dict(kamailio="Kamailio", rtpengine="rtpengine")
 P50_MS, P99_MS, TICKED_P99_MS = 1, 5, 2.5

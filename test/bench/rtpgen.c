@@ -1,15 +1,22 @@
 // rtpgen: sends and receives RTP, and measures what lies between. One thread, sendmmsg and recvmmsg,
 // the kernel's receive timestamps. Loopback only. Prints one JSON object.
 //
+// Built with -lcrypto.
+//
 // usage: rtpgen -t TABLE -d SECONDS [-w SECONDS before latency counts] [-q FIRST_SEQUENCE]
 // TABLE:  sock INDEX IP PORT                       a socket to bind; indexes from 0, without gaps
-//         flow SOCK DST_IP DST_PORT TYPE SSRC      50 packets a second of 160 bytes
+//         flow SOCK DST_IP DST_PORT TYPE SSRC [KEY]  50 packets a second of 160 bytes
+//         key SSRC KEY                             what comes from this source is protected
+// KEY is 60 hex digits, master key and salt of AES_CM_128_HMAC_SHA1_80 (RFC 3711); sequences do not roll over. Every tag
+// is made, and that of every fiftieth packet is looked at.
 //
 // Every payload carries the time of its sending, so latency needs no state; a flow's sequence numbers and
 // timestamps follow -q, so that a second run of the same calls goes on where the first one ended.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +33,7 @@ enum {
     SLOTS = 80,                        // parts of the 20 ms in which packets leave
     HEADER = 12,
     PAYLOAD = 160,                     // 20 ms of G.711
+    TAG = 10,
     PERIOD_NS = 20 * 1000 * 1000,
     MOST_SAMPLES = 20 * 1000 * 1000,
     SECOND_NS = 1000 * 1000 * 1000,
@@ -33,11 +41,19 @@ enum {
 static const uint32_t MAGIC = 0x52545042;
 
 typedef struct {
+    EVP_CIPHER_CTX *aes;
+    uint8_t salt[16], authentication[20];
+    uint32_t ssrc;
+    unsigned taken;
+} secret_t;
+
+typedef struct {
     int socket;
     struct sockaddr_in to;
     uint8_t type;
     uint16_t sequence;
     uint32_t timestamp, ssrc;
+    secret_t *secret;
 } flow_t;
 
 static int sockets[MAX_SOCKETS], socket_count;
@@ -48,6 +64,8 @@ static uint32_t first_sequence = 1000;
 static uint32_t *samples;              // latencies in ns
 static size_t sample_count;
 static uint64_t sent, received, send_errors, late_slots, measure_from;
+static secret_t *secrets[65536];       // of what comes, by the lower half of the source
+static uint64_t verified, forged;
 
 static uint64_t now(clockid_t clock)
 {
@@ -84,19 +102,124 @@ static int bound_socket(const char *ip, int port)
     return s;
 }
 
+// --- SRTP
+
+static EVP_CIPHER_CTX *aes_of(const uint8_t *key)
+{
+    EVP_CIPHER_CTX *aes = EVP_CIPHER_CTX_new();
+    if (!aes || !EVP_EncryptInit_ex(aes, EVP_aes_128_ecb(), NULL, key, NULL) || !EVP_CIPHER_CTX_set_padding(aes, 0))
+        fail("AES");
+    return aes;
+}
+
+// Blocks of key stream from a counter whose last two octets count.
+static void stream(EVP_CIPHER_CTX *aes, const uint8_t counter[16], uint8_t *out, int blocks)
+{
+    uint8_t in[(PAYLOAD / 16 + 1) * 16];
+    int length;
+    for (int i = 0; i < blocks; i++) {
+        memcpy(in + 16 * i, counter, 14);
+        in[16 * i + 14] = 0;
+        in[16 * i + 15] = i;
+    }
+    EVP_EncryptUpdate(aes, out, &length, in, 16 * blocks);
+}
+
+static void derive(EVP_CIPHER_CTX *aes, const uint8_t *salt, int label, uint8_t *out, int length)
+{
+    uint8_t counter[16] = {0}, derived[32];
+    memcpy(counter, salt, 14);
+    counter[7] ^= label;
+    stream(aes, counter, derived, 2);
+    memcpy(out, derived, length);
+}
+
+static secret_t *secret_of(const char *hex, uint32_t ssrc)
+{
+    secret_t *secret = calloc(1, sizeof *secret);
+    uint8_t material[30], key[16];
+    unsigned octet;
+    for (int i = 0; i < 30; i++) {
+        if (sscanf(hex + 2 * i, "%2x", &octet) != 1) {
+            fprintf(stderr, "no key: %s\n", hex);
+            exit(1);
+        }
+        material[i] = octet;
+    }
+    EVP_CIPHER_CTX *master = aes_of(material);
+    derive(master, material + 16, 0, key, 16);
+    derive(master, material + 16, 1, secret->authentication, 20);
+    derive(master, material + 16, 2, secret->salt, 14);
+    secret->aes = aes_of(key);
+    secret->ssrc = ssrc;
+    return secret;
+}
+
+static void key_stream(secret_t *secret, const uint8_t *packet, uint8_t *out, int blocks)
+{
+    uint8_t counter[16] = {0};
+    memcpy(counter, secret->salt, 14);
+    for (int i = 0; i < 4; i++)
+        counter[4 + i] ^= packet[8 + i];
+    counter[12] ^= packet[2];
+    counter[13] ^= packet[3];
+    stream(secret->aes, counter, out, blocks);
+}
+
+static void tag_of(secret_t *secret, const uint8_t *packet, unsigned length, uint8_t *tag)
+{
+    uint8_t whole[HEADER + PAYLOAD + 4] = {0}, code[20];
+    unsigned size;
+    memcpy(whole, packet, length);
+    HMAC(EVP_sha1(), secret->authentication, 20, whole, length + 4, code, &size);
+    memcpy(tag, code, TAG);
+}
+
+static void protect(secret_t *secret, uint8_t *packet)
+{
+    uint8_t stream[PAYLOAD];
+    key_stream(secret, packet, stream, PAYLOAD / 16);
+    for (int i = 0; i < PAYLOAD; i++)
+        packet[HEADER + i] ^= stream[i];
+    tag_of(secret, packet, HEADER + PAYLOAD, packet + HEADER + PAYLOAD);
+}
+
+// Opens as much of a packet as is read.
+static int unprotect(secret_t *secret, uint8_t *packet, unsigned length)
+{
+    uint8_t stream[16], tag[TAG];
+    if (length != HEADER + PAYLOAD + TAG)
+        return 0;
+    if (secret->taken++ % 50 == 0) {
+        tag_of(secret, packet, HEADER + PAYLOAD, tag);
+        if (memcmp(tag, packet + HEADER + PAYLOAD, TAG))
+            return 0;
+        verified++;
+    }
+    key_stream(secret, packet, stream, 1);
+    for (int i = 0; i < 16; i++)
+        packet[HEADER + i] ^= stream[i];
+    return 1;
+}
+
 static void load(const char *path)
 {
     FILE *file = fopen(path, "r");
     char line[256], ip[64];
     int index, port;
+    char key[64];
     unsigned type, ssrc;
+    int words;
     if (!file)
         fail(path);
     while (fgets(line, sizeof line, file)) {
         if (sscanf(line, "sock %d %63s %d", &index, ip, &port) == 3 && index == socket_count && index < MAX_SOCKETS) {
             sockets[socket_count++] = bound_socket(ip, port);
-        } else if (sscanf(line, "flow %d %63s %d %u %u", &index, ip, &port, &type, &ssrc) == 5 && flow_count < MAX_FLOWS) {
-            flows[flow_count++] = (flow_t){index, loopback(ip, port), type, first_sequence, first_sequence * PAYLOAD, ssrc};
+        } else if ((words = sscanf(line, "flow %d %63s %d %u %u %60s", &index, ip, &port, &type, &ssrc, key)) >= 5 && flow_count < MAX_FLOWS) {
+            secret_t *secret = words == 6 ? secret_of(key, ssrc) : NULL;
+            flows[flow_count++] = (flow_t){index, loopback(ip, port), type, first_sequence, first_sequence * PAYLOAD, ssrc, secret};
+        } else if (sscanf(line, "key %u %60s", &ssrc, key) == 2) {
+            secrets[ssrc & 0xffff] = secret_of(key, ssrc);
         } else {
             fprintf(stderr, "not understood: %s", line);
             exit(1);
@@ -108,7 +231,8 @@ static void load(const char *path)
 // --- out
 
 typedef struct {
-    uint8_t bytes[BATCH][HEADER + PAYLOAD];
+    uint8_t bytes[BATCH][HEADER + PAYLOAD + TAG];
+    secret_t *secrets[BATCH];
     struct iovec parts[BATCH];
     struct mmsghdr messages[BATCH];
     int count, socket;
@@ -125,7 +249,8 @@ static void put(batch_t *batch, flow_t *flow)
     memcpy(p + 4, &timestamp, 4);
     memcpy(p + 8, &ssrc, 4);
     memset(p + HEADER, 0xd5, PAYLOAD);
-    batch->parts[batch->count] = (struct iovec){p, HEADER + PAYLOAD};
+    batch->secrets[batch->count] = flow->secret;
+    batch->parts[batch->count] = (struct iovec){p, HEADER + PAYLOAD + (flow->secret ? TAG : 0)};
     batch->messages[batch->count].msg_hdr = (struct msghdr){
         .msg_name = &flow->to, .msg_namelen = sizeof flow->to, .msg_iov = &batch->parts[batch->count], .msg_iovlen = 1};
     batch->count++;
@@ -139,6 +264,8 @@ static void flush(batch_t *batch)
     for (int i = 0; i < batch->count; i++) {
         memcpy(batch->bytes[i] + HEADER, &MAGIC, 4);
         memcpy(batch->bytes[i] + HEADER + 4, &at, 8);
+        if (batch->secrets[i])
+            protect(batch->secrets[i], batch->bytes[i]);
     }
     for (int done = 0; done < batch->count;) {
         int n = sendmmsg(sockets[batch->socket], batch->messages + done, batch->count - done, 0);
@@ -179,12 +306,18 @@ static uint64_t received_at(struct msghdr *message)
     return now(CLOCK_REALTIME);
 }
 
-static void take(const uint8_t *p, unsigned length, struct msghdr *message)
+static void take(uint8_t *p, unsigned length, struct msghdr *message)
 {
-    uint32_t magic;
+    uint32_t magic, ssrc;
     uint64_t at = received_at(message), sent_at;
     if (length < HEADER + 12 || p[0] >> 6 != 2 || (p[1] >= 192 && p[1] <= 223))      // RTCP is not counted
         return;
+    memcpy(&ssrc, p + 8, 4);
+    secret_t *secret = secrets[ntohl(ssrc) & 0xffff];
+    if (secret && secret->ssrc == ntohl(ssrc) && !unprotect(secret, p, length)) {
+        forged++;
+        return;
+    }
     received++;
     memcpy(&magic, p + HEADER, 4);
     memcpy(&sent_at, p + HEADER + 4, 8);
@@ -271,8 +404,8 @@ int main(int argc, char **argv)
     run(seconds);
     qsort(samples, sample_count, sizeof *samples, ascending);
     printf("{\"flows\":%d,\"sent\":%lu,\"send_errors\":%lu,\"received\":%lu,\"late_slots\":%lu,\"samples\":%zu,"
-           "\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}\n",
-           flow_count, sent, send_errors, received, late_slots, sample_count, quantile(.5), quantile(.9), quantile(.99),
+           "\"verified\":%lu,\"forged\":%lu,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}\n",
+           flow_count, sent, send_errors, received, late_slots, sample_count, verified, forged, quantile(.5), quantile(.9), quantile(.99),
            quantile(.999), quantile(1));
     return 0;
 }

@@ -1,5 +1,5 @@
 """rtpengine's ng control protocol (a cookie, a space, a bencoded dictionary, over UDP), and SDP for it."""
-import os, socket
+import base64, os, socket
 
 
 def encode(value):
@@ -54,21 +54,25 @@ class Ng:
         raise RuntimeError("no answer to " + command)
 
 
-def sdp(port, codecs, ip="127.0.0.1"):
-    """An offer or answer; codecs are (payload type, rtpmap, fmtp or None)."""
+def sdp(port, codecs, ip="127.0.0.1", key=None):
+    """An offer or answer; codecs are (payload type, rtpmap, fmtp or None), key the 30 octets of one that demands SRTP."""
     lines = ["v=0", f"o=- 1 1 IN IP4 {ip}", "s=-", f"c=IN IP4 {ip}", "t=0 0",
-             f"m=audio {port} RTP/AVP " + " ".join(str(codec[0]) for codec in codecs)]
+             f"m=audio {port} RTP/{'SAVP' if key else 'AVP'} " + " ".join(str(codec[0]) for codec in codecs)]
     for kind, rtpmap, fmtp in codecs:
         lines += [f"a=rtpmap:{kind} {rtpmap}"] + ([f"a=fmtp:{kind} {fmtp}"] if fmtp else [])
+    if key:
+        lines.append(f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{base64.b64encode(key).decode()}")
     return "\r\n".join(lines + ["a=ptime:20", "a=sendrecv", ""])
 
 
 def parse(text):
-    """The media address of an SDP."""
-    found = dict(ip=None, port=None)
+    """The media address of an SDP, and its key."""
+    found = dict(ip=None, port=None, key=None)
     for line in text.decode().splitlines():
         if line.startswith("c=IN IP4 "):
             found["ip"] = line[9:].split("/")[0].strip()
         elif line.startswith("m=audio"):
             found["port"] = int(line.split()[1])
+        elif line.startswith("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"):
+            found["key"] = base64.b64decode(line.split("inline:")[1].split("|")[0].split()[0])
     return found
