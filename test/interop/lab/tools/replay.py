@@ -1,9 +1,9 @@
 """Somebody between a phone and the server: what the phone sends is sent again as it was, and once more with an octet
 changed, under the phone's own address. Needs raw sockets.
-  replay.py FROM-ADDRESS FIRST-PORT LAST-PORT COUNT    prints JSON: how many packets were taken, and of which length."""
+  replay.py OCTETS FIRST-PORT LAST-PORT COUNT    packets of this length to these ports; prints JSON: how many were taken."""
 import json, socket, struct, sys, time
 
-source, first, last, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+octets, first, last, count = map(int, sys.argv[1:])
 tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
 tap.bind(("lo", 0x0800))
 tap.settimeout(0.2)
@@ -20,8 +20,8 @@ while len(taken) < count and time.time() < until:
     header = 4 * (packet[0] & 15)
     port = struct.unpack(">H", packet[header + 2:header + 4])[0]
     rtp = packet[header + 8:]
-    ours = socket.inet_ntoa(packet[12:16]) == source and first <= port <= last and port % 2 == 0
-    if ours and len(rtp) > 12 and rtp[0] >> 6 == 2 and rtp not in (old for _, old in taken):
+    ours = len(rtp) == octets and first <= port <= last and port % 2 == 0
+    if ours and rtp[0] >> 6 == 2 and rtp not in (old for _, old in taken):
         taken.append((packet, rtp))
 
 
@@ -39,4 +39,4 @@ for packet, _ in taken:
     ahead = (struct.unpack(">H", packet[header + 10:header + 12])[0] + 1000) & 0xffff
     send(packet[:header + 10] + struct.pack(">H", ahead) + packet[header + 12:])
     time.sleep(0.01)
-print(json.dumps({"taken": len(taken), "octets": sorted({len(rtp) for _, rtp in taken})}))
+print(json.dumps({"taken": len(taken)}))
