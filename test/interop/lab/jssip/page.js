@@ -63,10 +63,12 @@ function watch(session, o) {
 }
 
 lab.start = o => new Promise(done => {
+  if (o.show) JsSIP.debug.enable('JsSIP:*');
   const ua = lab.ua = new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(o.ws)], uri: o.uri, password: o.password,
     authorization_user: o.authUser, register: o.register, register_expires: 60, session_timers: false, user_agent: 'lab-browser',
     connection_recovery_min_interval: 1, connection_recovery_max_interval: 2,
+    ...(o.contact && { contact_uri: o.contact }),
   });
   ua.on('connected', () => { note('connected'); if (!o.register) done(true); });
   ua.on('disconnected', e => { note('disconnected', { error: e.error, reason: e.reason }); if (e.error) done(false); });

@@ -5,6 +5,7 @@
 //   [--ice 'stun:HOST:PORT'] [--chromium PATH] [--header 'X: y']... [--show]
 //   [--any-candidate] (not only 127.x)   [--sdp] (adds the SDPs to the result)
 //   [--message 'sip:X TEXT']... [--options sip:X]... [--watch 'presence|dialog|message-summary sip:X']...
+//   [--contact sip:...] (its Contact)   [--vanish] (ends without a word)
 //   [--idle SECONDS] (without a call)   [--drop-after SECONDS] (the socket breaks; during a call counted from its start)
 import { createServer } from 'node:http';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -14,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const flags = ['--no-register', '--answer', '--show', '--any-candidate', '--sdp'];
+const flags = ['--vanish', '--no-register', '--answer', '--show', '--any-candidate', '--sdp'];
 const o = { headers: [], message: [], options: [], watch: [], seconds: '5', wait: '20', idle: '0', 'dtmf-by': 'rfc2833' };
 for (let a = process.argv.slice(2), i = 0; i < a.length; i++) {
   const k = a[i].replace(/^--/, '');
@@ -46,7 +47,7 @@ try {
   if (o.show) page.on('console', m => console.error('page:', m.text()));
   await page.goto(`http://127.0.0.1:${server.address().port}/`);
   out.browser_ms = Date.now() - t0;
-  const opt = { ws: o.ws, uri: o.uri, password: o.password, authUser: o['auth-user'], register: !o['no-register'], answer: !!o.answer, loopback: !o['any-candidate'],
+  const opt = { ws: o.ws, uri: o.uri, password: o.password, authUser: o['auth-user'], register: !o['no-register'], answer: !!o.answer, contact: o.contact, show: o.show, loopback: !o['any-candidate'],
     codec: o.codec, headers: o.headers, ice: o.ice ? [{ urls: o.ice, username: o['turn-user'], credential: o['turn-password'] }] : [] };
   const up = await Promise.race([page.evaluate(x => lab.start(x), opt), sleep(10000)]);
   if (up) {
@@ -87,8 +88,10 @@ try {
       out.ok = true;
     }
     await sleep(300);
-    await page.evaluate(() => lab.ua.stop());
-    await sleep(300);
+    if (!o.vanish) {
+      await page.evaluate(() => lab.ua.stop());
+      await sleep(300);
+    }
   }
   out.log = await page.evaluate(() => lab.log);
   if (o.sdp) out.sdp = await page.evaluate(() => lab.sip);
