@@ -9,6 +9,7 @@ use sip_msg::Name;
 use sip_msg::digest::Algorithm;
 use sip_stack::User;
 use sip_stack::timer::{T1_64, Timer};
+use sip_stack::transport::Protocol;
 
 use media::{Counters, EndId};
 use routing::config::{DigestAlgorithm, Domain};
@@ -68,10 +69,11 @@ impl Call {
         let reason = Reason::NonceReplayed;
         let caller = self.caller.connection.as_ref();
         let domain = caller.and_then(|c| means.tables.domain(c.domain.as_ref()?)).cloned();
+        let protocol = self.caller.dialog.flow.protocol;
         let (nonces, now, salt) = (means.nonces.clone(), means.now, means.random.number());
         let fill = |writer: &mut sip_msg::Writer<'_>| {
             let Some(domain) = &domain else { return };
-            let (realm, algorithms) = (domain.realm.as_bytes(), offered(Some(domain)));
+            let (realm, algorithms) = (domain.realm.as_bytes(), offered(Some(domain), protocol));
             nonces.write(writer, Name::ProxyAuthenticate, realm, &algorithms, true, (salt, now));
         };
         self.respond(407, b"", None, Some(&fill), means);
@@ -445,15 +447,20 @@ pub fn proof_text(proof: routing::decision::Proof) -> &'static str {
 }
 
 /// The digest algorithms a domain offers, in its order (RFC 8760 §2.4); both where no domain is known.
-pub fn offered(domain: Option<&Domain>) -> SmallVec<[Algorithm; 2]> {
+pub fn offered(domain: Option<&Domain>, protocol: Protocol) -> SmallVec<[Algorithm; 2]> {
     let both = &[DigestAlgorithm::Md5, DigestAlgorithm::Sha256][..];
     let algorithms = domain.map_or(both, |domain| &domain.digest).iter();
-    algorithms
+    let mut offered: SmallVec<[Algorithm; 2]> = algorithms
         .map(|algorithm| match algorithm {
             DigestAlgorithm::Md5 => Algorithm::Md5,
             DigestAlgorithm::Sha256 => Algorithm::Sha256,
         })
-        .collect()
+        .collect();
+    if protocol.is_web() {
+        // The phones of browsers read the last challenge only, and know MD5 only.
+        offered.sort_by_key(|algorithm| *algorithm == Algorithm::Md5);
+    }
+    offered
 }
 
 fn outcome(ending: &Ending, answered: bool) -> CallOutcome {

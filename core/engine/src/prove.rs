@@ -116,7 +116,7 @@ impl Shard {
         let (code, name) =
             if register { (401, Name::WwwAuthenticate) } else { (407, Name::ProxyAuthenticate) };
         let realm = domain.map_or("trunkline", |d| d.realm.as_str());
-        let algorithms = b2bua::offered(domain);
+        let algorithms = b2bua::offered(domain, flow.protocol);
         let salt = self.salt(request, flow);
         self.reply_with(request, flow, code, b"", out, |shard, writer| {
             shard.nonces.write(writer, name, realm.as_bytes(), &algorithms, stale, (salt, now));
