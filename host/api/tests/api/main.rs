@@ -12,6 +12,7 @@ mod flows;
 mod limits;
 mod many;
 mod onboarding;
+mod phones;
 mod providers;
 mod refused;
 mod registering;
