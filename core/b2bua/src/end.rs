@@ -413,7 +413,7 @@ pub(crate) fn leg_record(role: &'static str, leg: &Leg) -> LegRecord {
         user_agent: leg.user_agent.clone(),
         sip_code: leg.code,
         codec: leg.media.codec.clone(),
-        protection: leg.media.protection.name(),
+        protection: leg.media.protection_name(),
         media: None,
     }
 }

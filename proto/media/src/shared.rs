@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use hashbrown::HashMap;
 use siphasher::sip::SipHasher13;
 use smallvec::SmallVec;
+use srtp::Keys;
 use stun::Message;
 use timestamp::Timestamp;
 use webrtc::{Credentials, Identity, News, Output, Peer, Transport};
@@ -166,6 +167,16 @@ impl SharedPort {
         self.sources.get(&from).copied()
     }
 
+    /// The end of a transport that a packet of this payload type is for.
+    #[inline]
+    pub(crate) fn end_for(&self, number: u32, payload_type: u8) -> Option<u32> {
+        let seat = self.seats.get(number as usize)?.as_ref()?;
+        match seat.members.as_slice() {
+            [only] => Some(only.slot),
+            members => members.iter().find(|m| m.payloads.contains(payload_type)).map(|m| m.slot),
+        }
+    }
+
     /// The end that heads the bundle.
     pub(crate) fn head(&self, number: u32) -> Option<u32> {
         Some(self.seats.get(number as usize)?.as_ref()?.members.first()?.slot)
@@ -180,6 +191,11 @@ impl SharedPort {
     /// Where the peer of a transport is.
     pub(crate) fn target(&self, number: u32) -> Option<SocketAddr> {
         self.seats.get(number as usize)?.as_ref()?.transport.target()
+    }
+
+    /// The keys of a transport, once it has some.
+    pub(crate) fn keys(&self, number: u32) -> Option<(Keys, Keys)> {
+        self.seats.get(number as usize)?.as_ref()?.transport.keys()
     }
 
     /// The serial of a transport, which tells it from others that had its place.

@@ -113,6 +113,47 @@ fn a_browser_checks_shakes_hands_and_is_connected() {
 }
 
 #[test]
+fn media_is_protected_and_nothing_passes_in_the_clear_or_before_there_are_keys() {
+    let mut bench = Bench::new();
+    let mut browser = Browser::new(addr(4000), bench.now);
+    bench.open(END, 1, None);
+    bench.describe(END, &browser);
+    let remote = Remote {
+        rtp: None,
+        rtcp: None,
+        signalling: addr(1).ip(),
+        latch: Latching::Auto,
+        clock_rate: 8000,
+        sends: true,
+        receives: true,
+        renegotiated: false,
+        udptl: false,
+    };
+    bench.command(Command::Remote { end: END, remote });
+    bench.command(Command::Serve { end: END, source: Source::Echo });
+    let check = browser.check(&credentials(1), true);
+    bench.converse(&mut browser, vec![check]);
+    let clear = [0x80, 8, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7, 1, 2, 3, 4];
+    assert!(bench.packet(browser.addr, &clear).is_empty());
+    let hello = browser.begin(bench.now);
+    bench.converse(&mut browser, hello);
+    assert!(bench.packet(browser.addr, &clear).is_empty());
+    let (theirs, ours) = browser.keys.expect("they are done");
+    let mut packet = clear.to_vec();
+    packet.resize(clear.len() + OVERHEAD, 0);
+    let len = Outbound::new(&theirs).protect(&mut packet, clear.len()).expect("room");
+    packet.truncate(len);
+    let echoed = bench.packet(browser.addr, &packet);
+    let [(to, echo)] = echoed.as_slice() else { panic!("{echoed:?}") };
+    assert_eq!(*to, browser.addr);
+    let mut echo = echo.clone();
+    let len = Inbound::new(&ours).unprotect(&mut echo).expect("ours");
+    assert_eq!((len, &echo[12..len]), (clear.len(), &clear[12..]));
+    assert!(bench.packet(addr(4001), &packet).is_empty(), "from elsewhere");
+    assert!(bench.packet(browser.addr, &packet).is_empty(), "a replay");
+}
+
+#[test]
 fn who_shows_another_certificate_is_told_of() {
     let mut bench = Bench::new();
     let mut browser = Browser::new(addr(4000), bench.now);

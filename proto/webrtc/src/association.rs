@@ -9,11 +9,11 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dimpl::{Dtls, KeyingMaterial, SrtpProfile};
+use srtp::{Keys, Profile};
 use timestamp::Timestamp;
 
 use crate::fingerprint::Fingerprint;
 use crate::identity::Identity;
-use crate::keys::{Keys, Profile};
 use crate::output::Output;
 
 /// An association that is being made, or was.

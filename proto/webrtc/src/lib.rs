@@ -10,13 +10,11 @@ mod association;
 mod credentials;
 mod fingerprint;
 mod identity;
-mod keys;
 mod output;
 mod transport;
 
 pub use credentials::Credentials;
 pub use fingerprint::{Fingerprint, Hash};
 pub use identity::{Identity, IdentityFault};
-pub use keys::{Keys, Profile};
 pub use output::{News, Output};
 pub use transport::{Peer, Transport};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use crate::keys::Keys;
+use srtp::Keys;
 
 /// Filled by a [`crate::Transport`], emptied by whoever drives it.
 #[derive(Debug, Default)]

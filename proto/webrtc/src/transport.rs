@@ -14,6 +14,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use srtp::Keys;
 use stun::Message;
 use timestamp::Timestamp;
 
@@ -121,6 +122,11 @@ impl Transport {
     /// Where the peer is, if it has been proven anywhere.
     pub fn target(&self) -> Option<SocketAddr> {
         self.agent.target()
+    }
+
+    /// What the peer protects with and what we do, once the handshake is done.
+    pub fn keys(&self) -> Option<(Keys, Keys)> {
+        self.keyed.map(|keys| (keys.inbound, keys.outbound))
     }
 
     /// When to call [`Self::handle_timeout`] at the latest.

@@ -35,6 +35,8 @@ macro_rules! ladders {
 
 ladders! {
     answer_over_a_new_stream
+    browser_calls_a_browser
+    browser_calls_a_phone
     browser_changes_network
     busy_lamp
     busy_lamp_transfer

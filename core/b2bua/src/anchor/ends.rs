@@ -30,8 +30,15 @@ pub(super) fn open(leg: &mut Leg, carried: &[bool], call: Slot, means: &mut Mean
         if leg.media.ends.len() == index {
             leg.media.ends.push(End { id: end_id(means.shard, call, leg.number, index), port: 0 });
         }
+        let head = leg.media.head();
         let Some(end) = leg.media.ends.get_mut(index) else { continue };
-        if wanted && end.port == 0 {
+        if wanted
+            && end.port == 0
+            && let Some(webrtc) = &leg.media.webrtc
+        {
+            end.port = webrtc.place().port();
+            webrtc.open(end.id, head, inactivity, means);
+        } else if wanted && end.port == 0 {
             let port = lease(bind, means).ok_or(Reason::NoMediaPort)?;
             end.port = port;
             let id = end.id;
@@ -68,10 +75,13 @@ pub(crate) fn close(leg: &mut Leg, means: &mut Means<'_>) -> usize {
     let mut closing = 0;
     for end in leg.media.ends.drain(..).filter(|end| end.port != 0) {
         means.media(Command::Close { end: end.id });
-        means.ports.give_back(end.port);
+        if leg.media.webrtc.is_none() {
+            means.ports.give_back(end.port);
+        }
         closing += 1;
     }
     leg.media.protection.forget_told();
+    leg.media.webrtc = None;
     closing
 }
 

@@ -6,6 +6,7 @@
 mod ends;
 mod protection;
 mod sdes;
+mod webrtc;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::leg::Leg;
 use crate::means::Means;
 use ends::{End, open, shown};
 use protection::{Protection, Taken, Wanted, Written, srtp};
+use webrtc::{WebRtc, offer_transport, take_off, take_off_answer};
 
 pub(crate) use ends::close;
 pub use ends::{EndOwner, end_owner};
@@ -51,12 +53,32 @@ pub(crate) struct LegMedia {
     pub codec: Arc<str>,
     /// How it is protected.
     pub protection: Protection,
+    /// Its transport, if its peer is a browser.
+    webrtc: Option<Box<WebRtc>>,
 }
 
 impl LegMedia {
     /// Whether its peer has a description of ours.
     pub(crate) fn is_negotiated(&self) -> bool {
         !self.sent.is_empty()
+    }
+
+    /// What history calls its protection.
+    pub(crate) fn protection_name(&self) -> &'static str {
+        if self.webrtc.is_some() { "dtls" } else { self.protection.name() }
+    }
+
+    /// The end that heads the bundle of a browser.
+    fn head(&self) -> Option<EndId> {
+        self.ends.iter().find(|end| end.port != 0).map(|end| end.id)
+    }
+
+    /// Tells the plane what became known of a browser.
+    fn tell_transport(&mut self, means: &mut Means<'_>) {
+        let (head, ends) = (self.head(), self.ends.iter().map(|end| end.id));
+        if let (Some(webrtc), Some(head)) = (&mut self.webrtc, head) {
+            webrtc.tell(head, ends, &self.raw, means);
+        }
     }
 }
 
@@ -137,8 +159,8 @@ fn pass(
     call: Slot,
     means: &mut Means<'_>,
 ) -> Result<Vec<u8>, Reason> {
-    let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
     if to.media.bypass {
+        let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
         if heard == Role::Offer && is_demanded(from.connection.as_deref()) {
             let mut judged = from.media.protection.clone();
             let taken = judged.hear_offer(description.media(), srtp(from), means.random);
@@ -148,11 +170,19 @@ fn pass(
         to.media.sent = body.to_vec();
         return Ok(body.to_vec());
     }
-    let taken = hear(heard, body, &description, from, means)?;
+    if written == Role::Offer {
+        offer_transport(to, call, means)?;
+    }
+    let raw = body;
+    let bare = take_off(heard, raw, from, to.media.webrtc.is_some(), call, means)?;
+    let body = bare.as_deref().unwrap_or(raw);
+    let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
+    let taken = hear(heard, raw, &description, from, means)?;
     let wanted = Wanted::of(to);
     let ours: SmallVec<[Written; 1]> = (0..)
         .zip(description.media())
         .map(|(index, medium)| match written {
+            _ if to.media.webrtc.is_some() => Written::default(),
             Role::Answer => to.media.protection.answer(index, medium),
             Role::Offer => to.media.protection.offer(index, medium, wanted, means.random),
         })
@@ -168,7 +198,7 @@ fn pass(
     open(from, &carried, call, means)?;
     open(to, &carried, call, means)?;
     let kept = |index: usize| carried.get(index).copied().unwrap_or(false);
-    Ok(write(body, &description, codecs, (&ours, &kept), to, means))
+    Ok(write(body, &description, codecs, (written, &ours, &kept), to, means))
 }
 
 /// Writes a description that passes as this leg is to see it; the same as before has the same version.
@@ -176,7 +206,7 @@ fn write(
     body: &[u8],
     description: &Description<'_>,
     codecs: Option<&[String]>,
-    (ours, kept): (&[Written], &dyn Fn(usize) -> bool),
+    (role, ours, kept): (Role, &[Written], &dyn Fn(usize) -> bool),
     to: &mut Leg,
     means: &mut Means<'_>,
 ) -> Vec<u8> {
@@ -198,6 +228,9 @@ fn write(
         rewrite(body, description, &origin, &mut place, &mut written);
         if let Some(codecs) = codecs {
             prefer(description, codecs, &mut written);
+        }
+        if let Some(webrtc) = &to.media.webrtc {
+            written = webrtc.write(&written, role == Role::Offer);
         }
         if version != to.media.version || written == to.media.sent {
             break;
@@ -239,6 +272,8 @@ pub(crate) fn connect(a: &mut Leg, b: &mut Leg, renegotiated: bool, means: &mut 
     if a.media.bypass {
         return;
     }
+    a.media.tell_transport(means);
+    b.media.tell_transport(means);
     for (index, (end_a, end_b)) in a.media.ends.iter().zip(&b.media.ends).enumerate() {
         if end_a.port == 0 || end_b.port == 0 {
             continue;
@@ -255,6 +290,7 @@ pub(crate) fn connect(a: &mut Leg, b: &mut Leg, renegotiated: bool, means: &mut 
 
 /// A leg that is served by ourselves: all its m-lines hear `source`.
 pub(crate) fn serve(leg: &mut Leg, source: media::Source, means: &mut Means<'_>) {
+    leg.media.tell_transport(means);
     let both = Described { rtp: None, rtcp: None, direction: Direction::SendRecv, clock: 0, udptl: false };
     for (index, end) in leg.media.ends.iter().enumerate().filter(|(_, end)| end.port != 0) {
         leg.media.protection.tell(index, end.id, false, means);
@@ -271,8 +307,11 @@ pub(crate) fn answer_ourselves(
     keep: &dyn Fn(&sdp::Media<'_>) -> bool,
     means: &mut Means<'_>,
 ) -> Result<Vec<u8>, Reason> {
+    let raw = body;
+    let bare = take_off(Role::Offer, raw, leg, false, call, means)?;
+    let body = bare.as_deref().unwrap_or(raw);
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    let taken = hear(Role::Offer, body, &description, leg, means)?;
+    let taken = hear(Role::Offer, raw, &description, leg, means)?;
     let kept: Taken = description.media().iter().map(keep).collect();
     if !kept.contains(&true) {
         return Err(Reason::NoCommonCodec);
@@ -288,7 +327,11 @@ pub(crate) fn answer_ourselves(
     }
     leg.media.version += 1;
     let origin = OriginRewrite { user: None, id: leg.media.id, version: leg.media.version, addr };
-    let answer = |(index, medium)| leg.media.protection.answer(index, medium);
+    let browser = leg.media.webrtc.is_some();
+    let answer = |(index, medium)| match browser {
+        true => Written::default(),
+        false => leg.media.protection.answer(index, medium),
+    };
     let ours: SmallVec<[Written; 1]> = (0..).zip(description.media()).map(answer).collect();
     let ends = &leg.media.ends;
     let mut place = |index: usize| {
@@ -299,12 +342,16 @@ pub(crate) fn answer_ourselves(
     let mut written = Vec::with_capacity(body.len() + 64);
     rewrite(body, &description, &origin, &mut place, &mut written);
     reverse_directions(&mut written);
+    if let Some(webrtc) = &leg.media.webrtc {
+        written = webrtc.write(&written, false);
+    }
     leg.media.sent.clone_from(&written);
     Ok(written)
 }
 
 /// An offer of our own to a leg that we serve: what a peer gets who asked for one (RFC 3261 §14.2, RFC 3264 §5).
 pub(crate) fn offer_ourselves(leg: &mut Leg, call: Slot, means: &mut Means<'_>) -> Result<Vec<u8>, Reason> {
+    offer_transport(leg, call, means)?;
     open(leg, &[true], call, means)?;
     let addr = shown(leg, means);
     if leg.media.id == 0 {
@@ -313,7 +360,10 @@ pub(crate) fn offer_ourselves(leg: &mut Leg, call: Slot, means: &mut Means<'_>) 
     leg.media.version += 1;
     let port = leg.media.ends.first().map_or(0, |end| end.port);
     let (id, version, wanted) = (leg.media.id, leg.media.version, Wanted::of(leg));
-    let Written { proto, lines, .. } = leg.media.protection.offer_audio(wanted, means.random);
+    let Written { proto, lines, .. } = match leg.media.webrtc {
+        Some(_) => Written::default(),
+        None => leg.media.protection.offer_audio(wanted, means.random),
+    };
     let offer = sdp::AudioOffer {
         addr,
         port,
@@ -327,19 +377,23 @@ pub(crate) fn offer_ourselves(leg: &mut Leg, call: Slot, means: &mut Means<'_>) 
     };
     leg.media.sent.clear();
     sdp::build_audio(&mut leg.media.sent, &offer);
+    if let Some(webrtc) = &leg.media.webrtc {
+        leg.media.sent = webrtc.write(&leg.media.sent, true);
+    }
     Ok(leg.media.sent.clone())
 }
 
 /// The answer to an offer of our own.
 pub(crate) fn hear_answer(body: &[u8], leg: &mut Leg, means: &mut Means<'_>) -> Result<(), Reason> {
+    heard(body, leg, means)?;
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    hear(Role::Answer, body, &description, leg, means)?;
     let taken = description.media().iter().any(|m| m.port != 0 && is_rtp(m.proto));
     if taken { Ok(()) } else { Err(Reason::NoCommonCodec) }
 }
 
 /// Hears an answer that changes nothing on the other side.
 pub(crate) fn heard(body: &[u8], leg: &mut Leg, means: &mut Means<'_>) -> Result<(), Reason> {
+    take_off_answer(body, leg, means)?;
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
     hear(Role::Answer, body, &description, leg, means).map(|_| ())
 }
@@ -354,6 +408,9 @@ pub(crate) fn restore(body: &[u8], leg: &mut Leg) {
 /// Our last description to a leg, as the answer to an offer that changes nothing. Of keys that we offered it has those
 /// only that were taken (RFC 4568 §5.1.2).
 pub(crate) fn repeated(leg: &mut Leg, means: &mut Means<'_>) -> Vec<u8> {
+    if let Some(webrtc) = &leg.media.webrtc {
+        leg.media.sent = webrtc.as_answer(&leg.media.sent);
+    }
     if leg.media.bypass || !leg.media.protection.shows_more() {
         return leg.media.sent.clone();
     }
@@ -362,7 +419,7 @@ pub(crate) fn repeated(leg: &mut Leg, means: &mut Means<'_>) -> Vec<u8> {
     let Ok(description) = Description::parse(&sent) else { return sent };
     let answer = |(index, medium)| leg.media.protection.answer(index, medium);
     let ours: SmallVec<[Written; 1]> = (0..).zip(description.media()).map(answer).collect();
-    write(&sent, &description, None, (&ours, &|_| true), leg, means)
+    write(&sent, &description, None, (Role::Answer, &ours, &|_| true), leg, means)
 }
 
 /// What was said last on both sides of a description that may yet be refused.
@@ -371,13 +428,15 @@ pub(crate) struct Before {
     heard: Vec<u8>,
     sent: Vec<u8>,
     protections: [Protection; 2],
+    transports: [Option<Box<WebRtc>>; 2],
 }
 
 impl Before {
     /// As it stands, before `asking` says something new to `other`.
     pub(crate) fn of(asking: &Leg, other: &Leg) -> Self {
         let protections = [asking, other].map(|leg| leg.media.protection.clone());
-        Self { heard: asking.media.raw.clone(), sent: other.media.sent.clone(), protections }
+        let transports = [asking, other].map(|leg| leg.media.webrtc.clone());
+        Self { heard: asking.media.raw.clone(), sent: other.media.sent.clone(), protections, transports }
     }
 
     /// It was refused: everything stays as it was (RFC 3261 §14.1). The refused version stays used.
@@ -387,6 +446,9 @@ impl Before {
         let [of_asking, of_other] = &self.protections;
         asking.media.protection.clone_from(of_asking);
         other.media.protection.clone_from(of_other);
+        let [of_asking, of_other] = &self.transports;
+        asking.media.webrtc.clone_from(of_asking);
+        other.media.webrtc.clone_from(of_other);
     }
 }
 
@@ -411,6 +473,7 @@ fn hear(
 ) -> Result<Taken, Reason> {
     let setting = srtp(leg);
     let taken = match role {
+        _ if leg.media.webrtc.is_some() => description.media().iter().map(|_| true).collect(),
         Role::Offer => leg.media.protection.hear_offer(description.media(), setting, means.random),
         Role::Answer => {
             leg.media.protection.hear_answer(description.media())?;

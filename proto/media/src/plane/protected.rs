@@ -20,7 +20,14 @@ use crate::transcode::PayloadMap;
 impl Plane {
     /// Changes how the packets of an end are protected, and with it how others get to it.
     pub(super) fn protect(&mut self, id: EndId, change: impl FnOnce(&mut Protection)) {
-        let Some((slot, end)) = self.find(id) else { return };
+        if let Some((slot, _)) = self.find(id) {
+            self.protect_slot(slot, change);
+        }
+    }
+
+    /// The same for the end in `slot`.
+    pub(super) fn protect_slot(&mut self, slot: u32, change: impl FnOnce(&mut Protection)) {
+        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
         end.protect(change);
         let Some(peer) = end.path.peer() else { return };
         let map = slot_mut(&mut self.ends, peer).and_then(|end| match end.path {
@@ -40,8 +47,7 @@ impl Plane {
         }
     }
 
-    /// Takes in a packet of an end that is protected.
-    #[inline(never)]
+    /// Takes in a packet that came to a port of a protected end.
     pub(super) fn on_protected(
         &mut self,
         socket: SocketKey,
@@ -50,8 +56,21 @@ impl Plane {
         now: Timestamp,
         out: &mut Actions,
     ) {
-        let slot = socket.slot();
         let kind = if socket.is_rtcp() { Kind::Rtcp } else { rtp::classify(packet) };
+        self.take_protected(socket.slot(), (kind, !socket.is_rtcp()), from, packet, now, out);
+    }
+
+    /// Takes in a packet of this kind, on the port of RTP or not, for the protected end in `slot`.
+    #[inline(never)]
+    pub(super) fn take_protected(
+        &mut self,
+        slot: u32,
+        (kind, muxed): (Kind, bool),
+        from: SocketAddr,
+        packet: &[u8],
+        now: Timestamp,
+        out: &mut Actions,
+    ) {
         let Some(end) = slot_mut(&mut self.ends, slot) else { return };
         let start = out.arena().len();
         out.arena().extend_from_slice(packet);
@@ -60,7 +79,7 @@ impl Plane {
         }
         let opened = out.arena().get(start..).unwrap_or_default();
         if kind == Kind::Rtcp {
-            if end.on_rtcp(from, !socket.is_rtcp(), opened, now) != Passage::Dropped {
+            if end.on_rtcp(from, muxed, opened, now) != Passage::Dropped {
                 self.forward_report(slot, start, now, out);
             }
             return;

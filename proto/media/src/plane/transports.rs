@@ -12,6 +12,7 @@ use crate::actions::Actions;
 use crate::command::EndId;
 use crate::end::End;
 use crate::event::{Event, OpenFault};
+use crate::protection::Protection;
 use crate::shared::Stir;
 
 use super::{Due, Plane, Timer, slot_mut};
@@ -32,10 +33,14 @@ impl Plane {
         let serial = self.next_serial();
         let mut end = End::new(id, serial, 0, self.ssrc(serial), inactivity);
         end.transport = head;
+        end.protect(Protection::demand);
         let slot = self.insert(end);
         self.names.insert(id, slot);
         if let Some(head) = head {
             self.shared.join(head, slot);
+            if let Some((inbound, outbound)) = self.shared.keys(head) {
+                self.protect_slot(slot, |protection| protection.key(&inbound, &outbound));
+            }
             return self.retarget(head);
         }
         match self.shared.open(slot, credentials, serial) {
@@ -53,11 +58,9 @@ impl Plane {
 
     /// Takes in a datagram that came to the shared port.
     pub(super) fn on_shared(&mut self, from: SocketAddr, packet: &[u8], now: Timestamp, out: &mut Actions) {
-        let stir = match rtp::classify(packet) {
-            Kind::Rtp | Kind::Rtcp => {
-                self.strays += 1;
-                return;
-            }
+        let kind = rtp::classify(packet);
+        let stir = match kind {
+            Kind::Rtp | Kind::Rtcp => return self.on_shared_media(kind, from, packet, now, out),
             Kind::Stun => self.shared.on_stun(packet, from, now, out),
             Kind::Dtls => self.shared.on_dtls(packet, from, now, out),
             Kind::Other => Stir::default(),
@@ -66,6 +69,25 @@ impl Plane {
             self.strays += 1;
         }
         self.settle(&stir, out);
+    }
+
+    /// Takes in media, which is its end's by the source and, in a bundle, the payload type; reports are for the bundle.
+    fn on_shared_media(
+        &mut self,
+        kind: Kind,
+        from: SocketAddr,
+        packet: &[u8],
+        now: Timestamp,
+        out: &mut Actions,
+    ) {
+        let slot = self.shared.of(from).and_then(|number| match packet.get(1) {
+            Some(second) if kind == Kind::Rtp => self.shared.end_for(number, second & 0x7f),
+            _ => self.shared.head(number),
+        });
+        match slot {
+            Some(slot) => self.take_protected(slot, (kind, true), from, packet, now, out),
+            None => self.strays += 1,
+        }
     }
 
     /// Does what came of driving a transport: timers, targets, events.
@@ -82,7 +104,10 @@ impl Plane {
             match *news {
                 News::Proven(_) | News::Dropped(_) => {}
                 News::Nominated(_) => self.retarget(number),
-                News::Keyed { .. } => {
+                News::Keyed { inbound, outbound } => {
+                    for slot in self.shared.members(number) {
+                        self.protect_slot(slot, |protection| protection.key(&inbound, &outbound));
+                    }
                     if let Some(at) = self.shared.target(number) {
                         out.emit(Event::Connected { end, at });
                     }

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dimpl::{Config, Dtls, DtlsCertificate, Output};
+use dimpl::{Config, Dtls, DtlsCertificate, Output, SrtpProfile};
 use media::{Credentials, Fingerprint, Hash, Identity};
+use srtp::{Keys, Profile};
 use stun::{Class, Message, Writer, attribute};
 use timestamp::Timestamp;
 
@@ -14,8 +15,8 @@ pub(crate) struct Browser {
     pub(crate) addr: SocketAddr,
     /// Its last check has its answer.
     pub(crate) answered: bool,
-    /// What DTLS yielded: client's key, server's, salts.
-    pub(crate) keys: Option<Vec<u8>>,
+    /// What DTLS yielded: what it protects with, and what we do.
+    pub(crate) keys: Option<(Keys, Keys)>,
     /// It has given up.
     pub(crate) failed: bool,
     certificate: Vec<u8>,
@@ -92,12 +93,27 @@ impl Browser {
         loop {
             match self.dtls.poll_output(&mut buffer) {
                 Output::Packet(packet) => sent.push(packet.to_vec()),
-                Output::KeyingMaterial(keys, _) => self.keys = Some(keys.to_vec()),
+                Output::KeyingMaterial(material, profile) => self.keys = keys(&material, profile),
                 Output::Timeout(_) => return sent,
                 _ => {}
             }
         }
     }
+}
+
+/// RFC 5764 §4.2, as the client sees it.
+fn keys(material: &[u8], profile: SrtpProfile) -> Option<(Keys, Keys)> {
+    let profile = match profile {
+        SrtpProfile::AES128_CM_SHA1_80 => Profile::AesCm128HmacSha1_80,
+        SrtpProfile::AEAD_AES_128_GCM => Profile::AeadAes128Gcm,
+        _ => Profile::AeadAes256Gcm,
+    };
+    let (key, salt) = (profile.key_len(), profile.salt_len());
+    let (keys, salts) = material.split_at_checked(2 * key)?;
+    let (client, server) = keys.split_at_checked(key)?;
+    let (client_salt, server_salt) = salts.split_at_checked(salt)?;
+    let whole = |key: &[u8], salt: &[u8]| Keys::new(profile, &[key, salt].concat());
+    Some((whole(client, client_salt)?, whole(server, server_salt)?))
 }
 
 /// Ours.
