@@ -81,7 +81,9 @@ pub(crate) fn close(leg: &mut Leg, means: &mut Means<'_>) -> usize {
         closing += 1;
     }
     leg.media.protection.forget_told();
-    leg.media.webrtc = None;
+    if let Some(webrtc) = &mut leg.media.webrtc {
+        webrtc.forget_told();
+    }
     closing
 }
 

@@ -173,6 +173,11 @@ impl WebRtc {
         webrtc::write(body, &description, &ours)
     }
 
+    /// The ends are gone, and what the plane knew of them.
+    pub(super) fn forget_told(&mut self) {
+        self.told = None;
+    }
+
     /// A description of ours, which may have been an offer, as an answer.
     pub(super) fn as_answer(&self, sent: &[u8]) -> Vec<u8> {
         let Ok(description) = Description::parse(sent) else { return sent.to_vec() };
