@@ -8,8 +8,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use media::{
-    Action, Actions, Command, Credentials, EndId, Event, OpenFault, PayloadTypes, Peer, Plane, SocketKey,
+    Action, Actions, Command, Credentials, EndId, Event, Latching, OpenFault, PayloadTypes, Peer, Plane,
+    Remote, SocketKey, Source,
 };
+use srtp::{Inbound, OVERHEAD, Outbound};
 use timestamp::Timestamp;
 
 use browser::{Browser, identity};
