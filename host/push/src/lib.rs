@@ -9,7 +9,7 @@ mod key;
 use std::time::Duration;
 
 use hyper::Method;
-use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use outside::{Outside, Request};
 
 pub use key::{KeyFault, VapidKey};
@@ -62,6 +62,8 @@ impl Pusher {
             field("ttl", TTL_S),
             field("urgency", "high"),
             field("topic", "call"),
+            // Not said by itself of nothing, and wanted by some push services (411).
+            field(CONTENT_LENGTH.as_str(), "0"),
         ];
         let request = Request {
             method: Method::POST,

@@ -45,8 +45,8 @@ async fn ice_servers_come_from_the_device_or_its_account() {
     let rig = Rig::new().await;
     let stun = json!({"servers": [{"urls": ["stun:stun.example.com:3478"]}]});
     let turn = json!({"servers": [{"urls": ["turn:turn.example.com:3478?transport=udp"], "username": "u", "credential": "c"}]});
-    let (status, reply) =
-        rig.ask("PATCH", "/accounts/main", json!({"defaults": {"media": {"ice": stun}}})).await;
+    let account = format!("/accounts/{}", id(&rig.get("/accounts").await["data"][0]));
+    let (status, reply) = rig.ask("PATCH", &account, json!({"defaults": {"media": {"ice": stun}}})).await;
     assert_eq!(status.as_u16(), 200, "{reply}");
     let alice = id(&rig.create("/connections", json!({"kind": "device", "name": "a", "user": "a"})).await);
     let servers = async |connection: &str| {
