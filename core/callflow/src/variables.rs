@@ -14,7 +14,7 @@ impl Variables {
         self.0.get(name).map_or("", String::as_str)
     }
 
-    /// Sets one. Beyond [`MOST`] a new name is not taken.
+    /// Sets one. Beyond `MOST` a new name is not taken.
     pub fn set(&mut self, name: &str, value: String) {
         let value = cut(value);
         if let Some(known) = self.0.get_mut(name) {

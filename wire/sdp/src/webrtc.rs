@@ -2,7 +2,7 @@
 //! putting it on and taking it off a description that passes.
 //!
 //! [`plain`] leaves what a telephone understands; between two WebRTC legs it keeps what they say to each other about
-//! streams, feedback and header extensions. [`write`] puts our transport on: ICE-lite, one bundle of all media in use,
+//! streams, feedback and header extensions. [`write()`] puts our transport on: ICE-lite, one bundle of all media in use,
 //! RTCP on the port of RTP. Numbers, names and secrets come from the caller; nothing is remembered.
 
 use std::net::IpAddr;

@@ -31,7 +31,7 @@ use crate::{Api, openapi, validate};
 struct PhoneRequest {
     /// The connection; the link of a phone tells it by itself.
     connection: Option<String>,
-    /// Seconds that the password is good for [3600].
+    /// Seconds that the password is good for, 3600 unless said.
     lifetime_s: Option<u32>,
 }
 
