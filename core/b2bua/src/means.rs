@@ -8,6 +8,7 @@ use sip_stack::{Out, Slot};
 use std::net::SocketAddr;
 
 use routing::config::ConnectionId;
+use routing::reason::Reason;
 use routing::tables::Tables;
 use timestamp::Timestamp;
 
@@ -70,6 +71,8 @@ pub enum Effect {
     Vouch(Box<VouchQuestion>),
     /// Have something done outside; the answer comes back as [`crate::Brought`].
     Errand(Box<Errand>),
+    /// The signature of the caller id does not let the call begin: the reason, and what is wrong in words.
+    Distrust(Reason, Box<str>),
     /// Resolve a host name; the answer comes back to the call.
     Locate(Query),
     /// A branch rings, which the first announcement tells of the first one only.

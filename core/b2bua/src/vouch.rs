@@ -163,7 +163,7 @@ impl Call {
         if stir.verify != Verify::Off && came.is_empty() {
             self.vouching.came = Some(Signature { verdict: "none", attest: None, problem: Box::default() });
             if stir.verify == Verify::Require {
-                self.refuse(Reason::Unsigned, EndedBy::System, means);
+                self.distrust(Reason::Unsigned, means);
                 return false;
             }
         }
@@ -242,7 +242,7 @@ impl Call {
         let refused = vouched.verdict.and_then(|verdict| self.note_verdict(verdict));
         match (&self.phase, waiting.then) {
             (Phase::Admitting, Then::Begin { admitted }) => match refused {
-                Some(reason) => self.refuse(reason, EndedBy::System, means),
+                Some(reason) => self.distrust(reason, means),
                 None if admitted => self.admitted(means),
                 None => {}
             },
@@ -270,6 +270,12 @@ impl Call {
         let late = || Verdict::Failed(Reason::SignerNotFound, "not in time".into());
         let verdict = (judging && self.vouching.came.is_none()).then(late);
         self.on_vouched(Vouched { number: self.vouching.asked, verdict, passport: None }, means);
+    }
+
+    fn distrust(&mut self, reason: Reason, means: &mut Means<'_>) {
+        let problem = self.vouching.came.as_ref().map(|came| came.problem.clone()).unwrap_or_default();
+        means.effects.push(Effect::Distrust(reason, problem));
+        self.refuse(reason, EndedBy::System, means);
     }
 
     fn note_verdict(&mut self, verdict: Verdict) -> Option<Reason> {

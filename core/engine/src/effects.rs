@@ -40,6 +40,7 @@ impl Shard {
             }
             Effect::Vouch(question) => out.outputs.push(Output::Vouch { call: slot, question }),
             Effect::Errand(errand) => out.outputs.push(Output::Errand { call: slot, errand }),
+            Effect::Distrust(reason, problem) => self.note_distrusted(slot, reason, problem, now, out),
             Effect::Locate(query) => {
                 self.next_question += 1;
                 self.locating.insert(self.next_question, User::Call(slot));

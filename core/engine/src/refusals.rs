@@ -6,7 +6,7 @@
 
 use routing::config::{Connection, ConnectionId};
 use routing::identify::Facts;
-use routing::near::{APPROVED, Attempt, NearMiss, near_misses};
+use routing::near::{APPROVED, Attempt, NearMiss, VERIFY, near_misses};
 use routing::policy::Over;
 use routing::reason::Reason;
 use sip_msg::{Credentials, Message, Method, Name, Uri};
@@ -183,7 +183,9 @@ impl Shard {
 
     /// A limit does not let a call begin.
     pub(crate) fn note_full(&mut self, slot: Slot, over: Over, of: &str, now: Timestamp, out: &mut Outbox) {
-        let Some(call) = self.calls.get(slot).filter(|call| call.is_admitting()) else { return };
+        if !self.calls.get(slot).is_some_and(|call| call.is_admitting()) {
+            return;
+        }
         let reason = over.reason;
         let miss = match over.country {
             Some(country) => NearMiss {
@@ -199,6 +201,30 @@ impl Shard {
                 want: format!("{} at most", over.max).into(),
             },
         };
+        self.keep_call(slot, reason, miss, now, out);
+    }
+
+    /// The signature of a caller id does not let a call begin.
+    pub(crate) fn note_distrusted(
+        &mut self,
+        slot: Slot,
+        reason: Reason,
+        problem: Box<str>,
+        now: Timestamp,
+        out: &mut Outbox,
+    ) {
+        let connection = self.calls.get(slot).and_then(|call| call.connection_in());
+        let Some(resource) = connection.map(|connection| format!("connection {}", connection.id)) else {
+            return;
+        };
+        let have = if problem.is_empty() { "it is not signed".into() } else { problem };
+        let miss =
+            NearMiss { resource: resource.into(), field: VERIFY, have, want: "a good signature".into() };
+        self.keep_call(slot, reason, miss, now, out);
+    }
+
+    fn keep_call(&mut self, slot: Slot, reason: Reason, miss: NearMiss, now: Timestamp, out: &mut Outbox) {
+        let Some(call) = self.calls.get(slot) else { return };
         let (flow, agent) = call.caller_flow();
         let (flow, account) = (*flow, call.account().map_or("", |account| account.as_str()).into());
         let refusal = Refusal {

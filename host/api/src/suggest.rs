@@ -10,7 +10,7 @@ mod words;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use routing::near::{APPROVED, COUNTRIES, PREFIXES};
+use routing::near::{APPROVED, COUNTRIES, PREFIXES, VERIFY};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::{NearMissRow, RefusedRow};
@@ -26,7 +26,7 @@ pub(crate) use words::in_words;
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Suggestion {
     /// `allow_source`, `accept_number`, `enable_connection`, `allow_country`, `allow_prefix`, `approve_country`,
-    /// `allow_caller_id`, `allow_calling_out`, `allow_transport`, `let_use` or `ignore`.
+    /// `allow_caller_id`, `allow_calling_out`, `allow_transport`, `let_use`, `note_signatures` or `ignore`.
     #[schema(example = "allow_source")]
     pub(crate) action: &'static str,
     /// What it does, in words.
@@ -94,6 +94,7 @@ pub(crate) fn action(field: &str) -> Option<&'static str> {
         "may_call_out" => Some("allow_calling_out"),
         "transports" => Some("allow_transport"),
         "used_by" => Some("let_use"),
+        VERIFY => Some("note_signatures"),
         _ => None,
     }
 }
@@ -154,6 +155,7 @@ pub(crate) fn mend(rows: &Rows, caller: &Caller, miss: &NearMissRow, network: Ip
         ("may_call_out", Some(("connection", id))) => allowance::calling_out(rows, id),
         ("transports", Some(("connection", id))) => allowance::transport(rows, id, &miss.have),
         ("used_by", Some(("connection", id))) => allowance::user(rows, id, &miss.have),
+        (VERIFY, Some(("connection", id))) => allowance::unsigned(rows, id),
         _ => Mend::Gone,
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use asking::{Ask, Asking, CALL, HOME, PASSWORD, exchange, facts};
 use installation::Installation;
-use rows::{Row, TABLE, UNFILED};
+use rows::{Row, SIGNED, TABLE, UNFILED};
 use serde_json::{Value, json};
 use sip_msg::{Message, Name};
 
@@ -24,6 +24,8 @@ fn every_refusal_says_what_it_came_near_to_and_what_mends_it() {
     set_up(&here);
     let mut page = HEAD.to_owned();
     TABLE.iter().for_each(|row| refusal(&here, &mut page, row));
+    trust_itself(&here);
+    SIGNED.iter().for_each(|row| refusal(&here, &mut page, row));
     for (cause, ask, reason, code) in UNFILED {
         let answer = exchange(&here, ask);
         assert_eq!(facts(&answer).0, *code, "{cause}: {}", String::from_utf8_lossy(&answer));
@@ -68,6 +70,15 @@ fn refusal(here: &Installation, page: &mut String, (cause, ask, reason, code, ac
         assert!(action.is_empty(), "{cause}: no {action} in {row:#}");
     }
     line(page, here, (cause, &answer, reason), &row, &mended);
+}
+
+/// An authority for signers, so that what is wrong with a signature comes to light.
+fn trust_itself(here: &Installation) {
+    let certificates = here.data.join("certificates");
+    let trusted = certificates.join("stir").join("trusted");
+    std::fs::create_dir_all(&trusted).expect("a folder");
+    std::fs::copy(certificates.join("self-signed.pem"), trusted.join("own.pem")).expect("a copy");
+    post(here, "/system/certificates/reload", &json!({}));
 }
 
 /// What takes more than one request.
@@ -184,6 +195,10 @@ fn set_up(here: &Installation) {
     }
     trunk("north", "127.0.1.0/28", json!({"number_format": {"from": "e164_plus", "to": "auto"}}));
     trunk("west", "127.0.5.1", json!({"may_call_out": false}));
+    for last in 1..=5 {
+        let required = json!({"stir": {"verify": "require"}});
+        trunk(&format!("carrier-{last}"), &format!("127.0.6.{last}"), required);
+    }
     trunk("south", "127.0.2.1", json!({}));
     trunk("east", "127.0.2.1", json!({}));
     let (peer, timers) = (json!([{"host": "127.0.4.1", "port": 5070}]), json!({"no_provisional_s": 1}));

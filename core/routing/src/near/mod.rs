@@ -27,6 +27,9 @@ use crate::tables::{Host, Tables};
 
 pub(crate) use number::known_number;
 
+/// The field of a connection whose callers have to be signed, where a signature is not good.
+pub const VERIFY: &str = "stir.verify";
+
 /// Something that almost matched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NearMiss {

@@ -132,7 +132,7 @@ struct NearMisses {
 #[expect(dead_code, reason = "the schema of what RESOLUTION checks")]
 struct Resolution {
     /// `allow_source`, `accept_number`, `enable_connection`, `allow_country`, `allow_prefix`, `approve_country`,
-    /// `allow_caller_id`, `allow_calling_out`, `allow_transport`, `let_use`, `ignore` or `show` (the opposite).
+    /// `allow_caller_id`, `allow_calling_out`, `allow_transport`, `let_use`, `note_signatures`, `ignore` or `show` (the opposite).
     #[schema(example = "allow_source")]
     action: String,
     /// The resource of the near miss that is meant, where there are several.
@@ -158,6 +158,7 @@ const RESOLUTION: &[Field] = &[
             "allow_calling_out",
             "allow_transport",
             "let_use",
+            "note_signatures",
             "ignore",
             "show",
         ]),

@@ -1,5 +1,6 @@
 //! What a connection may do and did not: present a caller id, call out, use a transport or a way out.
 
+use routing::config::Verify;
 use serde_json::{Value, json};
 
 use super::{Mend, Of, member};
@@ -47,6 +48,18 @@ pub(super) fn transport(rows: &Rows, id: &str, transport: &str) -> Mend {
     wanted.push(json!(transport));
     let label = format!("Let {} come over {transport}", row.name);
     changed(id, "transports", json!(wanted), json!(listed), label)
+}
+
+/// Lets calls of a connection in whatever their signatures are worth; history goes on saying so.
+pub(super) fn unsigned(rows: &Rows, id: &str) -> Mend {
+    match rows.connections.get(id) {
+        Some(row) if row.stir.verify != Verify::Require => Mend::Done,
+        Some(row) => {
+            let label = format!("Note the signatures of {}, and refuse nobody for them", row.name);
+            changed(id, "stir", json!({"verify": "note"}), json!({"verify": "require"}), label)
+        }
+        None => Mend::Gone,
+    }
 }
 
 /// Lets a connection leave by this way out.

@@ -24,6 +24,7 @@ pub(crate) fn in_words(miss: &NearMissRow) -> String {
         "password" if want == "none is set" => "no password is set".to_owned(),
         "password" => have.trim_start_matches("a ").to_owned(),
         "public_ip" => format!("{have} is no address of ours: those are {want}"),
+        "stir.verify" => have.clone(),
         "transports" => format!("{have} is not allowed: {want} is"),
         "used_by" => "a way out matches, and is not for this caller".to_owned(),
         "user" => format!("user {have} is not known: nearest {want}"),

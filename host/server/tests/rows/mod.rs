@@ -261,6 +261,20 @@ pub(crate) const TABLE: &[Row] = &[
         403,
         "",
     ),
+    (
+        "a call that is not signed, from a trunk whose calls have to be",
+        signed(1, ""),
+        "R-19",
+        428,
+        "note_signatures",
+    ),
+    (
+        "a signed call, before any authority is trusted",
+        signed(2, "Identity: rubbish\r\n"),
+        "R-21",
+        437,
+        "note_signatures",
+    ),
     ("a request that came too far", Ask { hops: 0, source: (9, 16), ..CALL }, "R-12", 483, ""),
     (
         "a user of another account, watched",
@@ -289,6 +303,29 @@ pub(crate) const TABLE: &[Row] = &[
         "",
     ),
 ];
+
+/// Signatures that are not good, once an authority is trusted.
+pub(crate) const SIGNED: &[Row] = &[
+    ("a signature of long ago", signed(3, OLD), "R-20", 403, "note_signatures"),
+    (
+        "a signature whose certificate is at no https:// address",
+        signed(4, NOT_HTTPS),
+        "R-22",
+        436,
+        "note_signatures",
+    ),
+    ("a signature that cannot be read", signed(5, "Identity: rubbish\r\n"), "R-23", 438, "note_signatures"),
+];
+
+/// A call from the trunk at this address whose calls have to be signed.
+const fn signed(last: u8, more: &'static str) -> Ask {
+    let (to, from) = (("+4930123", "us"), ("+4989111", "there.example"));
+    Ask { to, from, source: (6, last), login: None, more, ..CALL }
+}
+
+/// From +4989111 to +4930123, said in 1970.
+const OLD: &str = "Identity: eyJhbGciOiJFUzI1NiIsInBwdCI6InNoYWtlbiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM6Ly9zcC5leGFtcGxlL2EifQ.eyJhdHRlc3QiOiJBIiwiZGVzdCI6eyJ0biI6WyI0OTMwMTIzIl19LCJpYXQiOjEsIm9yaWciOnsidG4iOiI0OTg5MTExIn0sIm9yaWdpZCI6IjAifQ.AAAA;info=<https://sp.example/a>\r\n";
+const NOT_HTTPS: &str = "Identity: eyJhbGciOiJFUzI1NiIsInBwdCI6InNoYWtlbiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cDovL3NwLmV4YW1wbGUvYSJ9.eyJhdHRlc3QiOiJBIiwiZGVzdCI6eyJ0biI6WyI0OTMwMTIzIl19LCJpYXQiOjEsIm9yaWciOnsidG4iOiI0OTg5MTExIn0sIm9yaWdpZCI6IjAifQ.AAAA;info=<http://sp.example/a>\r\n";
 
 /// What is no business of policy, and so not kept in the inbox.
 pub(crate) const UNFILED: &[(&str, Ask, &str, u16)] = &[
