@@ -117,8 +117,9 @@ impl Shard {
             if register { (401, Name::WwwAuthenticate) } else { (407, Name::ProxyAuthenticate) };
         let realm = domain.map_or("trunkline", |d| d.realm.as_str());
         let algorithms = b2bua::offered(domain, flow.protocol);
-        let salt = self.salt(request, flow);
-        self.reply_with(request, flow, code, b"", out, |shard, writer| {
+        let mark = self.fingerprint(request);
+        let salt = self.salt(mark, flow);
+        self.reply_marked(request, flow, code, b"", mark, out, |shard, writer| {
             shard.nonces.write(writer, name, realm.as_bytes(), &algorithms, stale, (salt, now));
         });
     }

@@ -9,7 +9,7 @@ use routing::identify::Facts;
 use routing::near::{APPROVED, Attempt, NearMiss, VERIFY, near_misses};
 use routing::policy::Over;
 use routing::reason::Reason;
-use sip_msg::{Credentials, Message, Method, Name, Uri};
+use sip_msg::{Credentials, Message, Method, Name};
 use sip_stack::Slot;
 use sip_stack::transport::Flow;
 use timestamp::Timestamp;
@@ -122,7 +122,7 @@ impl Shard {
     ) -> Vec<NearMiss> {
         let Some(mut parties) = parties(request) else { return Vec::new() };
         if request.method() == Method::Register
-            && let Some(to) = request.to().and_then(|to| Uri::parse(to.uri))
+            && let Some(to) = request.to_uri()
         {
             let mut user = Vec::new();
             to.unescape_user(&mut user);

@@ -26,8 +26,7 @@ impl Shard {
         now: Timestamp,
         out: &mut Outbox,
     ) {
-        let to = request.to().and_then(|to| Uri::parse(to.uri));
-        let Some(to) = to.filter(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips)) else {
+        let Some(to) = request.to_uri().filter(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips)) else {
             self.reply(request, flow, 400, b"To is no SIP address", &[], out);
             return;
         };

@@ -40,9 +40,24 @@ impl Shard {
         out: &mut Outbox,
         fill: impl FnOnce(&mut Self, &mut Writer<'_>),
     ) {
+        let mark = self.fingerprint(request);
+        self.reply_marked(request, flow, code, phrase, mark, out, fill);
+    }
+
+    /// The same for a request whose fingerprint is known.
+    pub(crate) fn reply_marked(
+        &mut self,
+        request: &Message<'_>,
+        flow: &Flow,
+        code: u16,
+        phrase: &[u8],
+        mark: u64,
+        out: &mut Outbox,
+        fill: impl FnOnce(&mut Self, &mut Writer<'_>),
+    ) {
         let Some(via) = request.via() else { return };
         let start = out.bytes.len();
-        let tag = self.stateless_tag(request);
+        let tag = tag_of(mark);
         let mut writer = answer(&mut out.bytes, request, code, phrase, &tag, stamp(&via, flow.remote));
         fill(self, &mut writer);
         writer.end();
@@ -51,9 +66,7 @@ impl Shard {
     }
 
     pub(crate) fn stateless_tag(&self, request: &Message<'_>) -> [u8; 16] {
-        let number = self.fingerprint(request).to_be_bytes();
-        let nibble = |i: usize| usize::from(number[i / 2] >> (4 * (1 - i % 2)) & 0xf);
-        core::array::from_fn(|i| b"0123456789abcdef"[nibble(i)])
+        tag_of(self.fingerprint(request))
     }
 
     /// The same for a request and its retransmissions, another for any other request.
@@ -64,6 +77,12 @@ impl Shard {
         hash.write_u32(request.cseq().map_or(0, |(number, _)| number));
         hash.finish()
     }
+}
+
+fn tag_of(mark: u64) -> [u8; 16] {
+    let number = mark.to_be_bytes();
+    let nibble = |i: usize| usize::from(number[i / 2] >> (4 * (1 - i % 2)) & 0xf);
+    core::array::from_fn(|i| b"0123456789abcdef"[nibble(i)])
 }
 
 /// Answers with a tag given, as the 200 to a CANCEL carries that of the INVITE.

@@ -156,8 +156,8 @@ pub(crate) fn as_secure_as_asked(request: &Message<'_>, flow: &Flow) -> Result<(
 /// The parties of a request, if From and Request-URI can be read.
 pub(crate) fn parties(request: &Message<'_>) -> Option<Parties> {
     let from: NameAddr<'_> = request.from()?;
-    let from_uri = Uri::parse(from.uri)?;
-    let called = Uri::parse(request.uri())?;
+    let from_uri = request.from_uri()?;
+    let called = request.parsed_uri()?;
     Some(Parties {
         from_user: unescaped(&from_uri)?,
         from_host: text(from_uri.host)?,

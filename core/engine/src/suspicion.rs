@@ -239,8 +239,8 @@ impl Shard {
     }
 
     /// What a nonce is made from: whom it is given to, and for which request.
-    pub(crate) fn salt(&self, request: &Message<'_>, flow: &Flow) -> u64 {
-        u64::from(self.mark_of(flow.remote.ip())) << 32 | self.fingerprint(request) & 0xffff_ffff
+    pub(crate) fn salt(&self, mark: u64, flow: &Flow) -> u64 {
+        u64::from(self.mark_of(flow.remote.ip())) << 32 | mark & 0xffff_ffff
     }
 
     fn mark_of(&self, source: IpAddr) -> u32 {

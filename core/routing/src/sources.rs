@@ -57,9 +57,10 @@ impl<Id: Clone + PartialEq> Sources<Id> {
     pub fn of(&self, address: IpAddr) -> impl Iterator<Item = &[Id]> {
         let address = canonical(address);
         let longest = if address.is_ipv4() { 32 } else { 128 };
-        let lengths = &self.lengths[family(address)].0;
-        (0..=longest).rev().filter(|length| lengths[usize::from(*length)] != 0).filter_map(move |length| {
-            let network = IpNet::new(address, length).ok()?;
+        let counts = &self.lengths[family(address)].0[..=longest];
+        let known = counts.iter().enumerate().rev().filter(|(_, count)| **count != 0);
+        known.filter_map(move |(length, _)| {
+            let network = IpNet::new(address, u8::try_from(length).ok()?).ok()?;
             self.networks.get(&network.trunc()).map(SmallVec::as_slice)
         })
     }

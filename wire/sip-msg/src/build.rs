@@ -62,8 +62,15 @@ impl<'o> Writer<'o> {
     pub fn parts(&mut self, name: Name, parts: &[&[u8]]) -> &mut Self {
         self.out.extend_from_slice(name.as_str().as_bytes());
         self.out.extend_from_slice(b": ");
+        let start = self.out.len();
         for part in parts {
-            guarded(self.out, part);
+            self.out.extend_from_slice(part);
+        }
+        if has_line_end(self.out.get(start..).unwrap_or_default()) {
+            self.out.truncate(start);
+            for part in parts {
+                flattened(self.out, part);
+            }
         }
         self.out.extend_from_slice(b"\r\n");
         self
@@ -87,9 +94,21 @@ impl<'o> Writer<'o> {
             return self;
         }
         for value in message.fields(name) {
-            self.field(name, value);
+            if message.has_lone_cr() {
+                self.field(name, value);
+            } else {
+                self.line(name, value);
+            }
         }
         self
+    }
+
+    /// Adds a header field whose value is known to have no line ends.
+    fn line(&mut self, name: Name, value: &[u8]) {
+        self.out.extend_from_slice(name.as_str().as_bytes());
+        self.out.extend_from_slice(b": ");
+        self.out.extend_from_slice(value);
+        self.out.extend_from_slice(b"\r\n");
     }
 
     /// Ends the message with a body.
@@ -105,13 +124,26 @@ impl<'o> Writer<'o> {
     }
 }
 
+/// Appends `value` without line ends.
+fn guarded(out: &mut Vec<u8>, value: &[u8]) {
+    if has_line_end(value) {
+        flattened(out, value);
+    } else {
+        out.extend_from_slice(value);
+    }
+}
+
+fn has_line_end(s: &[u8]) -> bool {
+    match s.len() {
+        0..=32 => lex::find_any([b'\r', b'\n'], s).is_some(),
+        _ => memchr::memchr2(b'\r', b'\n', s).is_some(),
+    }
+}
+
 /// Appends `value`; a run of line ends and the blanks of folding around it become one blank.
-fn guarded(out: &mut Vec<u8>, mut value: &[u8]) {
-    let line_end = |s: &[u8]| match s.len() {
-        0..=32 => lex::find_any([b'\r', b'\n'], s),
-        _ => memchr::memchr2(b'\r', b'\n', s),
-    };
-    while let Some(at) = line_end(value) {
+#[cold]
+fn flattened(out: &mut Vec<u8>, mut value: &[u8]) {
+    while let Some(at) = memchr::memchr2(b'\r', b'\n', value) {
         let (line, rest) = lex::cut(value, at);
         out.extend_from_slice(lex::trim_end(line));
         out.push(b' ');

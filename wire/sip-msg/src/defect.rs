@@ -154,12 +154,14 @@ fn is_overlarge(value: &[u8]) -> bool {
 }
 
 fn addresses(message: &Message<'_>) -> Option<&'static str> {
-    for (name, view) in [(Name::From, message.from()), (Name::To, message.to())] {
+    let addresses =
+        [(Name::From, message.from(), message.from_uri()), (Name::To, message.to(), message.to_uri())];
+    for (name, view, uri) in addresses {
         let value = message.field(name)?;
         if lex::find_comma(value).is_some() {
             return Some("A comma outside quotes in From or To");
         }
-        if let Some(text) = address(value, view.as_ref()) {
+        if let Some(text) = address(value, view.as_ref(), uri) {
             return Some(text);
         }
         let tag = view.and_then(|address| address.tag());
@@ -170,7 +172,8 @@ fn addresses(message: &Message<'_>) -> Option<&'static str> {
     for line in message.fields(Name::Contact).filter(|line| !is_star(line)) {
         for element in elements(line) {
             let view = NameAddr::parse(element);
-            if let Some(text) = address(element, view.as_ref()) {
+            let uri = view.as_ref().and_then(NameAddr::parsed_uri);
+            if let Some(text) = address(element, view.as_ref(), uri) {
                 return Some(text);
             }
             if view.and_then(|contact| contact.param(b"expires")).is_some_and(is_overlarge) {
@@ -206,7 +209,7 @@ fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// What is wrong with a `name-addr` or `addr-spec` and its parameters.
-fn address(value: &[u8], view: Option<&NameAddr<'_>>) -> Option<&'static str> {
+fn address(value: &[u8], view: Option<&NameAddr<'_>>, uri: Option<Uri<'_>>) -> Option<&'static str> {
     if value.first() == Some(&b'"') && lex::quoted_len(value).is_none() {
         return Some("A quoted string is not closed");
     }
@@ -220,7 +223,7 @@ fn address(value: &[u8], view: Option<&NameAddr<'_>>) -> Option<&'static str> {
     if open.is_some_and(|open| value.get(open + 1 + address.uri.len()) != Some(&b'>')) {
         return Some("Blanks around a URI");
     }
-    let Some(uri) = Uri::parse(address.uri) else { return Some("A URI cannot be parsed") };
+    let Some(uri) = uri else { return Some("A URI cannot be parsed") };
     let sip = matches!(uri.scheme, Scheme::Sip | Scheme::Sips);
     if open.is_none() && sip && lex::find(b'?', address.uri).is_some() {
         return Some("A URI with header fields needs angle brackets");

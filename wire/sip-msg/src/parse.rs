@@ -36,6 +36,9 @@ struct Top<'a> {
     to: Option<NameAddr<'a>>,
     cseq: Option<(u32, &'a [u8])>,
     uri: Option<Uri<'a>>,
+    /// Of requests only.
+    from_uri: Option<Uri<'a>>,
+    to_uri: Option<Uri<'a>>,
 }
 
 /// The first line.
@@ -161,12 +164,18 @@ impl<'a> Message<'a> {
         let lone_cr = folded || memchr::memchr_iter(b'\r', header).count() != returns;
         let (method, top) = (Method::Unknown, Top::default());
         let mut message = Self { bytes, start, method, fields, by_name, top, body, flaw, lone_cr };
+        let (from, to) = (message.address(Name::From), message.address(Name::To));
+        let uri_of = |address: Option<NameAddr<'a>>| {
+            address.filter(|_| message.is_request()).and_then(|address| address.parsed_uri())
+        };
         message.top = Top {
             via: message.field(Name::Via).and_then(Via::parse),
-            from: message.field(Name::From).and_then(NameAddr::parse),
-            to: message.field(Name::To).and_then(NameAddr::parse),
+            from,
+            to,
             cseq: message.field(Name::CSeq).and_then(cseq),
             uri: Uri::parse(message.uri()),
+            from_uri: uri_of(from),
+            to_uri: uri_of(to),
         };
         message.method = match start {
             StartLine::Request { method, .. } => method,
@@ -319,6 +328,20 @@ impl<'a> Message<'a> {
     /// The To address.
     pub const fn to(&self) -> Option<NameAddr<'a>> {
         self.top.to
+    }
+
+    /// The URI of From in parts, of a request.
+    pub const fn from_uri(&self) -> Option<Uri<'a>> {
+        self.top.from_uri
+    }
+
+    /// The URI of To in parts, of a request.
+    pub const fn to_uri(&self) -> Option<Uri<'a>> {
+        self.top.to_uri
+    }
+
+    fn address(&self, name: Name) -> Option<NameAddr<'a>> {
+        self.field(name).and_then(NameAddr::parse)
     }
 
     /// The first Contact address; `None` for `*`.

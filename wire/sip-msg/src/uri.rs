@@ -46,13 +46,15 @@ pub struct Uri<'a> {
 impl<'a> Uri<'a> {
     /// The URI in `bytes`, which must hold nothing else.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let (scheme, rest) = lex::split_once(bytes, b':');
-        let rest = rest?;
         if !Class::URI.holds(bytes) {
             return None;
         }
+        if let [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', rest @ ..] = bytes {
+            return Self::parse_sip(Scheme::Sip, rest);
+        }
+        let (scheme, rest) = lex::split_once(bytes, b':');
+        let rest = rest?;
         let scheme = match scheme {
-            s if s.eq_ignore_ascii_case(b"sip") => Scheme::Sip,
             s if s.eq_ignore_ascii_case(b"sips") => Scheme::Sips,
             s if s.eq_ignore_ascii_case(b"tel") => Scheme::Tel,
             [first, others @ ..] if first.is_ascii_alphabetic() => {

@@ -30,7 +30,7 @@ pub fn answer<'o>(
 ) -> Writer<'o> {
     let mut w = Writer::response(out, code, reason);
     for (n, line) in request.fields(Name::Via).enumerate() {
-        if n == 0 {
+        if n == 0 && via != ViaStamp::default() {
             stamped(&mut w, line, via);
         } else {
             w.field(Name::Via, line);

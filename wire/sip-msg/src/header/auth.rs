@@ -111,8 +111,39 @@ fn digest_params(value: &[u8]) -> Option<impl Iterator<Item = (&[u8], &[u8])>> {
     if !scheme.eq_ignore_ascii_case(b"Digest") {
         return None;
     }
-    Some(list(rest).filter_map(|param| {
-        let (name, value) = lex::split_once(param, b'=');
-        Some((lex::trim_end(name), lex::unquote(lex::trim_start(value?))))
+    let mut rest = Some(rest);
+    Some(core::iter::from_fn(move || {
+        loop {
+            let (param, behind) = next_param(rest?);
+            rest = behind;
+            if param.is_some() {
+                return param;
+            }
+        }
     }))
+}
+
+type Param<'a> = (&'a [u8], &'a [u8]);
+
+/// The parameter that `s` begins with, unless it is none, and what stands behind the comma after it.
+fn next_param(s: &[u8]) -> (Option<Param<'_>>, Option<&[u8]>) {
+    let s = lex::trim_start(s);
+    // Quotes are looked for where they may stand, so that nothing is searched twice.
+    let quoted = lex::find(b'=', s).and_then(|at| {
+        let (name, value) = (s.get(..at)?, lex::trim_start(s.get(at + 1..)?));
+        let len = value.first().filter(|c| **c == b'"').and_then(|_| lex::quoted_len(value))?;
+        let (value, rest) = lex::cut(value, len);
+        let rest = lex::trim_start(rest);
+        let whole = lex::is_token(lex::trim_end(name)) && matches!(rest, [] | [b',', ..]);
+        whole.then(|| ((lex::trim_end(name), lex::unquote(value)), rest.get(1..)))
+    });
+    if let Some((param, behind)) = quoted {
+        return (Some(param), behind);
+    }
+    let (param, behind) = match lex::find_comma(s) {
+        Some(at) => (lex::cut(s, at).0, s.get(at + 1..)),
+        None => (s, None),
+    };
+    let (name, value) = lex::split_once(lex::trim(param), b'=');
+    (value.map(|value| (lex::trim_end(name), lex::unquote(lex::trim_start(value)))), behind)
 }
