@@ -8,7 +8,7 @@ use sip_stack::transport::{FaultKind, StreamFault};
 
 use routing::reason::Reason;
 
-use crate::anchor;
+use crate::anchor::{self, Passing};
 use crate::branch::Offer;
 use crate::call::{Call, Final, Phase};
 use crate::dial::present;
@@ -85,8 +85,9 @@ impl Call {
         let mut body = None;
         if passes {
             dialling.early = Some(number);
-            let pass = if late { anchor::pass_late_offer } else { anchor::pass_answer };
-            body = pass(response.body(), &mut branch.leg, &mut self.caller, slot, means).ok();
+            let passing = Passing::of_response(late);
+            body =
+                anchor::pass(passing, response.body(), &mut branch.leg, &mut self.caller, slot, means).ok();
             if !late && body.is_some() {
                 anchor::connect(&mut self.caller, &mut branch.leg, false, means);
             }
@@ -138,7 +139,7 @@ impl Call {
         let cseq = response.cseq().map_or(1, |(number, _)| number);
         let late = self.is_late();
         let late_offer = late && !winner.leg.agreed;
-        let pass = if late_offer { anchor::pass_late_offer } else { anchor::pass_answer };
+        let passing = Passing::of_response(late_offer);
         let before = self.caller.media.sent.clone();
         let described = match response.body() {
             [] if self.caller.agreed && winner.leg.agreed => &[],
@@ -148,7 +149,7 @@ impl Call {
         let mut body = match described {
             [] => None,
             _ if late && !late_offer => None,
-            body => match pass(body, &mut winner.leg, &mut self.caller, self.slot, means) {
+            body => match anchor::pass(passing, body, &mut winner.leg, &mut self.caller, self.slot, means) {
                 Ok(body) => Some(body),
                 Err(reason) => {
                     winner.leg.acknowledge(cseq, None, means);

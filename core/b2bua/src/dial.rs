@@ -16,7 +16,7 @@ use routing::config::{Connection, ConnectionId, Kind};
 use routing::decision::{Destination, Outcome, next_in_line};
 use routing::reason::Reason;
 
-use crate::anchor;
+use crate::anchor::{self, Passing};
 use crate::branch::{
     ANONYMOUS, Branch, Offer, Place, Presentation, escape_user, is_registered_kind, place_at_pbx,
     place_of_binding,
@@ -246,7 +246,7 @@ impl Call {
             Vec::new()
         } else {
             self.caller.media.bypass = bypass;
-            anchor::pass_offer(message.body(), &mut self.caller, &mut branch.leg, self.slot, means)?
+            anchor::pass(Passing::Offer, message.body(), &mut self.caller, &mut branch.leg, self.slot, means)?
         };
         let offer = Offer {
             call: self.slot,

@@ -11,7 +11,7 @@ use sip_stack::{Slot, User};
 
 use routing::reason::Reason;
 
-use crate::anchor;
+use crate::anchor::{self, Passing};
 use crate::branch::Branch;
 use crate::call::{Call, Phase, timers};
 use crate::means::Means;
@@ -121,7 +121,7 @@ impl Call {
         let Some(branch) = dialling.branches.iter_mut().find(|b| Some(b.leg.number) == mine) else {
             return false;
         };
-        let passed = anchor::pass_answer(body, &mut self.caller, &mut branch.leg, slot, means);
+        let passed = anchor::pass(Passing::Answer, body, &mut self.caller, &mut branch.leg, slot, means);
         let (Ok(answer), Some(rseq)) = (passed, branch.early.owed.take()) else { return false };
         branch.prack(rseq, &answer, slot, means);
         (branch.leg.agreed, self.caller.agreed) = (true, true);

@@ -12,7 +12,7 @@ use sip_stack::{Slot, User};
 
 use routing::reason::Reason;
 
-use crate::anchor::{self, Before};
+use crate::anchor::{self, Before, Passing};
 use crate::call::{Call, Forward, timers};
 use crate::leg::{Leg, SUPPORTED_WITHIN, write_ourselves};
 use crate::means::Means;
@@ -97,7 +97,7 @@ impl Call {
         let before = (!request.body().is_empty()).then(|| Box::new(Before::of(asking, other)));
         let passed = match request.body() {
             [] => Ok(Vec::new()),
-            body => anchor::pass_offer(body, asking, other, slot, means),
+            body => anchor::pass(Passing::Offer, body, asking, other, slot, means),
         };
         match passed {
             Ok(body) => {
@@ -238,8 +238,8 @@ impl Call {
         } else {
             answering.acknowledge(cseq, None, means);
         }
-        let pass = if late { anchor::pass_late_offer } else { anchor::pass_answer };
-        let body = pass(response.body(), answering, asking, slot, means);
+        let passing = Passing::of_response(late);
+        let body = anchor::pass(passing, response.body(), answering, asking, slot, means);
         if !late && body.is_ok() {
             anchor::connect(asking, answering, true, means);
         }
@@ -291,7 +291,7 @@ impl Call {
             && owed
         {
             other.usage = InviteUsage::Idle;
-            let passed = anchor::pass_answer(body, answered, other, slot, means);
+            let passed = anchor::pass(Passing::Answer, body, answered, other, slot, means);
             let ok = passed.is_ok();
             other.acknowledge(cseq, passed.ok().as_deref(), means);
             if ok {

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use routing::reason::Reason;
 
-use crate::anchor;
+use crate::anchor::{self, Passing};
 use crate::call::{Call, timers};
 use crate::means::Means;
 use crate::record::EndedBy;
@@ -45,7 +45,7 @@ impl Call {
         let slot = self.slot;
         let Some((leg, other)) = self.pair(number) else { return };
         let body = other.media.raw.clone();
-        if anchor::pass_late_offer(&body, other, leg, slot, means).is_ok() {
+        if anchor::pass(Passing::LateOffer, &body, other, leg, slot, means).is_ok() {
             self.handover.renewal = Some(Renewal::of(number));
             self.send_renewal(means);
         }

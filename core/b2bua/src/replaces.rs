@@ -18,7 +18,7 @@ use sip_stack::{Slot, User};
 use routing::config::Connection;
 use routing::reason::Reason;
 
-use crate::anchor::{self, LegMedia};
+use crate::anchor::{self, LegMedia, Passing};
 use crate::branch::{Branch, Offer, Place};
 use crate::call::{Call, Dialling, Phase, timers};
 use crate::claim::{Claim, Told};
@@ -138,7 +138,7 @@ impl Call {
         stays.media.bypass = bypass;
         replacing.leg.media.bypass = bypass;
         let body = Message::parse(&replacing.invite).map(|m| m.body().to_vec()).unwrap_or_default();
-        let passed = anchor::pass_late_offer(&body, &mut replacing.leg, stays, slot, means);
+        let passed = anchor::pass(Passing::LateOffer, &body, &mut replacing.leg, stays, slot, means);
         let number = stays.number;
         self.handover.replacing = Some(replacing);
         match passed {
@@ -164,15 +164,16 @@ impl Call {
         }
         let Some(mut replacing) = self.handover.replacing.take() else { return };
         let Some(stays) = self.leg_mut(number) else { return };
-        let body = match anchor::pass_answer(response.body(), stays, &mut replacing.leg, slot, means) {
-            Ok(body) => body,
-            Err(reason) => {
-                self.handover.replacing = Some(replacing);
-                self.refuse_replacement(reason.sip_code(), means);
-                self.renew(number, means);
-                return;
-            }
-        };
+        let body =
+            match anchor::pass(Passing::Answer, response.body(), stays, &mut replacing.leg, slot, means) {
+                Ok(body) => body,
+                Err(reason) => {
+                    self.handover.replacing = Some(replacing);
+                    self.refuse_replacement(reason.sip_code(), means);
+                    self.renew(number, means);
+                    return;
+                }
+            };
         anchor::connect(stays, &mut replacing.leg, true, means);
         (stays.ids.shown, replacing.leg.ids.shown) = (replacing.leg.ids.theirs, stays.ids.theirs);
         let Some(ok) = replacing.respond(200, &[], Some(&body), slot, means) else { return };
@@ -248,8 +249,14 @@ impl Call {
         branch.leg.ids.shown = self.caller.ids.theirs;
         self.caller.media.bypass = false;
         let passed = Message::parse(&invite.bytes).map_err(|_| Reason::Fault).and_then(|message| {
-            let body =
-                anchor::pass_offer(message.body(), &mut self.caller, &mut branch.leg, self.slot, means)?;
+            let body = anchor::pass(
+                Passing::Offer,
+                message.body(),
+                &mut self.caller,
+                &mut branch.leg,
+                self.slot,
+                means,
+            )?;
             let offer = Offer {
                 call: self.slot,
                 invite: &message,

@@ -22,7 +22,7 @@ use routing::decide::{Addressed, Caller, Question, decide, decide_at};
 use routing::decision::{Decision, Outcome, Proof};
 use routing::reason::Reason;
 
-use crate::anchor;
+use crate::anchor::{self, Passing};
 use crate::branch::{Presentation, escape_user};
 use crate::call::{Call, Final, Invite, Phase, timers};
 use crate::claim::Claim;
@@ -373,7 +373,7 @@ impl Call {
         let cseq = response.cseq().map_or(1, |(number, _)| number);
         winner.acknowledge(cseq, None, means);
         if let Err(reason) =
-            anchor::pass_answer_as_offer(described, &mut winner, &mut self.caller, slot, means)
+            anchor::pass(Passing::AnswerAsOffer, described, &mut winner, &mut self.caller, slot, means)
         {
             winner.bye(slot, None, means);
             self.callee = Some((winner.number, leg_record(winner.role(), &winner)));

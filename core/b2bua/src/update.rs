@@ -7,7 +7,7 @@ use sip_msg::{Message, Method, Name};
 
 use routing::reason::Reason;
 
-use crate::anchor::{self, Before};
+use crate::anchor::{self, Before, Passing};
 use crate::call::{Call, FORWARD, Forward};
 use crate::means::Means;
 use crate::record::EndedBy;
@@ -92,7 +92,7 @@ impl Call {
             return;
         }
         let before = Some(Box::new(Before::of(asking, other)));
-        match anchor::pass_offer(event.request.body(), asking, other, slot, means) {
+        match anchor::pass(Passing::Offer, event.request.body(), asking, other, slot, means) {
             Ok(body) => {
                 asking.update = UpdateUsage::Asked;
                 let client = if other.abilities.update {
@@ -145,7 +145,7 @@ impl Call {
                 other.proved = false;
                 let settled = established.then(|| other.timer.settled_by(response));
                 let number = other.number;
-                let body = anchor::pass_answer(response.body(), other, asking, slot, means);
+                let body = anchor::pass(Passing::Answer, response.body(), other, asking, slot, means);
                 if body.is_ok() {
                     anchor::connect(asking, other, true, means);
                 }

@@ -8,7 +8,7 @@ mod protection;
 mod sdes;
 mod webrtc;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use media::{Command, EndId, Remote};
@@ -68,6 +68,30 @@ impl LegMedia {
         if self.webrtc.is_some() { "dtls" } else { self.protection.name() }
     }
 
+    /// The session's number in our descriptions to this leg.
+    fn number(&mut self, means: &mut Means<'_>) -> u64 {
+        if self.id == 0 {
+            self.id = means.random.number() >> 2 | 1;
+        }
+        self.id
+    }
+
+    /// What is written of each m-line; in a browser's it is the transport that says it.
+    fn protect(
+        &mut self,
+        role: Role,
+        description: &Description<'_>,
+        wanted: Wanted,
+        means: &mut Means<'_>,
+    ) -> SmallVec<[Written; 1]> {
+        let written = |(index, medium)| match role {
+            _ if self.webrtc.is_some() => Written::default(),
+            Role::Answer => self.protection.answer(index, medium),
+            Role::Offer => self.protection.offer(index, medium, wanted, means.random),
+        };
+        (0..).zip(description.media()).map(written).collect()
+    }
+
     /// The end that heads the bundle of a browser.
     fn head(&self) -> Option<EndId> {
         self.ends.iter().find(|end| end.port != 0).map(|end| end.id)
@@ -104,89 +128,64 @@ pub(crate) fn bypasses(a: Option<&Connection>, b: Option<&Connection>) -> bool {
     [a, b].iter().all(|c| c.media.mode == MediaMode::Bypass) && a.media.srtp == b.media.srtp
 }
 
-/// Passes an offer from one leg to the other and returns what the other gets; a peer or PBX finds the codecs in the order
-/// of its `media.codecs`.
-pub(crate) fn pass_offer(
+/// What a description is to the leg it comes from, and to the one it goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passing {
+    /// An answer.
+    Answer,
+    /// An answer, to a leg that offered something else before and gets this as an offer of ours.
+    AnswerAsOffer,
+    /// An offer that comes late, or once more, with its codecs as they are.
+    LateOffer,
+    /// An offer; a peer or PBX finds the codecs in the order of its `media.codecs`.
+    Offer,
+}
+
+impl Passing {
+    /// What a response brings: an offer, if its request had none.
+    pub(crate) fn of_response(is_late_offer: bool) -> Self {
+        if is_late_offer { Self::LateOffer } else { Self::Answer }
+    }
+
+    /// As it was heard, and as it is written.
+    fn roles(self) -> (Role, Role) {
+        match self {
+            Self::Answer => (Role::Answer, Role::Answer),
+            Self::AnswerAsOffer => (Role::Answer, Role::Offer),
+            Self::LateOffer | Self::Offer => (Role::Offer, Role::Offer),
+        }
+    }
+}
+
+/// Passes a description from one leg to the other and returns what the other gets.
+pub(crate) fn pass(
+    passing: Passing,
     body: &[u8],
     from: &mut Leg,
     to: &mut Leg,
     call: Slot,
     means: &mut Means<'_>,
 ) -> Result<Vec<u8>, Reason> {
-    let prefers = |c: &&Arc<Connection>| !matches!(c.kind, Kind::Device | Kind::Virtual);
-    let preference = to.connection.as_ref().filter(prefers).cloned();
-    let codecs = preference.as_ref().map(|connection| connection.media.codecs.as_slice());
-    pass((Role::Offer, Role::Offer), codecs, (body, from, to), call, means)
-}
-
-/// Passes an offer that comes late, or once more, with its codecs as they are.
-pub(crate) fn pass_late_offer(
-    body: &[u8],
-    from: &mut Leg,
-    to: &mut Leg,
-    call: Slot,
-    means: &mut Means<'_>,
-) -> Result<Vec<u8>, Reason> {
-    pass((Role::Offer, Role::Offer), None, (body, from, to), call, means)
-}
-
-/// Passes an answer.
-pub(crate) fn pass_answer(
-    body: &[u8],
-    from: &mut Leg,
-    to: &mut Leg,
-    call: Slot,
-    means: &mut Means<'_>,
-) -> Result<Vec<u8>, Reason> {
-    pass((Role::Answer, Role::Answer), None, (body, from, to), call, means)
-}
-
-/// Passes an answer to a leg that offered something else before, and gets this as an offer of ours.
-pub(crate) fn pass_answer_as_offer(
-    body: &[u8],
-    from: &mut Leg,
-    to: &mut Leg,
-    call: Slot,
-    means: &mut Means<'_>,
-) -> Result<Vec<u8>, Reason> {
-    pass((Role::Answer, Role::Offer), None, (body, from, to), call, means)
-}
-
-fn pass(
-    (heard, written): (Role, Role),
-    codecs: Option<&[String]>,
-    (body, from, to): (&[u8], &mut Leg, &mut Leg),
-    call: Slot,
-    means: &mut Means<'_>,
-) -> Result<Vec<u8>, Reason> {
+    let (heard, written) = passing.roles();
+    let mut bare = Vec::new();
+    let raw = Description::parse(body).map_err(|_| Reason::BadDescription)?;
     if to.media.bypass {
-        let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
         if heard == Role::Offer && is_demanded(from.connection.as_deref()) {
             let mut judged = from.media.protection.clone();
-            let taken = judged.hear_offer(description.media(), srtp(from), means.random);
+            let taken = judged.hear_offer(raw.media(), srtp(from), means.random);
             taken.contains(&true).then_some(()).ok_or(Reason::EncryptionMismatch)?;
         }
-        remember(body, &description, from);
+        remember(body, &raw, from);
         to.media.sent = body.to_vec();
         return Ok(body.to_vec());
     }
     if written == Role::Offer {
         offer_transport(to, call, means)?;
     }
-    let raw = body;
-    let bare = take_off(heard, raw, from, to.media.webrtc.is_some(), call, means)?;
-    let body = bare.as_deref().unwrap_or(raw);
-    let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    let taken = hear(heard, raw, &description, from, means)?;
-    let wanted = Wanted::of(to);
-    let ours: SmallVec<[Written; 1]> = (0..)
-        .zip(description.media())
-        .map(|(index, medium)| match written {
-            _ if to.media.webrtc.is_some() => Written::default(),
-            Role::Answer => to.media.protection.answer(index, medium),
-            Role::Offer => to.media.protection.offer(index, medium, wanted, means.random),
-        })
-        .collect();
+    take_off(heard, (body, &raw), from, to.media.webrtc.is_some(), call, means, &mut bare)?;
+    let (plain, description) = bared(raw, body, &bare)?;
+    let taken = hear(heard, body, &description, from, means)?;
+    let ours = to.media.protect(written, &description, Wanted::of(to), means);
     let passes = |((medium, taken), ours): ((&sdp::Media<'_>, &bool), &Written)| {
         medium.port != 0 && is_carried(medium.proto) && *taken && !ours.refused
     };
@@ -197,8 +196,23 @@ fn pass(
     }
     open(from, &carried, call, means)?;
     open(to, &carried, call, means)?;
+    let prefers = |c: &&Arc<Connection>| !matches!(c.kind, Kind::Device | Kind::Virtual);
+    let preference = to.connection.as_ref().filter(|_| passing == Passing::Offer).filter(prefers).cloned();
+    let codecs = preference.as_ref().map(|connection| connection.media.codecs.as_slice());
     let kept = |index: usize| carried.get(index).copied().unwrap_or(false);
-    Ok(write(body, &description, codecs, (written, &ours, &kept), to, means))
+    Ok(write(plain, &description, codecs, (written, &ours, &kept), to, means))
+}
+
+/// A description as it goes on: without the transport that was taken off it, if one was.
+fn bared<'a>(
+    raw: Description<'a>,
+    body: &'a [u8],
+    bare: &'a [u8],
+) -> Result<(&'a [u8], Description<'a>), Reason> {
+    if bare.is_empty() {
+        return Ok((body, raw));
+    }
+    Ok((bare, Description::parse(bare).map_err(|_| Reason::BadDescription)?))
 }
 
 /// Writes a description that passes as this leg is to see it; the same as before has the same version.
@@ -211,20 +225,14 @@ fn write(
     means: &mut Means<'_>,
 ) -> Vec<u8> {
     let addr = shown(to, means);
-    if to.media.id == 0 {
-        to.media.id = means.random.number() >> 2 | 1;
-    }
+    let id = to.media.number(means);
     let ends = &to.media.ends;
-    let mut place = |index: usize| {
-        let port = ends.get(index).filter(|_| kept(index)).map_or(0, |end| end.port);
-        let Written { proto, lines, .. } = ours.get(index)?;
-        Some(MediaRewrite { addr, port, rtcp_port: None, proto: *proto, lines })
-    };
+    let mut place = |index| place(index, ends, ours, kept(index), addr);
     let mut written = Vec::with_capacity(body.len() + 64);
     let mut version = to.media.version;
     loop {
         written.clear();
-        let origin = OriginRewrite { user: None, id: to.media.id, version, addr };
+        let origin = OriginRewrite { user: None, id, version, addr };
         rewrite(body, description, &origin, &mut place, &mut written);
         if let Some(codecs) = codecs {
             prefer(description, codecs, &mut written);
@@ -242,6 +250,19 @@ fn write(
         to.media.sent.clone_from(&written);
     }
     written
+}
+
+/// What stands at an m-line: the port of our end, if media passes there.
+fn place<'a>(
+    index: usize,
+    ends: &[End],
+    ours: &'a [Written],
+    carried: bool,
+    addr: IpAddr,
+) -> Option<MediaRewrite<'a>> {
+    let port = ends.get(index).filter(|_| carried).map_or(0, |end| end.port);
+    let Written { proto, lines, .. } = ours.get(index)?;
+    Some(MediaRewrite { addr, port, rtcp_port: None, proto: *proto, lines })
 }
 
 /// Puts the formats of a description that was just written into this order of codecs.
@@ -307,11 +328,11 @@ pub(crate) fn answer_ourselves(
     keep: &dyn Fn(&sdp::Media<'_>) -> bool,
     means: &mut Means<'_>,
 ) -> Result<Vec<u8>, Reason> {
-    let raw = body;
-    let bare = take_off(Role::Offer, raw, leg, false, call, means)?;
-    let body = bare.as_deref().unwrap_or(raw);
-    let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    let taken = hear(Role::Offer, raw, &description, leg, means)?;
+    let mut bare = Vec::new();
+    let raw = Description::parse(body).map_err(|_| Reason::BadDescription)?;
+    take_off(Role::Offer, (body, &raw), leg, false, call, means, &mut bare)?;
+    let (plain, description) = bared(raw, body, &bare)?;
+    let taken = hear(Role::Offer, body, &description, leg, means)?;
     let kept: Taken = description.media().iter().map(keep).collect();
     if !kept.contains(&true) {
         return Err(Reason::NoCommonCodec);
@@ -322,25 +343,14 @@ pub(crate) fn answer_ourselves(
     }
     open(leg, &carried, call, means)?;
     let addr = shown(leg, means);
-    if leg.media.id == 0 {
-        leg.media.id = means.random.number() >> 2 | 1;
-    }
+    let id = leg.media.number(means);
     leg.media.version += 1;
-    let origin = OriginRewrite { user: None, id: leg.media.id, version: leg.media.version, addr };
-    let browser = leg.media.webrtc.is_some();
-    let answer = |(index, medium)| match browser {
-        true => Written::default(),
-        false => leg.media.protection.answer(index, medium),
-    };
-    let ours: SmallVec<[Written; 1]> = (0..).zip(description.media()).map(answer).collect();
+    let origin = OriginRewrite { user: None, id, version: leg.media.version, addr };
+    let ours = leg.media.protect(Role::Answer, &description, Wanted::Clear, means);
     let ends = &leg.media.ends;
-    let mut place = |index: usize| {
-        let port = ends.get(index).filter(|_| carried.get(index) == Some(&true)).map_or(0, |end| end.port);
-        let Written { proto, lines, .. } = ours.get(index)?;
-        Some(MediaRewrite { addr, port, rtcp_port: None, proto: *proto, lines })
-    };
-    let mut written = Vec::with_capacity(body.len() + 64);
-    rewrite(body, &description, &origin, &mut place, &mut written);
+    let mut place = |index| place(index, ends, &ours, carried.get(index) == Some(&true), addr);
+    let mut written = Vec::with_capacity(plain.len() + 64);
+    rewrite(plain, &description, &origin, &mut place, &mut written);
     reverse_directions(&mut written);
     if let Some(webrtc) = &leg.media.webrtc {
         written = webrtc.write(&written, false);
@@ -354,12 +364,10 @@ pub(crate) fn offer_ourselves(leg: &mut Leg, call: Slot, means: &mut Means<'_>) 
     offer_transport(leg, call, means)?;
     open(leg, &[true], call, means)?;
     let addr = shown(leg, means);
-    if leg.media.id == 0 {
-        leg.media.id = means.random.number() >> 2 | 1;
-    }
+    let id = leg.media.number(means);
     leg.media.version += 1;
     let port = leg.media.ends.first().map_or(0, |end| end.port);
-    let (id, version, wanted) = (leg.media.id, leg.media.version, Wanted::of(leg));
+    let (version, wanted) = (leg.media.version, Wanted::of(leg));
     let Written { proto, lines, .. } = match leg.media.webrtc {
         Some(_) => Written::default(),
         None => leg.media.protection.offer_audio(wanted, means.random),
@@ -385,17 +393,27 @@ pub(crate) fn offer_ourselves(leg: &mut Leg, call: Slot, means: &mut Means<'_>) 
 
 /// The answer to an offer of our own.
 pub(crate) fn hear_answer(body: &[u8], leg: &mut Leg, means: &mut Means<'_>) -> Result<(), Reason> {
-    heard(body, leg, means)?;
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
+    take_in(body, &description, leg, means)?;
     let taken = description.media().iter().any(|m| m.port != 0 && is_rtp(m.proto));
     if taken { Ok(()) } else { Err(Reason::NoCommonCodec) }
 }
 
 /// Hears an answer that changes nothing on the other side.
 pub(crate) fn heard(body: &[u8], leg: &mut Leg, means: &mut Means<'_>) -> Result<(), Reason> {
-    take_off_answer(body, leg, means)?;
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    hear(Role::Answer, body, &description, leg, means).map(|_| ())
+    take_in(body, &description, leg, means)
+}
+
+/// Takes in an answer that goes no further.
+fn take_in(
+    body: &[u8],
+    description: &Description<'_>,
+    leg: &mut Leg,
+    means: &mut Means<'_>,
+) -> Result<(), Reason> {
+    take_off_answer(description, leg, means)?;
+    hear(Role::Answer, body, description, leg, means).map(|_| ())
 }
 
 /// Takes back what was heard from a leg since it described itself like this.
@@ -417,8 +435,7 @@ pub(crate) fn repeated(leg: &mut Leg, means: &mut Means<'_>) -> Vec<u8> {
     leg.media.protection.settle();
     let sent = core::mem::take(&mut leg.media.sent);
     let Ok(description) = Description::parse(&sent) else { return sent };
-    let answer = |(index, medium)| leg.media.protection.answer(index, medium);
-    let ours: SmallVec<[Written; 1]> = (0..).zip(description.media()).map(answer).collect();
+    let ours = leg.media.protect(Role::Answer, &description, Wanted::Clear, means);
     write(&sent, &description, None, (Role::Answer, &ours, &|_| true), leg, means)
 }
 

@@ -53,21 +53,21 @@ pub(super) fn offer_transport(leg: &mut Leg, call: Slot, means: &mut Means<'_>) 
     Ok(())
 }
 
-/// Takes the transport off what a peer says, if it is a browser, and remembers it. With `streams`, what browsers tell each
-/// other stays.
+/// Takes the transport off what a peer says, if it is a browser, and remembers it: what is left is `bare`. With `streams`,
+/// what browsers tell each other stays.
 pub(super) fn take_off(
     role: Role,
-    body: &[u8],
+    (body, description): (&[u8], &Description<'_>),
     from: &mut Leg,
     streams: bool,
     call: Slot,
     means: &mut Means<'_>,
-) -> Result<Option<Vec<u8>>, Reason> {
-    let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
+    bare: &mut Vec<u8>,
+) -> Result<(), Reason> {
     if from.media.webrtc.is_none() {
         let may = from.media.inward || matches!(srtp(from), Srtp::Auto | Srtp::Dtls);
-        if role == Role::Answer || !may || !webrtc::is_webrtc(&description) {
-            return Ok(None);
+        if role == Role::Answer || !may || !webrtc::is_webrtc(description) {
+            return Ok(());
         }
         if !from.media.inward {
             if from.media.is_negotiated() {
@@ -78,16 +78,20 @@ pub(super) fn take_off(
         }
     }
     if let Some(webrtc) = &mut from.media.webrtc {
-        webrtc.hear(&description, role == Role::Offer, means)?;
+        webrtc.hear(description, role == Role::Offer, means)?;
     }
-    Ok(Some(webrtc::plain(body, &description, streams)))
+    *bare = webrtc::plain(body, description, streams);
+    Ok(())
 }
 
 /// Remembers what a browser's answer says that goes no further.
-pub(super) fn take_off_answer(body: &[u8], from: &mut Leg, means: &mut Means<'_>) -> Result<(), Reason> {
-    let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
+pub(super) fn take_off_answer(
+    description: &Description<'_>,
+    from: &mut Leg,
+    means: &mut Means<'_>,
+) -> Result<(), Reason> {
     match &mut from.media.webrtc {
-        Some(webrtc) => webrtc.hear(&description, false, means),
+        Some(webrtc) => webrtc.hear(description, false, means),
         None => Ok(()),
     }
 }
