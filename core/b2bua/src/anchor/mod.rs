@@ -3,16 +3,17 @@
 //! RFC 3264 for offers and answers, RFC 5853 §3.2 for anchoring. A relayed description has our addresses in it, and the
 //! protection of the leg it goes to (`protection`); a bypassed one goes through as it is. Codecs are never touched here.
 
+mod described;
 mod ends;
 mod protection;
 mod sdes;
 mod webrtc;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use media::{Command, EndId, Remote};
-use routing::config::{Connection, Kind, Latching, MediaMode};
+use media::{Command, EndId};
+use routing::config::{Connection, Kind, MediaMode};
 use routing::reason::Reason;
 use sdp::{Description, Direction, MediaRewrite, OriginRewrite, rewrite};
 use sip_stack::Slot;
@@ -20,6 +21,7 @@ use smallvec::SmallVec;
 
 use crate::leg::Leg;
 use crate::means::Means;
+use described::{Described, codec, describe, is_carried, is_rtp};
 use ends::{End, open, shown};
 use protection::{Protection, Taken, Wanted, Written, srtp};
 use webrtc::{WebRtc, offer_transport, take_off, take_off_answer};
@@ -111,15 +113,6 @@ impl LegMedia {
 enum Role {
     Answer,
     Offer,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Described {
-    rtp: Option<SocketAddr>,
-    rtcp: Option<SocketAddr>,
-    direction: Direction,
-    clock: u32,
-    udptl: bool,
 }
 
 /// Whether media of a call between these goes past us: only if both say so, and want it protected alike.
@@ -312,10 +305,9 @@ pub(crate) fn connect(a: &mut Leg, b: &mut Leg, renegotiated: bool, means: &mut 
 /// A leg that is served by ourselves: all its m-lines hear `source`.
 pub(crate) fn serve(leg: &mut Leg, source: media::Source, means: &mut Means<'_>) {
     leg.media.tell_transport(means);
-    let both = Described { rtp: None, rtcp: None, direction: Direction::SendRecv, clock: 0, udptl: false };
     for (index, end) in leg.media.ends.iter().enumerate().filter(|(_, end)| end.port != 0) {
         leg.media.protection.tell(index, end.id, false, means);
-        describe(leg, end.id, leg.media.described.get(index), Some(&both), false, means);
+        describe(leg, end.id, leg.media.described.get(index), None, false, means);
         means.media(Command::Serve { end: end.id, source });
     }
 }
@@ -506,86 +498,11 @@ fn remember(body: &[u8], description: &Description<'_>, leg: &mut Leg) {
     leg.media.raw.extend_from_slice(body);
     let origin = description.origin();
     leg.media.heard = Some((origin.id_number(), origin.version_number()));
-    leg.media.described = description.media().iter().map(described).collect();
+    leg.media.described = description.media().iter().map(Described::of).collect();
     let codec = description.media().first().and_then(|media| codec(media));
     if let Some(codec) = codec {
         leg.media.codec = codec;
     }
-}
-
-fn described(media: &sdp::Media<'_>) -> Described {
-    let held = media.is_held();
-    let address = media.connection().filter(|ip| !ip.is_unspecified());
-    let rtp = address.filter(|_| media.port != 0).map(|ip| SocketAddr::new(ip, media.port));
-    let udptl = media.proto.eq_ignore_ascii_case(b"udptl");
-    let rtcp = match media.rtcp() {
-        _ if udptl => None,
-        _ if media.rtcp_mux() => rtp,
-        Some((ip, port)) => ip.or(address).map(|ip| SocketAddr::new(ip, port)),
-        None => rtp.and_then(|rtp| Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?))),
-    };
-    let clock = media.rtpmaps().next().map_or(8000, |map| map.clock);
-    // RFC 3264 §6: of an m-line with port 0 nothing is awaited.
-    let direction = if held || media.port == 0 { Direction::Inactive } else { media.direction() };
-    Described { rtp, rtcp, direction, clock, udptl }
-}
-
-fn codec(media: &sdp::Media<'_>) -> Option<Arc<str>> {
-    let first = media.formats.split(|&b| b == b' ').find(|format| !format.is_empty())?;
-    let number: u8 = core::str::from_utf8(first).ok()?.parse().ok()?;
-    let named = media.rtpmaps().find(|map| map.payload_type == number).map(|map| map.name);
-    let name = match (named, number) {
-        (Some(name), _) => String::from_utf8_lossy(name).to_ascii_lowercase(),
-        (None, 0) => "pcmu".to_owned(),
-        (None, 8) => "pcma".to_owned(),
-        (None, 9) => "g722".to_owned(),
-        (None, 18) => "g729".to_owned(),
-        (None, _) => return None,
-    };
-    Some(name.into())
-}
-
-fn describe(
-    leg: &Leg,
-    end: EndId,
-    theirs: Option<&Described>,
-    others: Option<&Described>,
-    renegotiated: bool,
-    means: &mut Means<'_>,
-) {
-    let Some(theirs) = theirs else { return };
-    let sends = matches!(theirs.direction, Direction::SendRecv | Direction::SendOnly);
-    let receives = matches!(theirs.direction, Direction::SendRecv | Direction::RecvOnly);
-    let wanted = others.is_none_or(|o| matches!(o.direction, Direction::SendRecv | Direction::RecvOnly));
-    let latch = match leg.connection.as_ref().map(|c| c.media.nat) {
-        Some(Latching::Always) => media::Latching::Always,
-        Some(Latching::Never) => media::Latching::Never,
-        Some(Latching::Auto) | None => media::Latching::Auto,
-    };
-    means.media(Command::Remote {
-        end,
-        remote: Remote {
-            rtp: theirs.rtp,
-            rtcp: theirs.rtcp,
-            signalling: leg.dialog.flow.remote.ip(),
-            latch,
-            clock_rate: theirs.clock,
-            // A fax machine is silent while it reads a page.
-            sends: sends && wanted && !theirs.udptl,
-            receives,
-            renegotiated,
-            udptl: theirs.udptl,
-        },
-    });
-}
-
-fn is_rtp(proto: &[u8]) -> bool {
-    proto.windows(4).any(|w| w == b"RTP/")
-}
-
-/// Audio and video by RTP, and fax (ITU-T T.38).
-fn is_carried(proto: &[u8]) -> bool {
-    is_rtp(proto) || proto.eq_ignore_ascii_case(b"udptl")
 }
 
 /// RFC 3264 §6.1: what they only send we only receive.
