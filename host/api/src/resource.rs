@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use routing::config::{Account, AccountId, CallFlow, Change, Connection, Domain, NumberRow, Target};
+use routing::config::{Account, AccountId, CallFlow, Change, Connection, Domain, NumberRow};
 use serde_json::{Map, Value};
 
 use crate::Api;
@@ -11,49 +11,63 @@ use crate::problem::{Code, Problem};
 use crate::rows::{Rows, Table};
 use crate::shape::Field;
 use crate::status;
-use crate::validate::{Desk, Drafted, Secret, account, connection, domain, flow, number};
+use crate::validate::{Desk, Drafted, Secret, account, connection, domain, flow, number, referrers};
+
+/// Where a row is kept, who owns it, and how shards learn of it.
+macro_rules! kept {
+    ($table:ident, $owner:ident, $put:ident, $gone:ident) => {
+        fn id(&self) -> &str {
+            self.id.as_str()
+        }
+
+        fn owner(&self) -> &AccountId {
+            &self.$owner
+        }
+
+        fn table(rows: &Rows) -> &Table<Self> {
+            &rows.$table
+        }
+
+        fn put(row: Arc<Self>) -> Change {
+            Change::$put(row)
+        }
+
+        fn gone(&self) -> Change {
+            Change::$gone(self.id.clone())
+        }
+    };
+}
+
+/// A row without a password, as its module drafts and shows it.
+macro_rules! drafted {
+    ($module:ident) => {
+        const FIELDS: &'static [Field] = $module::FIELDS;
+
+        fn draft(
+            desk: &mut Desk<'_>,
+            document: Map<String, Value>,
+            secret: &Secret,
+            existing: Option<&Self>,
+        ) -> Result<Drafted<Self>, Problem> {
+            no_password(secret)?;
+            $module::draft(desk, document, existing)
+        }
+
+        fn document(&self, _: &str) -> Map<String, Value> {
+            $module::document(self)
+        }
+    };
+}
 
 impl Resource for Account {
     const NOUN: &'static str = "account";
     const PATH: &'static str = "/accounts";
-    const FIELDS: &'static [Field] = account::FIELDS;
 
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn owner(&self) -> &AccountId {
-        &self.id
-    }
-
-    fn table(rows: &Rows) -> &Table<Self> {
-        &rows.accounts
-    }
-
-    fn draft(
-        desk: &mut Desk<'_>,
-        document: Map<String, Value>,
-        secret: &Secret,
-        existing: Option<&Self>,
-    ) -> Result<Drafted<Self>, Problem> {
-        no_password(secret)?;
-        account::draft(desk, document, existing)
-    }
-
-    fn document(&self, _: &str) -> Map<String, Value> {
-        account::document(self)
-    }
-
-    fn put(row: Arc<Self>) -> Change {
-        Change::Account(row)
-    }
-
-    fn gone(&self) -> Change {
-        Change::AccountGone(self.id.clone())
-    }
+    kept!(accounts, id, Account, AccountGone);
+    drafted!(account);
 
     fn referrers(&self, rows: &Rows) -> Vec<String> {
-        account::referrers(rows, self)
+        referrers::of_account(rows, self)
     }
 
     async fn enliven(api: &Api, shown: &mut [Shown<Self>]) {
@@ -64,44 +78,12 @@ impl Resource for Account {
 impl Resource for Domain {
     const NOUN: &'static str = "domain";
     const PATH: &'static str = "/domains";
-    const FIELDS: &'static [Field] = domain::FIELDS;
 
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn owner(&self) -> &AccountId {
-        &self.account
-    }
-
-    fn table(rows: &Rows) -> &Table<Self> {
-        &rows.domains
-    }
-
-    fn draft(
-        desk: &mut Desk<'_>,
-        document: Map<String, Value>,
-        secret: &Secret,
-        existing: Option<&Self>,
-    ) -> Result<Drafted<Self>, Problem> {
-        no_password(secret)?;
-        domain::draft(desk, document, existing)
-    }
-
-    fn document(&self, _: &str) -> Map<String, Value> {
-        domain::document(self)
-    }
-
-    fn put(row: Arc<Self>) -> Change {
-        Change::Domain(row)
-    }
-
-    fn gone(&self) -> Change {
-        Change::DomainGone(self.id.clone())
-    }
+    kept!(domains, account, Domain, DomainGone);
+    drafted!(domain);
 
     fn referrers(&self, rows: &Rows) -> Vec<String> {
-        domain::referrers(rows, self)
+        referrers::of_domain(rows, self)
     }
 }
 
@@ -110,17 +92,7 @@ impl Resource for Connection {
     const PATH: &'static str = "/connections";
     const FIELDS: &'static [Field] = connection::fields::FIELDS;
 
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn owner(&self) -> &AccountId {
-        &self.account
-    }
-
-    fn table(rows: &Rows) -> &Table<Self> {
-        &rows.connections
-    }
+    kept!(connections, account, Connection, ConnectionGone);
 
     fn keep_once(&self, api: &Api, secret: &Secret, once: &mut Map<String, Value>) {
         let given = if let Secret::Set(password) = secret { Some(password.as_str()) } else { None };
@@ -140,38 +112,8 @@ impl Resource for Connection {
         connection::document(self, base_domain)
     }
 
-    fn put(row: Arc<Self>) -> Change {
-        Change::Connection(row)
-    }
-
-    fn gone(&self) -> Change {
-        Change::ConnectionGone(self.id.clone())
-    }
-
     fn referrers(&self, rows: &Rows) -> Vec<String> {
-        let this = |target: &Target| matches!(target, Target::Connection(id) if *id == self.id);
-        let uses = |c: &Self| {
-            c.id != self.id
-                && (c.default_target.as_ref().is_some_and(this)
-                    || c.dialled.failover.as_ref().is_some_and(this)
-                    || c.used_by.contains(&self.id))
-        };
-        let numbers = rows
-            .numbers
-            .all()
-            .filter(|k| k.row.via.as_ref() == Some(&self.id) || this(&k.row.target))
-            .map(|k| format!("number {} ({})", k.row.e164, k.row.id));
-        let connections = rows
-            .connections
-            .all()
-            .filter(|k| uses(&k.row))
-            .map(|k| format!("connection {} ({})", k.row.name, k.row.id));
-        let accounts = rows
-            .accounts
-            .all()
-            .filter(|k| k.row.emergency.connection.as_ref() == Some(&self.id))
-            .map(|k| format!("the emergency numbers of account {}", k.row.name));
-        numbers.chain(connections).chain(accounts).take(10).collect()
+        referrers::of_connection(rows, self)
     }
 
     async fn enliven(api: &Api, shown: &mut [Shown<Self>]) {
@@ -182,41 +124,9 @@ impl Resource for Connection {
 impl Resource for NumberRow {
     const NOUN: &'static str = "number";
     const PATH: &'static str = "/numbers";
-    const FIELDS: &'static [Field] = number::FIELDS;
 
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn owner(&self) -> &AccountId {
-        &self.account
-    }
-
-    fn table(rows: &Rows) -> &Table<Self> {
-        &rows.numbers
-    }
-
-    fn draft(
-        desk: &mut Desk<'_>,
-        document: Map<String, Value>,
-        secret: &Secret,
-        existing: Option<&Self>,
-    ) -> Result<Drafted<Self>, Problem> {
-        no_password(secret)?;
-        number::draft(desk, document, existing)
-    }
-
-    fn document(&self, _: &str) -> Map<String, Value> {
-        number::document(self)
-    }
-
-    fn put(row: Arc<Self>) -> Change {
-        Change::Number(row)
-    }
-
-    fn gone(&self) -> Change {
-        Change::NumberGone(self.id.clone())
-    }
+    kept!(numbers, account, Number, NumberGone);
+    drafted!(number);
 
     fn referrers(&self, _: &Rows) -> Vec<String> {
         Vec::new()
@@ -226,51 +136,19 @@ impl Resource for NumberRow {
 impl Resource for CallFlow {
     const NOUN: &'static str = "flow";
     const PATH: &'static str = "/flows";
-    const FIELDS: &'static [Field] = flow::FIELDS;
 
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-
-    fn owner(&self) -> &AccountId {
-        &self.account
-    }
-
-    fn table(rows: &Rows) -> &Table<Self> {
-        &rows.flows
-    }
-
-    fn draft(
-        desk: &mut Desk<'_>,
-        document: Map<String, Value>,
-        secret: &Secret,
-        existing: Option<&Self>,
-    ) -> Result<Drafted<Self>, Problem> {
-        no_password(secret)?;
-        flow::draft(desk, document, existing)
-    }
-
-    fn document(&self, _: &str) -> Map<String, Value> {
-        flow::document(self)
-    }
-
-    fn put(row: Arc<Self>) -> Change {
-        Change::CallFlow(row)
-    }
-
-    fn gone(&self) -> Change {
-        Change::CallFlowGone(self.id.clone())
-    }
+    kept!(flows, account, CallFlow, CallFlowGone);
+    drafted!(flow);
 
     fn referrers(&self, rows: &Rows) -> Vec<String> {
-        flow::referrers(rows, self)
+        referrers::of_flow(rows, self)
     }
 
     async fn enliven(api: &Api, shown: &mut [Shown<Self>]) {
         let rows = api.rows();
         for Shown { row, document } in shown {
             document.insert("problems".to_owned(), serde_json::json!(flow::findings(&rows, row).1));
-            document.insert("used_by".to_owned(), serde_json::json!(flow::referrers(&rows, row)));
+            document.insert("used_by".to_owned(), serde_json::json!(row.referrers(&rows)));
         }
     }
 }

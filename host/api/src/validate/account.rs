@@ -11,7 +11,6 @@ use super::connection::inherit;
 use super::limits::{LIMITS, is_country};
 use super::{Desk, Drafted, name, needed, normalise_sources, sources, typed, verdict};
 use crate::problem::{Code, FieldError, Problem};
-use crate::rows::Rows;
 use crate::shape::{self, Field, Shape};
 
 /// Every field of an account.
@@ -227,18 +226,4 @@ pub(crate) fn document(row: &Account) -> Map<String, Value> {
         }
         _ => Map::new(),
     }
-}
-
-/// What belongs to an account.
-pub(crate) fn referrers(rows: &Rows, row: &Account) -> Vec<String> {
-    let domains =
-        rows.domains.all().filter(|k| k.row.account == row.id).map(|k| format!("domain {}", k.row.id));
-    let connections = rows
-        .connections
-        .all()
-        .filter(|k| k.row.account == row.id)
-        .map(|k| format!("connection {}", k.row.id));
-    let numbers =
-        rows.numbers.all().filter(|k| k.row.account == row.id).map(|k| format!("number {}", k.row.id));
-    connections.chain(numbers).chain(domains).take(10).collect()
 }

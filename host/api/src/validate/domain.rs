@@ -1,12 +1,11 @@
 //! A domain from its document: a host that is free, a realm that never changes.
 
-use routing::config::{Connection, Domain, DomainId, DomainRole};
+use routing::config::{Domain, DomainId, DomainRole};
 use serde_json::{Map, Value, json};
 use store::new_id;
 
 use super::{Desk, Drafted, name, needed, typed, verdict};
 use crate::problem::{Code, FieldError, Problem};
-use crate::rows::Rows;
 use crate::shape::{self, Field, Shape};
 
 /// Every field of a domain.
@@ -146,11 +145,4 @@ pub(crate) fn document(row: &Domain) -> Map<String, Value> {
         map.insert("digest".to_owned(), json!(joined));
     }
     map
-}
-
-/// What refers to a domain.
-pub(crate) fn referrers(rows: &Rows, row: &Domain) -> Vec<String> {
-    let lives = |c: &Connection| c.domain.as_ref() == Some(&row.id);
-    let inside = rows.connections.all().filter(|k| lives(&k.row));
-    inside.map(|k| format!("connection {} ({})", k.row.name, k.row.id)).take(10).collect()
 }

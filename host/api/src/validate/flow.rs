@@ -101,7 +101,7 @@ pub(crate) fn findings(rows: &Rows, row: &CallFlow) -> (Option<Graph>, Vec<Findi
 }
 
 /// The flows that the published version of a flow leads into.
-fn leads_into(flow: &CallFlow) -> Vec<Box<str>> {
+pub(super) fn leads_into(flow: &CallFlow) -> Vec<Box<str>> {
     let published = flow.published.as_ref().map_or(&flow.draft, |published| &published.document);
     Graph::read(published).0.map(|graph| graph.flows()).unwrap_or_default()
 }
@@ -129,29 +129,6 @@ pub(crate) fn document(row: &CallFlow) -> Map<String, Value> {
         map.insert("published_at".to_owned(), json!(at));
     }
     map
-}
-
-/// What leads to it.
-pub(crate) fn referrers(rows: &Rows, flow: &CallFlow) -> Vec<String> {
-    use routing::config::Target;
-
-    let this = |target: &Target| matches!(target, Target::Flow(id) if *id == flow.id);
-    let numbers = rows.numbers.all().filter(|kept| this(&kept.row.target));
-    let numbers = numbers.map(|kept| format!("number {} ({})", kept.row.e164, kept.row.id));
-    let connections = rows.connections.all().filter(|kept| {
-        let row = &kept.row;
-        row.dialled.flow.as_ref() == Some(&flow.id)
-            || row.dialled.failover.as_ref().is_some_and(this)
-            || row.default_target.as_ref().is_some_and(this)
-    });
-    let connections = connections.map(|kept| format!("connection {} ({})", kept.row.name, kept.row.id));
-    let flows = rows.flows.all().filter(|kept| {
-        kept.row.account == flow.account
-            && kept.row.id != flow.id
-            && leads_into(&kept.row).iter().any(|id| **id == *flow.id.as_str())
-    });
-    let flows = flows.map(|kept| format!("flow {} ({})", kept.row.name, kept.row.id));
-    numbers.chain(connections).chain(flows).collect()
 }
 
 /// Octets of one draft.

@@ -12,6 +12,7 @@ pub(crate) mod ice;
 pub(crate) mod limits;
 pub(crate) mod name;
 pub(crate) mod number;
+pub(crate) mod referrers;
 pub(crate) mod sources;
 
 use std::collections::{HashMap, HashSet};
