@@ -38,6 +38,7 @@ ladders! {
     browser_calls_a_browser
     browser_calls_a_phone
     browser_changes_network
+    browser_trickles
     busy_lamp
     busy_lamp_transfer
     bye_before_ack

@@ -17,8 +17,10 @@ use sip_stack::transport::{Protocol, SharedMedia};
 use super::Role;
 use super::ends::end_id;
 use super::protection::srtp;
+use crate::call::Call;
 use crate::leg::Leg;
 use crate::means::Means;
+use crate::talk::InDialog;
 
 /// One transport and what was said of it.
 #[derive(Clone, Debug)]
@@ -93,6 +95,16 @@ pub(super) fn take_off_answer(
     match &mut from.media.webrtc {
         Some(webrtc) => webrtc.hear(description, false, means),
         None => Ok(()),
+    }
+}
+
+impl Call {
+    /// Whether it tells of a candidate that was found late (RFC 8840 §4): the peer of a transport finds us, and to others
+    /// addresses do not go.
+    pub(crate) fn is_of_candidates(&mut self, event: &InDialog<'_, '_>) -> bool {
+        let told = |kind: &[u8]| kind.trim_ascii().eq_ignore_ascii_case(b"application/trickle-ice-sdpfrag");
+        event.request.content_type().is_some_and(told)
+            && self.leg_mut(event.leg).is_some_and(|leg| !leg.media.bypass)
     }
 }
 
