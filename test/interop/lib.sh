@@ -103,6 +103,31 @@ registered_now() {
 asterisk() { echo "asterisk.sh $1" >> "$WORK/started"; "$LAB/asterisk.sh" start "$@"; }
 baresip() { echo "baresip.sh $1" >> "$WORK/started"; "$LAB/baresip.sh" start "$@"; }
 phone_do() { "$LAB/baresip.sh" do "$@"; }
+# chromium : one that runs, in which each `web` opens a page.
+CHROMIUM=127.0.0.1:9222
+chromium() { echo "browser.sh pages" >> "$WORK/started"; check "Chromium starts" "$LAB/browser.sh" start pages "${CHROMIUM#*:}"; }
+# web USER ARGS... : a page that is this user over $WS and says 700 Hz; its report goes to $WORK/USER.json.
+WS=ws://$HTTP/sip
+web() {
+    local user=$1; shift
+    "$LAB/browser.sh" --at $CHROMIUM --ws "$WS" --uri "sip:$user@127.0.0.1" --password "${PASSWORD:-pw-$user}" --tone 700 "$@" \
+        > "$WORK/$user.json" 2> "$WORK/$user.log"
+}
+# report USER EXPRESSION : about the report r of a page, its log by `had(event)`, what it heard by `hears(hz)`.
+report() {
+    python3 - "$WORK/$1.json" "$2" <<'PY'
+import json, sys
+try: r = json.load(open(sys.argv[1]))
+except ValueError: sys.exit(open(sys.argv[1].replace(".json", ".log")).read())
+def had(event): return [l for l in r.get("log", []) if l["event"] == event]
+def hears(hz): return r.get("audio") and r.get("tone_hz") and abs(r["tone_hz"] - hz) < 20
+print(json.dumps(r.get("error") or {"tone": r.get("tone_hz"), "stats": r.get("stats"), "log": r.get("log")})[:900])
+sys.exit(not eval(sys.argv[2]))
+PY
+}
+# page_is USER : the page of this user has registered.   legs CALLER CALLEE : how history says that the newest call was protected.
+page_is() { wait_for 30 registered_now "$1" transport=ws; }
+legs() { last_call "legs.0.protection=$1" "legs.1.protection=$2"; }
 carrier() {                          # carrier NAME [KEY=VALUE...] : Asterisk at $ITSP with a trunk to the server
     local name=$1; shift
     asterisk "$name" addr=$ITSP trunk server=$SIP match=127.0.0.1 codecs=alaw "$@"

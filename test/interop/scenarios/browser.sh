@@ -7,20 +7,8 @@ check "server starts" server --https $HTTPS || exit
 alice=$(device alice); bob=$(device bob); carol=$(device carol)
 device secure '"transports":["wss"]' >/dev/null
 
-# web USER ARGS... : a browser as this user, over $WS; its report goes to $WORK/USER.json.
-WS=ws://$HTTP/sip
-web() { local user=$1; shift; "$LAB/browser.sh" --ws "$WS" --uri "sip:$user@127.0.0.1" --password "${PASSWORD:-pw-$user}" "$@" > "$WORK/$user.json" 2> "$WORK/$user.log"; }
-# report USER EXPRESSION : about its report r, and its log by `had(event)`.
-report() {
-    python3 - "$WORK/$1.json" "$2" <<'PY'
-import json, sys
-r = json.load(open(sys.argv[1]))
-def had(event): return [l for l in r.get("log", []) if l["event"] == event]
-print(json.dumps(r.get("error") or r.get("log"))[:800])
-sys.exit(not eval(sys.argv[2]))
-PY
-}
-shows() { wait_for 8 shows_now "$@"; shows_now "$@"; }
+chromium || exit
+shows() { wait_for 20 shows_now "$@"; shows_now "$@"; }
 shows_now() { [ "$(api GET "/connections/$1/status" | pick "registrations.0.$2")" = "$3" ] && echo "$3"; }
 contacts() { [ "$(api GET "/connections/$1/status" | python3 -c 'import json, sys; print(len(json.load(sys.stdin)["registrations"]))')" = "$2" ]; }
 

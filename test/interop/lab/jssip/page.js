@@ -2,7 +2,7 @@
 import JsSIP from 'jssip';
 
 const t0 = performance.now();
-const lab = window.lab = { log: [], sip: [], session: null, ended: null };
+const lab = window.lab = { log: [], sip: [], session: null, ended: null, confirmed: false, heard: [] };
 const note = (event, more = {}) => lab.log.push({ ms: Math.round(performance.now() - t0), event, ...more });
 
 // Keeps only one codec (and telephone-event) of the audio section.
@@ -21,8 +21,48 @@ function onlyCodec(sdp, name) {
 const onlyLoopback = sdp => sdp.split('\r\n')
   .filter(l => !l.startsWith('a=candidate:') || / udp \d+ 127\./.test(l) || / typ relay/.test(l)).join('\r\n');
 
+// The first digit of the fingerprint is another one: whoever this description is for meets a stranger.
+const misnamed = sdp => sdp.replace(/^(a=fingerprint:\S+ )(.)/m, (_, name, digit) => name + (digit === 'A' ? 'B' : 'A'));
+
+// What a browser writes that hides its addresses (draft-ietf-mmusic-mdns-ice-candidates), or has found none yet.
+const hidden = sdp => sdp.replace(/^(a=candidate:\S+ \d+ \S+ \d+) \S+/gm, '$1 2ab4e2d8-6bd8-4bd6-8b1c-5c6c3b6b7a01.local');
+const bare = sdp => sdp.split('\r\n').filter(l => !/^a=(candidate|end-of-candidates)/.test(l)).join('\r\n');
+
+// Where our audio comes from: a tone of its own, or the microphone.
+function source(o) {
+  if (!o.tone) return { mediaConstraints: { audio: true, video: false } };
+  const ac = new AudioContext(), tone = ac.createOscillator(), level = ac.createGain(), out = ac.createMediaStreamDestination();
+  tone.frequency.value = o.tone; level.gain.value = 0.35;
+  tone.connect(level).connect(out);
+  tone.start();
+  ac.resume();
+  lab.mute = () => ac.close();
+  return { mediaStream: out.stream };
+}
+
+// What is heard, at 16 kHz.
+function record(ac, source) {
+  const tap = ac.createScriptProcessor(4096, 1, 1), step = ac.sampleRate / 16000;
+  tap.onaudioprocess = e => {
+    const samples = e.inputBuffer.getChannelData(0);
+    for (let i = 0; i + step <= samples.length; i += step) {
+      let sum = 0;
+      for (let k = 0; k < step; k++) sum += samples[i + k];
+      lab.heard.push(Math.max(-32768, Math.min(32767, Math.round(sum / step * 32767))));
+    }
+  };
+  source.connect(tap);
+  tap.connect(ac.destination);
+}
+lab.recording = () => {
+  const bytes = new Uint8Array(Int16Array.from(lab.heard).buffer);
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return btoa(text);
+};
+
 function watch(session, o) {
-  lab.session = session;
+  Object.assign(lab, { session, ended: null, confirmed: false, heard: [] });
   const pcReady = pc => {
     lab.pc = pc;
     pc.addEventListener('iceconnectionstatechange', () => note('ice', { state: pc.iceConnectionState }));
@@ -32,11 +72,14 @@ function watch(session, o) {
       const audio = document.createElement('audio');       // Chromium decodes only what is played
       audio.srcObject = stream; audio.autoplay = true;
       document.body.append(audio);
-      const ac = lab.ac = new AudioContext();
+      const ac = lab.ac = new AudioContext({ sampleRate: 48000 });
       const an = lab.analyser = ac.createAnalyser();
       an.fftSize = 8192; an.smoothingTimeConstant = 0.2;
-      ac.createMediaStreamSource(stream).connect(an);
+      const source = ac.createMediaStreamSource(stream);
+      source.connect(an);
+      if (o.record) record(ac, source);
       ac.resume();
+      lab.hush = () => { audio.remove(); ac.close(); };
       note('track', { kind: e.track.kind });
     });
   };
@@ -46,17 +89,24 @@ function watch(session, o) {
     if (e.originator === 'local') {
       if (o.codec) e.sdp = onlyCodec(e.sdp, o.codec);
       if (o.loopback) e.sdp = onlyLoopback(e.sdp);
+      if (o.misnamed) e.sdp = misnamed(e.sdp);
+      if (o.hidden) e.sdp = hidden(e.sdp);
+      if (o.bare) e.sdp = bare(e.sdp);
     }
     lab.sip.push({ by: e.originator, type: e.type, sdp: e.sdp });
   });
   session.on('progress', e => note('progress', { code: e.response?.status_code }));
   session.on('accepted', () => note('accepted'));
-  session.on('confirmed', () => note('confirmed'));
+  session.on('confirmed', () => { lab.confirmed = true; note('confirmed'); });
   session.on('newDTMF', e => e.originator === 'remote' && note('dtmf', { tone: e.dtmf.tone }));
   for (const k of ['hold', 'unhold', 'reinvite', 'refer']) session.on(k, e => note(k, { by: e?.originator }));
   const over = e => {
     lab.ended = { cause: e.cause, by: e.originator, code: e.message?.status_code, reason: e.message?.getHeader?.('Reason') };
     note('ended', lab.ended);
+    for (const quiet of ['hush', 'mute']) {
+      lab[quiet]?.();
+      lab[quiet] = null;
+    }
   };
   session.on('ended', over);
   session.on('failed', over);
@@ -81,14 +131,14 @@ lab.start = o => new Promise(done => {
     if (e.originator !== 'remote') return;
     note('incoming', { from: e.request.from.uri.toString(), sdp: e.request.body });
     watch(e.session, o);
-    if (o.answer) e.session.answer({ mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: o.ice } });
+    if (o.answer) e.session.answer({ ...source(o), pcConfig: { iceServers: o.ice } });
   });
   ua.start();
 });
 
 lab.call = (target, o) => {
   const session = lab.ua.call(target, {
-    mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: o.ice },
+    ...source(o), pcConfig: { iceServers: o.ice },
     extraHeaders: o.headers, eventHandlers: {},
     rtcOfferConstraints: { offerToReceiveAudio: true, offerToReceiveVideo: false },
   });
@@ -112,6 +162,9 @@ lab.watch = (event, to) => {
   s.on('terminated', (code, reason) => note('unwatched', { watched: event, code, reason }));
   s.subscribe();
 };
+
+// Another network: new candidates, new ports, a new name of the agent (RFC 8839 §4.4.1.1.1).
+lab.restart = () => lab.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, () => note('restarted'));
 
 // The network is gone and comes back: the socket breaks, the user agent opens another one and registers anew.
 lab.drop = () => lab.ua.transport.socket._ws.close();

@@ -1,22 +1,25 @@
 // run.mjs: a browser (headless Chromium) as a SIP phone over WebSocket; prints one JSON object.
 //   --ws URL --uri sip:USER@DOMAIN --password P [--no-register] [--auth-user U]
-//   --call sip:TARGET | --answer (waits for a call)   [--seconds 5] [--wait 20] [--play FILE.wav]
+//   --call sip:TARGET | --answer (waits for a call)   [--seconds 5] [--wait 20] [--tone HZ | --play FILE.wav]
 //   [--codec opus|PCMA|PCMU|G722] [--dtmf 1234 --dtmf-by rfc2833|info] [--hold SECONDS]
-//   [--ice 'stun:HOST:PORT'] [--chromium PATH] [--header 'X: y']... [--show]
+//   [--ice 'stun:HOST:PORT'] [--chromium PATH | --at HOST:PORT (one that runs, which plays no file)] [--header 'X: y']... [--show]
 //   [--any-candidate] (not only 127.x)   [--sdp] (adds the SDPs to the result)
+//   [--hidden] (candidates by names of mDNS)   [--bare] (no candidate at all)   [--misnamed] (a wrong fingerprint)
+//   [--restart-after SECONDS] (of ICE, by re-INVITE)   [--record FILE.wav] (what it hears)
+//   [--times N] (that many calls, one after the other)
 //   [--message 'sip:X TEXT']... [--options sip:X]... [--watch 'presence|dialog|message-summary sip:X']...
 //   [--contact sip:...] (its Contact)   [--vanish] (ends without a word)
 //   [--idle SECONDS] (without a call)   [--drop-after SECONDS] (the socket breaks; during a call counted from its start)
 import { createServer } from 'node:http';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const flags = ['--vanish', '--no-register', '--answer', '--show', '--any-candidate', '--sdp'];
-const o = { headers: [], message: [], options: [], watch: [], seconds: '5', wait: '20', idle: '0', 'dtmf-by': 'rfc2833' };
+const flags = ['--vanish', '--no-register', '--answer', '--show', '--any-candidate', '--sdp', '--hidden', '--bare', '--misnamed'];
+const o = { headers: [], message: [], options: [], watch: [], seconds: '5', wait: '20', idle: '0', times: '1', 'dtmf-by': 'rfc2833' };
 for (let a = process.argv.slice(2), i = 0; i < a.length; i++) {
   const k = a[i].replace(/^--/, '');
   if (flags.includes(a[i])) o[k] = true;
@@ -25,6 +28,13 @@ for (let a = process.argv.slice(2), i = 0; i < a.length; i++) {
   else o[k] = a[++i];
 }
 const sleep = ms => new Promise(r => setTimeout(r, ms));
+const wav = samples => {                 // 16 kHz, 16 bit, mono
+  const head = Buffer.alloc(44);
+  head.write('RIFF'); head.writeUInt32LE(36 + samples.length, 4); head.write('WAVEfmt ', 8); head.writeUInt32LE(16, 16);
+  head.writeUInt16LE(1, 20); head.writeUInt16LE(1, 22); head.writeUInt32LE(16000, 24); head.writeUInt32LE(32000, 28);
+  head.writeUInt16LE(2, 32); head.writeUInt16LE(16, 34); head.write('data', 36); head.writeUInt32LE(samples.length, 40);
+  return Buffer.concat([head, samples]);
+};
 const t0 = Date.now();
 const profile = mkdtempSync(join(tmpdir(), 'lab-browser-'));
 const server = createServer((q, r) => {
@@ -34,20 +44,20 @@ const server = createServer((q, r) => {
 });
 await new Promise(r => server.listen(0, '127.0.0.1', r));
 const exe = o.chromium ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
-  '--autoplay-policy=no-user-gesture-required', '--ignore-certificate-errors', '--allow-loopback-in-peer-connection',
-  '--disable-dev-shm-usage', '--disable-features=WebRtcHideLocalIpsWithMdns'];
+const args = readFileSync(join(here, 'flags'), 'utf8').trim().split(/\s+/);
 if (o.play) args.push(`--use-file-for-fake-audio-capture=${o.play}`);
 const out = { ok: false };
 let ctx;
 try {
-  ctx = await chromium.launchPersistentContext(profile, { executablePath: exe, headless: true, args, permissions: ['microphone'] });
+  const may = { permissions: ['microphone'], ignoreHTTPSErrors: true };
+  if (o.at) ctx = await (await chromium.connectOverCDP(`http://${o.at}`)).newContext(may);
+  else ctx = await chromium.launchPersistentContext(profile, { executablePath: exe, headless: true, args, ...may });
   const page = await ctx.newPage();
   if (o.show) page.on('console', m => console.error('page:', m.text()));
   await page.goto(`http://127.0.0.1:${server.address().port}/`);
   out.browser_ms = Date.now() - t0;
   const opt = { ws: o.ws, uri: o.uri, password: o.password, authUser: o['auth-user'], register: !o['no-register'], answer: !!o.answer, contact: o.contact, show: o.show, loopback: !o['any-candidate'],
+    tone: Number(o.tone ?? 0), hidden: o.hidden, bare: o.bare, misnamed: o.misnamed, record: !!o.record,
     codec: o.codec, headers: o.headers, ice: o.ice ? [{ urls: o.ice, username: o['turn-user'], credential: o['turn-password'] }] : [] };
   const up = await Promise.race([page.evaluate(x => lab.start(x), opt), sleep(10000)]);
   if (up) {
@@ -63,17 +73,25 @@ try {
       } while (Date.now() < end);
       out.ok = true;
     }
-    if (o.call) await page.evaluate(([t, x]) => lab.call(t, x), [o.call, opt]);
-    const until = Date.now() + o.wait * 1000;
-    const state = () => page.evaluate(() => ({ ended: lab.ended, on: lab.log.some(l => l.event === 'confirmed') && lab.pc?.connectionState === 'connected' }));
+    const state = () => page.evaluate(() => ({ ended: lab.ended, on: lab.confirmed && lab.pc?.connectionState === 'connected' }));
     let s;
-    if (o.call || o.answer) do { await sleep(100); s = await state(); } while (!s.ended && !s.on && Date.now() < until);
+    for (let left = o.call || o.answer ? Number(o.times) : 0; left > 0; left--) {
+      if (o.call) await page.evaluate(([t, x]) => lab.call(t, x), [o.call, opt]);
+      const until = Date.now() + o.wait * 1000;
+      do { await sleep(100); s = await state(); } while (!s.ended && !s.on && Date.now() < until);
+      if (s.on) out.connected = (out.connected ?? 0) + 1;
+      if (left === 1) break;
+      await sleep(o.seconds * 1000);
+      await page.evaluate(() => { if (!lab.ended) lab.session.terminate(); });
+      await sleep(100);
+    }
     if (s?.on) {
       out.tones = [];
       if (o.dtmf) await page.evaluate(([d, by]) => lab.session.sendDTMF(d, { transportType: by.toUpperCase(), duration: 120, interToneGap: 100 }), [o.dtmf, o['dtmf-by']]);
       const end = Date.now() + o.seconds * 1000;
       const hold = o.hold ? Date.now() + 1000 : 0;
-      let held = 0, drop = o['drop-after'] ? Date.now() + o['drop-after'] * 1000 : Infinity;
+      const after = seconds => seconds ? Date.now() + seconds * 1000 : Infinity;
+      let held = 0, drop = after(o['drop-after']), restart = after(o['restart-after']);
       while (Date.now() < end) {
         await sleep(250);
         const [tone, stats, over] = await page.evaluate(async () => [lab.tone(), await lab.stats(), lab.ended]);
@@ -81,9 +99,11 @@ try {
         if (stats?.packets_rx !== undefined) out.stats = stats;
         if (over) break;
         if (Date.now() > drop) { await page.evaluate(() => lab.drop()); drop = Infinity; }
+        if (Date.now() > restart) { await page.evaluate(() => lab.restart()); restart = Infinity; }
         if (hold && !held && Date.now() > hold) { await page.evaluate(() => lab.session.hold()); held = Date.now(); }
         if (held > 0 && Date.now() > held + o.hold * 1000) { await page.evaluate(() => lab.session.unhold()); held = -1; }
       }
+      if (o.record) writeFileSync(o.record, wav(Buffer.from(await page.evaluate(() => lab.recording()), 'base64')));
       await page.evaluate(() => { if (!lab.ended) lab.session.terminate(); });
       out.ok = true;
     }
