@@ -4,6 +4,7 @@
 use routing::config::{Connection, DidIn};
 use routing::decide::{Addressed, Caller};
 use routing::decision::Proof;
+use routing::policy::is_service_for_help;
 use sip_msg::{Message, NameAddr, Uri};
 
 use crate::shard::Shard;
@@ -24,7 +25,8 @@ impl Shard {
             Caller::Connection(connection, proof) => (connection, *proof),
             Caller::Account(_) => return Called { user: user.to_owned(), addressed: Addressed::Directly },
         };
-        let user = named(request, connection).unwrap_or_else(|| user.to_owned());
+        let elsewhere = if is_service_for_help(request.uri()) { None } else { named(request, connection) };
+        let user = elsewhere.unwrap_or_else(|| user.to_owned());
         let addressed = match proof {
             Proof::Contact if self.is_contact_user(connection, &user) => Addressed::ToBareContact,
             Proof::Contact => Addressed::ToContact,

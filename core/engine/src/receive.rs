@@ -1,6 +1,7 @@
 //! A message that came in: whose it is, whether it was seen before, and which file serves it.
 
 use b2bua::{Call, InDialog};
+use routing::policy::is_service_for_help;
 use sip_msg::{Message, Method, Name, Scheme, scan};
 use sip_stack::Slot;
 use sip_stack::transaction::Received;
@@ -103,9 +104,10 @@ impl Shard {
             self.reply(request, flow, 501, b"", &[(Name::Allow, b2bua::ALLOW)], out);
             return false;
         }
-        let known = request
-            .parsed_uri()
-            .is_some_and(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips | Scheme::Tel));
+        let known = request.parsed_uri().is_some_and(|uri| match uri.scheme {
+            Scheme::Sip | Scheme::Sips | Scheme::Tel => true,
+            Scheme::Other => request.method() == Method::Invite && is_service_for_help(request.uri()),
+        });
         if !known {
             self.reply(request, flow, 416, b"", &[], out);
             return false;

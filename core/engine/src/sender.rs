@@ -161,7 +161,7 @@ pub(crate) fn parties(request: &Message<'_>) -> Option<Parties> {
     Some(Parties {
         from_user: unescaped(&from_uri)?,
         from_host: text(from_uri.host)?,
-        called_user: dialled(&called)?,
+        called_user: dialled(&called, request.uri())?,
         called_host: text(called.host)?,
         display: String::from_utf8_lossy(from.display).replace(['"', '\\', '\r', '\n'], ""),
         asserted: asserted(request),
@@ -175,8 +175,12 @@ fn asserted(request: &Message<'_>) -> Vec<String> {
     users.filter(|user| !user.is_empty() && user != "anonymous").take(MOST_ASSERTED).collect()
 }
 
-/// The user that is called; a number of a `tel:` URI without its visual separators (RFC 3966 §5.1.1).
-fn dialled(uri: &Uri<'_>) -> Option<String> {
+/// The user that is called; a number of a `tel:` URI without its visual separators (RFC 3966 §5.1.1), a service URN
+/// as a whole.
+fn dialled(uri: &Uri<'_>, whole: &[u8]) -> Option<String> {
+    if uri.scheme == Scheme::Other {
+        return text(whole);
+    }
     let mut user = unescaped(uri)?;
     if uri.scheme == Scheme::Tel {
         user.retain(|symbol| !matches!(symbol, '-' | '.' | '(' | ')'));

@@ -12,6 +12,7 @@ use guard::{Attempt, Ban, Bans, Evidence, Ledger, Mistakes, Pace, Verdict, place
 use hashbrown::HashMap;
 use ipnet::IpNet;
 use routing::config::{Connection, ConnectionId};
+use routing::policy::is_service_for_help;
 use sip_msg::{Credentials, Message, Method, Name, Uri, scan};
 use sip_stack::auth::Freshness;
 use sip_stack::transport::Flow;
@@ -122,9 +123,9 @@ impl Shard {
         self.is_emergency(uri) || scan(bytes).is_some_and(|scan| self.owners.is_ours(&scan))
     }
 
-    /// Whether a Request-URI is an emergency number of any account (RFC 5031 for the service).
+    /// Whether a Request-URI is an emergency number of any account, or the service of all help.
     pub(crate) fn is_emergency(&self, uri: &[u8]) -> bool {
-        if uri.get(..SOS.len()).is_some_and(|start| start.eq_ignore_ascii_case(SOS)) {
+        if is_service_for_help(uri) {
             return true;
         }
         let mut user = Vec::new();
@@ -444,7 +445,6 @@ fn in_words(evidence: &Evidence) -> String {
     }
 }
 
-const SOS: &[u8] = b"urn:service:sos";
 /// Emergency numbers are short.
 const LONGEST_EMERGENCY: usize = 8;
 /// Of what strangers say of themselves.

@@ -17,7 +17,7 @@ use crate::config::{
 use crate::decision::{Attached, Candidate, Decision, Destination, Outcome, Proof, TestLine, Verdict};
 use crate::near::known_number;
 use crate::number::{for_peer, rewrite, to_e164};
-use crate::policy::{Country, destination, is_emergency, ways_for_help};
+use crate::policy::{Country, destination, number_for_help, ways_for_help};
 use crate::reason::Reason;
 use crate::tables::{Host, Tables, WayOut};
 
@@ -139,8 +139,8 @@ impl Deciding<'_> {
         }
         // As it was dialled, or without the digits for a line outside.
         for number in [question.called_user, &dialled] {
-            if let Some(outcome) = self.for_help(number) {
-                return (number.to_owned(), outcome);
+            if let Some(decided) = self.for_help(number) {
+                return decided;
             }
         }
         if let Some(service) = service(&dialled) {
@@ -205,14 +205,16 @@ impl Deciding<'_> {
     }
 
     /// An emergency call: every way there is, and no question asked.
-    fn for_help(&mut self, dialled: &str) -> Option<Outcome> {
-        let account = self.tables.account(self.account()).filter(|account| is_emergency(account, dialled))?;
+    fn for_help(&mut self, called: &str) -> Option<(String, Outcome)> {
+        let account = self.tables.account(self.account())?;
+        let number = number_for_help(account, called)?;
         self.emergency = true;
-        let ways = ways_for_help(self.tables, account, dialled);
+        let ways = ways_for_help(self.tables, account, number);
         for way in &ways {
             self.note(&way.connection.id, true, Verdict::Emergency);
         }
-        Some(if ways.is_empty() { Outcome::Refuse(Reason::NoRoute) } else { Outcome::Ring(ways) })
+        let outcome = if ways.is_empty() { Outcome::Refuse(Reason::NoRoute) } else { Outcome::Ring(ways) };
+        Some((number.to_owned(), outcome))
     }
 
     fn domain(&self, host: &Host) -> Option<Arc<Domain>> {

@@ -74,6 +74,7 @@ ladders! {
     early_update
     emergency
     emergency_despite_bans
+    emergency_service
     echo
     echo_late_offer
     failover

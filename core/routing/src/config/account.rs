@@ -75,7 +75,7 @@ pub struct Quota {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Emergency {
-    /// Numbers that count as emergency calls.
+    /// Numbers that count as emergency calls; the first is dialled for `urn:service:sos`.
     pub numbers: Vec<String>,
     /// The connection such calls leave by.
     pub connection: Option<ConnectionId>,

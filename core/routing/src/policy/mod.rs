@@ -11,8 +11,8 @@ mod window;
 
 pub use country::Country;
 pub use destination::{NotAllowed, Whose, destination, permits};
-pub use emergency::is_emergency;
-pub(crate) use emergency::ways_for_help;
+pub use emergency::is_service_for_help;
+pub(crate) use emergency::{number_for_help, ways_for_help};
 pub use tallies::{Over, Tallies, Usage, Wanted};
 pub use window::{Period, Tally};
 

@@ -61,7 +61,7 @@ const EMERGENCY: &[Field] = &[
     Field::open(
         "numbers",
         Shape::List(&Shape::Text(2, 8), 50),
-        "emergency numbers [112, 911 and the country's]",
+        "emergency numbers [112, 911 and the country's]; the first is dialled for urn:service:sos",
     ),
     Field::open("connection", ID, "the connection such calls leave by"),
     Field::open("caller_id", Shape::Text(1, 128), "the caller id they carry"),
@@ -190,9 +190,19 @@ fn emergency(desk: &Desk<'_>, row: &mut Account, existing: Option<&Account>, err
     }
 }
 
-/// 112, 911 and what else is dialled for help in a country.
+/// 112, 911 and what else is dialled for help in a country: the number for any help first.
 pub(crate) fn emergency_numbers(country: Option<&str>) -> Vec<String> {
-    let own: &[&str] = match country.map(str::to_ascii_uppercase).as_deref() {
+    let country = country.map(str::to_ascii_uppercase);
+    let any_help = match country.as_deref() {
+        Some("AU") => "000",
+        Some("BR") => "190",
+        Some("CA" | "MX" | "PH" | "PR" | "US") => "911",
+        Some("CN" | "JP") => "110",
+        Some("HK" | "SG" | "MY" | "KE") => "999",
+        Some("NZ") => "111",
+        _ => "112",
+    };
+    let own: &[&str] = match country.as_deref() {
         Some("AT") => &["122", "133", "144"],
         Some("AU") => &["000"],
         Some("BR") => &["190", "192", "193"],
@@ -212,7 +222,8 @@ pub(crate) fn emergency_numbers(country: Option<&str>) -> Vec<String> {
         Some("ZA") => &["10111", "10177"],
         _ => &[],
     };
-    ["112", "911"].iter().chain(own).map(|n| (*n).to_owned()).collect()
+    let others = ["112", "911"].iter().chain(own).copied().filter(|number| *number != any_help);
+    core::iter::once(any_help).chain(others).map(str::to_owned).collect()
 }
 
 /// The account as it is shown and patched.
@@ -225,5 +236,24 @@ pub(crate) fn document(row: &Account) -> Map<String, Value> {
             map
         }
         _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_for_any_help_comes_first() {
+        for (country, numbers) in [
+            (None, "112 911"),
+            (Some("de"), "112 911 110"),
+            (Some("GB"), "112 911 999"),
+            (Some("US"), "911 112"),
+            (Some("AU"), "000 112 911"),
+            (Some("JP"), "110 112 911 119"),
+        ] {
+            assert_eq!(emergency_numbers(country).join(" "), numbers, "{country:?}");
+        }
     }
 }
