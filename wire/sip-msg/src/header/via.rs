@@ -26,12 +26,7 @@ impl<'a> Via<'a> {
     /// One Via value; of a comma-separated list, the first.
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         let value = crate::header::list(value).next()?;
-        let (name, rest) = lex::split_once(value, b'/');
-        let (version, rest) = lex::split_once(rest?, b'/');
-        if !lex::is_token(lex::trim(name)) || !lex::is_token(lex::trim(version)) {
-            return None;
-        }
-        let rest = lex::trim_start(rest?);
+        let rest = lex::trim_start(after_protocol(value)?);
         let (transport, rest) = lex::cut(rest, rest.iter().position(|c| lex::is_blank(*c))?);
         if !lex::is_token(transport) {
             return None;
@@ -68,4 +63,17 @@ impl<'a> Via<'a> {
     pub fn rport(&self) -> Option<Option<u16>> {
         Some(lex::decimal(self.rport?).and_then(|port| u16::try_from(port).ok()))
     }
+}
+
+/// What follows the name and the version of the protocol, whichever they are.
+fn after_protocol(value: &[u8]) -> Option<&[u8]> {
+    if let Some(rest) = value.strip_prefix(b"SIP/2.0/") {
+        return Some(rest);
+    }
+    let (name, rest) = lex::split_once(value, b'/');
+    let (version, rest) = lex::split_once(rest?, b'/');
+    if !lex::is_token(lex::trim(name)) || !lex::is_token(lex::trim(version)) {
+        return None;
+    }
+    rest
 }
