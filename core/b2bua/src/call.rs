@@ -64,6 +64,8 @@ pub struct Call {
     /// Reason of the caller's BYE that waits for its ACK.
     pub(crate) farewell: Option<Vec<u8>>,
     pub(crate) counters: SmallVec<[(u8, media::Counters); 2]>,
+    /// Legs of which nothing was heard, and why.
+    pub(crate) unheard: SmallVec<[(u8, Reason); 1]>,
     /// The callee's leg as it stands in the record, and its number.
     pub(crate) callee: Option<(u8, LegRecord)>,
     /// Attempts that did not work, and the one after them that did.
@@ -288,6 +290,7 @@ impl Call {
             given: Vec::new(),
             farewell: None,
             counters: SmallVec::new(),
+            unheard: SmallVec::new(),
             callee: None,
             attempts: Vec::new(),
             parting: Vec::new(),

@@ -323,6 +323,7 @@ impl Call {
             }
             media::Event::Played { serial, .. } => self.on_played(serial, means),
             media::Event::Connected { .. } | media::Event::FirstPacket { .. } => {}
+            media::Event::Unheard { end, why } => self.on_unheard(end, why, means),
         }
     }
 
@@ -359,7 +360,11 @@ impl Call {
         all.push((self.caller.number, leg_record(self.caller.role(), &self.caller)));
         all.extend(callee);
         all.sort_by_key(|(number, _)| *number);
-        let with_media = |(number, leg)| LegRecord { media: self.counters_of(number), ..leg };
+        let with_media = |(number, leg): (u8, LegRecord)| {
+            let media = self.counters_of(number);
+            let mos_estimated = media.and_then(|counters| media::estimated_mos(&leg.codec, &counters));
+            LegRecord { media, mos_estimated, unheard: self.unheard_code(number), ..leg }
+        };
         let legs: Vec<LegRecord> = all.into_iter().map(with_media).collect();
         // A leg to ourselves is nobody's: then it is whoever was called before the transfer.
         let called = legs.iter().rev().filter(|leg| leg.role == "callee").map(|leg| &leg.connection);
@@ -414,6 +419,8 @@ pub(crate) fn leg_record(role: &'static str, leg: &Leg) -> LegRecord {
         sip_code: leg.code,
         codec: leg.media.codec.clone(),
         protection: leg.media.protection_name(),
+        unheard: "",
+        mos_estimated: None,
         media: None,
     }
 }

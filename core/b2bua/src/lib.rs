@@ -43,6 +43,7 @@ mod service;
 mod session_id;
 mod talk;
 mod transfer;
+mod unheard;
 mod update;
 mod usage;
 mod vouch;
@@ -72,4 +73,5 @@ pub use record::{
 pub use replaces::Replacement;
 pub use talk::InDialog;
 pub use transfer::Transferred;
+pub use unheard::Mute;
 pub use vouch::{Passport, Statement, Verdict, VouchQuestion, Vouched};

@@ -96,6 +96,8 @@ pub enum Milestone {
     Answered,
     /// One party handed over, and somebody else is there.
     Transferred,
+    /// One side is not heard; [`crate::Call::mute`] says which.
+    Unheard,
     /// It ended.
     Ended,
 }

@@ -165,6 +165,10 @@ pub struct LegRecord {
     pub codec: Arc<str>,
     /// How its media was protected: `none`, `sdes` or `dtls`.
     pub protection: &'static str,
+    /// Reason code of why nothing was heard of it; empty if it was heard.
+    pub unheard: &'static str,
+    /// How what came from it probably sounded: mean opinion by the E-model (ITU-T G.107), estimated.
+    pub mos_estimated: Option<f32>,
     /// Counters of its media, when it passed through us.
     pub media: Option<media::Counters>,
 }

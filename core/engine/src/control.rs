@@ -299,6 +299,15 @@ pub enum Happening {
         /// User or number it led to.
         to: Box<str>,
     },
+    /// One side of an answered call is not heard.
+    #[serde(rename = "call.unheard")]
+    CallUnheard {
+        /// Its view.
+        #[serde(flatten)]
+        call: CallView,
+        /// Which side, and why.
+        mute: b2bua::Mute,
+    },
     /// A call ended.
     #[serde(rename = "call.ended")]
     CallEnded {

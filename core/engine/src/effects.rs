@@ -156,6 +156,10 @@ impl Shard {
                 let (by, to) = call.transferred().map(|t| (t.by.clone(), t.to.clone())).unwrap_or_default();
                 Happening::CallTransferred { call: view, by, to }
             }
+            Milestone::Unheard => {
+                let Some(mute) = call.mute() else { return };
+                Happening::CallUnheard { call: view, mute }
+            }
             Milestone::Ended => {
                 let (sip_code, reason_code) = call.verdict();
                 Happening::CallEnded { call: view, sip_code, reason_code }

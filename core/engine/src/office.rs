@@ -115,6 +115,7 @@ impl Shard {
             | media::Event::ConsentLost { end }
             | media::Event::FingerprintMismatch { end }
             | media::Event::HandshakeFailed { end }
+            | media::Event::Unheard { end, .. }
             | media::Event::Failed { end, .. }
             | media::Event::FirstPacket { end, .. }
             | media::Event::Inactive { end }

@@ -78,10 +78,13 @@ reasons! {
     NoCommonCodec "M-01" 488 88 "no common codec" "Allow a codec that both sides have.";
     EncryptionMismatch "M-02" 488 88 "one side demands encryption that the other does not offer" "Change media.srtp of one of the connections.";
     NoMedia "M-03" 0 41 "no audio arrived" "Check that the peer's network lets its RTP packets reach our media ports.";
+    OneWay "M-04" 0 41 "nothing is heard of one side" "Check that this peer's network lets its RTP packets reach our media ports, and that it takes the address in our description.";
     NoMediaPath "M-06" 0 41 "the browser's media did not find us, or stopped" "Check that the browser's network lets UDP to our media ports through, and that --public-ip is the address it sees.";
     BadDescription "M-08" 488 111 "the session description cannot be used" "The peer sent broken SDP; see the trace.";
     NoMediaPort "M-09" 503 34 "no media port is free" "Widen --media-ports.";
     OtherCertificate "M-10" 0 41 "the media comes from another certificate than announced" "Somebody between us and the peer changes its descriptions or its media; find out who.";
+    MediaFromElsewhere "M-11" 0 41 "audio comes from an address that is not believed" "Set media.nat to always for this connection, or correct the address that the peer describes.";
+    Silence "M-12" 0 16 "one side sends nothing but silence" "Its microphone is off, or its sound comes from somewhere else.";
     NameNotFound "N-01" 500 38 "the peer's name does not resolve" "Check the host in peers.";
     NoAnswer "N-02" 408 18 "the peer does not answer" "Check that the address, port and transport in peers are right and reachable.";
     ConnectionRefused "N-03" 500 41 "the peer refuses the connection" "Check the port in peers, and that the peer listens there.";

@@ -130,6 +130,7 @@ pub(crate) fn kind(what: &Happening) -> &'static str {
         Happening::CallRinging(_) => "call.ringing",
         Happening::CallAnswered(_) => "call.answered",
         Happening::CallTransferred { .. } => "call.transferred",
+        Happening::CallUnheard { .. } => "call.unheard",
         Happening::CallEnded { .. } => "call.ended",
         Happening::CallRefused(_) => "call.refused",
         Happening::CallEmergency(_) => "call.emergency",
@@ -160,6 +161,14 @@ pub(crate) fn what(event: &Event) -> Value {
             let mut what = json!(Call::from(call));
             what["by"] = json!(by);
             what["to"] = json!(to);
+            what
+        }
+        Happening::CallUnheard { call, mute } => {
+            let mut what = json!(Call::from(call));
+            what["leg"] = json!(mute.role);
+            what["connection"] = json!(mute.connection);
+            what["reason_code"] = json!(mute.reason.code());
+            what["reason_text"] = json!(mute.reason.text());
             what
         }
         Happening::CallEnded { call, sip_code, reason_code } => {

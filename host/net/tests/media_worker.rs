@@ -96,7 +96,8 @@ impl Bench {
                 | Event::HandshakeFailed { .. }
                 | Event::Inactive { .. }
                 | Event::Key { .. }
-                | Event::Played { .. } => {}
+                | Event::Played { .. }
+                | Event::Unheard { .. } => {}
             }
         }
     }

@@ -55,6 +55,11 @@ pub enum Command {
         /// The other.
         b: EndId,
     },
+    /// The peer of an end should be heard from now on: if it is not within five seconds, [`crate::Event::Unheard`] says so.
+    Listen {
+        /// The end.
+        end: EndId,
+    },
     /// What stands under these payload types in packets from this end has other ones at the end that it is joined with.
     /// Holds until either is joined again.
     Renumber {

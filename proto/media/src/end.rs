@@ -9,7 +9,8 @@ use timestamp::Timestamp;
 
 use crate::actions::SocketKey;
 use crate::command::{EndId, Remote};
-use crate::event::Counters;
+use crate::event::{Counters, Unheard};
+use crate::hearing::Hearing;
 use crate::latch::{Latch, Verdict};
 use crate::path::Path;
 use crate::protection::Protection;
@@ -43,6 +44,7 @@ pub(crate) struct End {
     latch: Latch,
     quality: Quality,
     pub(crate) reports: Reports,
+    hearing: Hearing,
     rtcp: Rtcp,
     receives: bool,
     /// What its packets are.
@@ -89,6 +91,7 @@ impl End {
             latch: Latch::default(),
             quality: Quality::default(),
             reports: Reports::default(),
+            hearing: Hearing::default(),
             rtcp: Rtcp::default(),
             receives: false,
             form: Form::Clear,
@@ -101,6 +104,9 @@ impl End {
     /// Takes in a description; returns when to look for inactivity, if nobody looks yet.
     pub(crate) fn describe(&mut self, remote: &Remote, now: Timestamp) -> Option<Timestamp> {
         self.latch.describe(remote, now);
+        if !remote.sends {
+            self.hearing.end();
+        }
         self.quality.set_clock_rate(remote.clock_rate);
         self.receives = remote.receives && (remote.rtp.is_some() || self.transport.is_some());
         self.udptl = remote.udptl;
@@ -173,6 +179,7 @@ impl End {
             }
         }
         self.quality.on_packet(header.ssrc, header.sequence, header.timestamp, now);
+        self.hearing.on_packet(header.payload_type, packet.get(header.payload).unwrap_or_default());
         self.count_in(packet.len(), now)
     }
 
@@ -250,6 +257,16 @@ impl End {
     pub(crate) fn write_report(&mut self, stream: &Stream, now: Timestamp, out: &mut Vec<u8>) {
         let block = self.quality.report(self.reports.said());
         self.reports.write(block, stream, now, out);
+    }
+
+    /// Its peer should be heard from now on; when to judge, unless it is not to send.
+    pub(crate) fn expect_sound(&mut self, now: Timestamp) -> Option<Timestamp> {
+        (self.watch.expecting && !self.udptl).then(|| self.hearing.begin(&self.counters, now))
+    }
+
+    /// Judges whether its peer is heard.
+    pub(crate) fn judge_sound(&mut self, at: Timestamp) -> Option<Unheard> {
+        self.hearing.judge(at, &self.counters)
     }
 
     /// Looks for inactivity at the time that was asked for.

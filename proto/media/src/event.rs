@@ -78,11 +78,29 @@ pub enum Event {
         /// Where it came from.
         from: SocketAddr,
     },
+    /// Five seconds after [`crate::Command::Listen`] its peer was not heard.
+    Unheard {
+        /// The end.
+        end: EndId,
+        /// Why.
+        why: Unheard,
+    },
     /// Packets were expected and none came; told once, and again only after a renegotiation.
     Inactive {
         /// The end.
         end: EndId,
     },
+}
+
+/// Why nothing was heard of a peer that should have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unheard {
+    /// Packets came, from a source that is not believed.
+    Foreign,
+    /// No packet came.
+    Nothing,
+    /// Packets came, and all of them are silence.
+    Silence,
 }
 
 /// Why an end could not be opened.

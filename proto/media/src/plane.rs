@@ -100,6 +100,7 @@ impl Plane {
             }
             Command::Remote { end, remote } => self.describe(end, &remote, now),
             Command::Join { a, b } => self.join(a, b),
+            Command::Listen { end } => self.listen(end, now),
             Command::Renumber { end, map } => self.renumber(end, map),
             Command::Transcode { a, b } => self.transcode(a, b, now),
             Command::Dial { end, code, ms } => self.dial(end, code, ms, now, out),
@@ -199,6 +200,12 @@ impl Plane {
                 continue;
             };
             let again = match timer.due {
+                Due::Hearing => {
+                    if let Some(why) = end.judge_sound(timer.at) {
+                        out.emit(Event::Unheard { end: end.id, why });
+                    }
+                    None
+                }
                 Due::Report => self.on_report(timer.slot, timer.at, now, out),
                 Due::Translator => {
                     self.on_translator(timer.slot, timer.at, now, out);
@@ -468,6 +475,7 @@ struct Timer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
+    Hearing,
     Player,
     Report,
     Tone,

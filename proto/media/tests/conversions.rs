@@ -9,6 +9,7 @@ use std::time::Duration;
 use codec::{Codec, Encoder, Rate, Tuning};
 use media::{
     Action, Actions, Command, Dtmf, EndId, Event, Format, Latching, PayloadMap, Plane, Remote, SocketKey,
+    Unheard,
 };
 use rtp::RtpHeader;
 use rtp::rtcp::{self, Report, ReportBlock};
@@ -253,4 +254,18 @@ fn digits_are_told_and_taken_by_signalling() {
     bench.out.clear();
     bench.command(Command::Dial { end: A, code: 7, ms: 100 });
     assert!(bench.sent(&[]).is_empty(), "whoever is told by INFO is not told by media");
+}
+
+#[test]
+fn an_end_that_is_not_heard_is_told_after_five_seconds() {
+    let mut bench = Bench::new();
+    bench.command(Command::Join { a: A, b: B });
+    bench.command(Command::Listen { end: A });
+    bench.command(Command::Listen { end: B });
+    bench.arrive(B, &packet(Codec::Pcma, 0, &[0x10; 160]));
+    bench.arrive(A, &packet(Codec::Pcma, 0, &[0xd5; 160]));
+    bench.now = bench.now + Duration::from_secs(5);
+    bench.out.clear();
+    bench.plane.handle_timeout(bench.now, &mut bench.out);
+    assert_eq!(bench.out.list(), [Action::Emit(Event::Unheard { end: A, why: Unheard::Silence })]);
 }

@@ -74,6 +74,16 @@ const CAUSES: &[(Reason, &[&str])] = &[
         ],
     ),
     (Reason::OtherCertificate, &["a gateway between us and the browser", "somebody listens in"]),
+    (
+        Reason::OneWay,
+        &[
+            "a firewall drops UDP to our media ports",
+            "the peer's router translates our address",
+            "the peer is on hold",
+        ],
+    ),
+    (Reason::MediaFromElsewhere, &["the peer is behind NAT", "the peer's media is relayed by another host"]),
+    (Reason::Silence, &["the microphone is muted or missing", "a test without sound"]),
     (Reason::NoMediaPort, &["more calls than the range of ports holds"]),
     (Reason::NameNotFound, &["a misspelled host", "the name server does not answer"]),
     (

@@ -34,8 +34,8 @@ struct Wanted {
     last_event_id: Option<String>,
 }
 
-/// Events: call.started, call.ringing, call.answered, call.transferred, call.ended, call.refused, registration.added,
-/// registration.removed, registration.failed, registration.recovered, connection.down, connection.up,
+/// Events: call.started, call.ringing, call.answered, call.transferred, call.unheard, call.ended, call.refused,
+/// registration.added, registration.removed, registration.failed, registration.recovered, connection.down, connection.up,
 /// rehearsal.started, rehearsal.ended, device.wrong_password, ban.added, ban.lapsed, ban.removed, ban.withheld, webhook.disabled.
 ///
 /// A client that comes back with Last-Event-ID gets what it missed; an event `gap` says that some of it is gone.

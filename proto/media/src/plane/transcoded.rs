@@ -60,6 +60,13 @@ impl Plane {
         }
     }
 
+    /// Listens whether the peer of an end is heard.
+    pub(super) fn listen(&mut self, id: EndId, now: Timestamp) {
+        let Some((slot, end)) = self.find(id) else { return };
+        let (serial, judge) = (end.serial, end.expect_sound(now));
+        self.timers.extend(judge.map(|at| Reverse(Timer { at, slot, serial, due: Due::Hearing })));
+    }
+
     /// Dials towards an end: it is its peer's packets that it hears.
     pub(super) fn dial(&mut self, id: EndId, code: u8, ms: u32, now: Timestamp, out: &mut Actions) {
         let Some((_, end)) = self.find(id) else { return };
@@ -189,9 +196,9 @@ impl Plane {
     fn complexity(&self) -> u8 {
         let busy = self.ends.iter().flatten();
         match busy.filter(|end| matches!(end.path, Path::Transcode { .. })).count() {
-            0..FEW => 8,
-            FEW..MANY => 5,
-            _ => 2,
+            0..FEW => 5,
+            FEW..MANY => 3,
+            _ => 1,
         }
     }
 }

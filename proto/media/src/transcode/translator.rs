@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use codec::dtmf::{Detector, Heard, Tones};
-use codec::{ComfortNoise, Decoder, Encoder, Resampler, Tuning};
+use codec::{ComfortNoise, Decoder, Encoder, Rate, Resampler, Tuning};
 use rtp::{RtpHeader, TelephoneEvent};
 use timestamp::Timestamp;
 
@@ -78,6 +78,8 @@ impl Translator {
     ) -> Option<Self> {
         let rate = from.codec.rate_towards(to.codec);
         let other = to.codec.rate_towards(from.codec);
+        // Wideband costs twice of narrowband: it is thought about less.
+        let complexity = if other == Rate::Wide { complexity.saturating_sub(2) } else { complexity };
         let step = to.packet_ms();
         let mut stream = stream.unwrap_or_else(|| Stream::new(seed));
         stream.speak(to.codec.clock());

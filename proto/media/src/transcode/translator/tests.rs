@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use codec::{Codec, Rate};
+use codec::Codec;
 
 use super::*;
 
