@@ -196,6 +196,9 @@ impl Call {
         if code == 422 && self.lengthen(number, response, means) {
             return;
         }
+        if matches!(code, 488 | 606) && self.widen(number, means) {
+            return;
+        }
         let failed = Final {
             code,
             phrase: response_phrase(response).to_vec(),
@@ -290,6 +293,20 @@ impl Call {
             return false;
         }
         branch.lengthened += 1;
+        branch.authenticated = false;
+        self.invite_again(number, None, means).is_some()
+    }
+
+    /// Offers a callee that found no codec those that can be converted, once.
+    fn widen(&mut self, number: u8, means: &mut Means<'_>) -> bool {
+        let late = self.is_late();
+        let Phase::Dialling(dialling) = &mut self.phase else { return false };
+        let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else {
+            return false;
+        };
+        if late || !anchor::widen(&self.caller, &mut branch.leg, means) {
+            return false;
+        }
         branch.authenticated = false;
         self.invite_again(number, None, means).is_some()
     }

@@ -3,14 +3,33 @@
 //! Nobody standardised that body; it is what telephones have sent for twenty years, a line with the signal and one with
 //! its duration in milliseconds.
 
-use media::EndId;
+use media::{Command, Dtmf, EndId};
+use sip_msg::Message;
 
 use crate::anchor;
 use crate::call::{Call, FORWARD};
 use crate::line::Line;
 use crate::means::Means;
+use crate::talk::{InDialog, respond};
 
 impl Call {
+    /// An INFO: a digit goes on as media where the other side is converted for and has a way of its own; all else passes.
+    pub(crate) fn on_info(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
+        let digit = digit_of(event.request);
+        let ends = self.pair(event.leg).and_then(|(_, other)| {
+            let agreed = other.media.agreed.filter(|_| other.media.transcoded)?;
+            let by_media = matches!(agreed.format.dtmf, Dtmf::Events { .. } | Dtmf::Inband);
+            other.media.ends.get(agreed.line).filter(|_| by_media).map(|end| end.id)
+        });
+        match (digit, ends) {
+            (Some((code, ms)), Some(end)) => {
+                means.media(Command::Dial { end, code, ms });
+                respond(&event, 200, &[], means);
+            }
+            (Some(_) | None, _) => self.forward(event, b"INFO", means),
+        }
+    }
+
     /// The peer behind `end` is to be told of a digit that was dialled by media on the other side.
     pub(crate) fn on_dialled(&mut self, end: EndId, code: u8, ms: u32, means: &mut Means<'_>) {
         let slot = self.slot;
@@ -24,6 +43,31 @@ impl Call {
         });
     }
 }
+
+/// The digit that an INFO brings, and its milliseconds: `application/dtmf-relay`, or `application/dtmf` with nothing but it.
+fn digit_of(request: &Message<'_>) -> Option<(u8, u32)> {
+    let (kind, body) = (request.content_type()?, core::str::from_utf8(request.body()).ok()?);
+    let kind = kind.split(|&octet| octet == b';').next().unwrap_or_default().trim_ascii();
+    let value = |name: &str| {
+        body.lines().find_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            key.trim().eq_ignore_ascii_case(name).then_some(value.trim())
+        })
+    };
+    let (signal, ms) = if kind.eq_ignore_ascii_case(RELAY) {
+        (value("signal")?, value("duration").and_then(|ms| ms.parse().ok()).unwrap_or(USUAL_MS))
+    } else if kind.eq_ignore_ascii_case(b"application/dtmf") {
+        (body.trim(), USUAL_MS)
+    } else {
+        return None;
+    };
+    let &[signal] = signal.as_bytes() else { return None };
+    let code = SIGNALS.iter().position(|known| known.eq_ignore_ascii_case(&signal))?;
+    Some((u8::try_from(code).ok()?, ms))
+}
+
+/// How long a digit lasts whose sender does not say.
+const USUAL_MS: u32 = 160;
 
 const RELAY: &[u8] = b"application/dtmf-relay";
 

@@ -419,6 +419,7 @@ pub(crate) fn leg_record(role: &'static str, leg: &Leg) -> LegRecord {
         sip_code: leg.code,
         codec: leg.media.codec.clone(),
         protection: leg.media.protection_name(),
+        transcoded: leg.media.transcoded,
         unheard: "",
         mos_estimated: None,
         media: None,

@@ -165,6 +165,8 @@ pub struct LegRecord {
     pub codec: Arc<str>,
     /// How its media was protected: `none`, `sdes` or `dtls`.
     pub protection: &'static str,
+    /// Its voice was converted for the other side, rather than relayed.
+    pub transcoded: bool,
     /// Reason code of why nothing was heard of it; empty if it was heard.
     pub unheard: &'static str,
     /// How what came from it probably sounded: mean opinion by the E-model (ITU-T G.107), estimated.

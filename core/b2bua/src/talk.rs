@@ -74,7 +74,7 @@ impl Call {
             Method::Update => self.on_update(event, means),
             Method::Info if self.is_key_info(&event, means) => {}
             Method::Info if self.is_of_candidates(&event) => respond(&event, 200, &[], means),
-            Method::Info => self.forward(event, b"INFO", means),
+            Method::Info => self.on_info(event, means),
             Method::Message => self.forward(event, b"MESSAGE", means),
             Method::Refer => self.on_refer(event, means),
             Method::Notify => respond(&event, 481, &[], means),

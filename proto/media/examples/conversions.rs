@@ -44,7 +44,9 @@ fn codecs_alone(from: Codec, to: Codec, tuning: Tuning) -> f64 {
     let (mut linear, mut converted, mut out) = (Vec::new(), Vec::new(), Vec::new());
     let began = Instant::now();
     for payload in &packets {
-        (linear.clear(), converted.clear(), out.clear());
+        linear.clear();
+        converted.clear();
+        out.clear();
         decoder.decode(payload, &mut linear);
         resampler.run(&linear, &mut converted);
         encoder.encode(&converted, &mut out);

@@ -56,7 +56,7 @@ pub enum Command {
         b: EndId,
     },
     /// The peer of an end should be heard from now on: if it is not within five seconds, [`crate::Event::Unheard`] says so.
-    Listen {
+    Await {
         /// The end.
         end: EndId,
     },

@@ -78,7 +78,7 @@ pub enum Event {
         /// Where it came from.
         from: SocketAddr,
     },
-    /// Five seconds after [`crate::Command::Listen`] its peer was not heard.
+    /// Five seconds after [`crate::Command::Await`] its peer was not heard.
     Unheard {
         /// The end.
         end: EndId,

@@ -100,7 +100,7 @@ impl Plane {
             }
             Command::Remote { end, remote } => self.describe(end, &remote, now),
             Command::Join { a, b } => self.join(a, b),
-            Command::Listen { end } => self.listen(end, now),
+            Command::Await { end } => self.expect_sound(end, now),
             Command::Renumber { end, map } => self.renumber(end, map),
             Command::Transcode { a, b } => self.transcode(a, b, now),
             Command::Dial { end, code, ms } => self.dial(end, code, ms, now, out),

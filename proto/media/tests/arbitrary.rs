@@ -74,7 +74,7 @@ fn command() -> impl Strategy<Value = Command> {
         }),
         (end(), format(), end(), format())
             .prop_map(|(a, f, b, g)| Command::Transcode { a: (a, f), b: (b, g) }),
-        end().prop_map(|end| Command::Listen { end }),
+        end().prop_map(|end| Command::Await { end }),
         (end(), 0..20u8, 0..400u32).prop_map(|(end, code, ms)| Command::Dial { end, code, ms }),
     ]
 }

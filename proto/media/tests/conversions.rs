@@ -260,8 +260,8 @@ fn digits_are_told_and_taken_by_signalling() {
 fn an_end_that_is_not_heard_is_told_after_five_seconds() {
     let mut bench = Bench::new();
     bench.command(Command::Join { a: A, b: B });
-    bench.command(Command::Listen { end: A });
-    bench.command(Command::Listen { end: B });
+    bench.command(Command::Await { end: A });
+    bench.command(Command::Await { end: B });
     bench.arrive(B, &packet(Codec::Pcma, 0, &[0x10; 160]));
     bench.arrive(A, &packet(Codec::Pcma, 0, &[0xd5; 160]));
     bench.now = bench.now + Duration::from_secs(5);

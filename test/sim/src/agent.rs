@@ -514,6 +514,11 @@ pub(crate) fn key_mark(addr: SocketAddr) -> String {
 /// What is described besides a telephone's audio, or in its place.
 fn other_media(kind: &str, port: u16) -> Option<String> {
     let audio = |port: u16| format!("m=audio {port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n");
+    let opus = |port: u16| {
+        format!(
+            "m=audio {port} RTP/AVP 111 110\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:110 telephone-event/48000\r\n"
+        )
+    };
     let video = |port: u16| {
         format!("m=video {port} RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=rtcp-fb:96 nack pli\r\n")
     };
@@ -521,6 +526,7 @@ fn other_media(kind: &str, port: u16) -> Option<String> {
         format!("m=image {port} udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n")
     };
     Some(match kind {
+        "opus" => opus(port),
         "t38" => fax(port + 2),
         "t38-beside" => audio(0) + &fax(port + 2),
         "video" => audio(port) + &video(port + 4),

@@ -51,7 +51,7 @@ impl MediaPlane {
             }
             Command::Authenticate { end, .. }
             | Command::Dial { end, .. }
-            | Command::Listen { end }
+            | Command::Await { end }
             | Command::Renumber { end, .. }
             | Command::Restart { end, .. }
             | Command::Serve { end, .. }

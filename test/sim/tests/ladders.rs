@@ -192,6 +192,9 @@ ladders! {
     t38
     tel_uri
     too_long_and_silent
+    transcoded
+    transcoded_info
+    transcoding_off
     transfer_across_connections
     transfer_attended_by_callee
     transfer_attended_by_caller

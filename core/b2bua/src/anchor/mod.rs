@@ -1,8 +1,10 @@
 //! Where signalling and media meet: session descriptions that pass, and what the media plane is told of them.
 //!
 //! RFC 3264 for offers and answers, RFC 5853 §3.2 for anchoring. A relayed description has our addresses in it, and the
-//! protection of the leg it goes to (`protection`); a bypassed one goes through as it is. Codecs are never touched here.
+//! protection of the leg it goes to (`protection`); a bypassed one goes through as it is. Which codecs it lists is the matter of
+//! `codecs`.
 
+mod codecs;
 mod described;
 mod ends;
 mod protection;
@@ -21,11 +23,13 @@ use smallvec::SmallVec;
 
 use crate::leg::Leg;
 use crate::means::Means;
+use codecs::{Plan, Reshape};
 use described::{Described, codec, describe, is_carried, is_rtp};
 use ends::{End, open, shown};
 use protection::{Protection, Taken, Wanted, Written, srtp};
 use webrtc::{WebRtc, offer_transport, take_off, take_off_answer};
 
+pub(crate) use codecs::{Agreed, widen};
 pub(crate) use ends::close;
 pub use ends::{EndOwner, end_owner};
 pub(crate) use protection::is_demanded;
@@ -53,6 +57,12 @@ pub(crate) struct LegMedia {
     described: SmallVec<[Described; 1]>,
     /// First codec of the last description heard.
     pub codec: Arc<str>,
+    /// What was agreed on for its voice.
+    pub agreed: Option<Agreed>,
+    /// Our offer to it lists what can be converted.
+    pub widened: bool,
+    /// Its voice is converted for the other leg.
+    pub transcoded: bool,
     /// How it is protected.
     pub protection: Protection,
     /// Its transport, if its peer is a browser.
@@ -189,11 +199,19 @@ pub(crate) fn pass(
     }
     open(from, &carried, call, means)?;
     open(to, &carried, call, means)?;
+    let reshape = match passing {
+        Passing::Offer | Passing::LateOffer => codecs::offered(&description, from, to, means),
+        Passing::AnswerAsOffer => {
+            codecs::heard(&description, from);
+            codecs::offered(&description, from, to, means)
+        }
+        Passing::Answer => codecs::answered(&description, from, to, means)?,
+    };
     let prefers = |c: &&Arc<Connection>| !matches!(c.kind, Kind::Device | Kind::Virtual);
     let preference = to.connection.as_ref().filter(|_| passing == Passing::Offer).filter(prefers).cloned();
     let codecs = preference.as_ref().map(|connection| connection.media.codecs.as_slice());
     let kept = |index: usize| carried.get(index).copied().unwrap_or(false);
-    Ok(write(plain, &description, codecs, (written, &ours, &kept), to, means))
+    Ok(write(plain, &description, (codecs, &reshape), (written, &ours, &kept), to, means))
 }
 
 /// A description as it goes on: without the transport that was taken off it, if one was.
@@ -212,7 +230,7 @@ fn bared<'a>(
 fn write(
     body: &[u8],
     description: &Description<'_>,
-    codecs: Option<&[String]>,
+    (preferred, reshape): (Option<&[String]>, &Reshape),
     (role, ours, kept): (Role, &[Written], &dyn Fn(usize) -> bool),
     to: &mut Leg,
     means: &mut Means<'_>,
@@ -221,15 +239,16 @@ fn write(
     let id = to.media.number(means);
     let ends = &to.media.ends;
     let mut place = |index| place(index, ends, ours, kept(index), addr);
-    let mut written = Vec::with_capacity(body.len() + 64);
+    let mut written = Vec::with_capacity(body.len() + ROOM);
     let mut version = to.media.version;
     loop {
         written.clear();
         let origin = OriginRewrite { user: None, id, version, addr };
         rewrite(body, description, &origin, &mut place, &mut written);
-        if let Some(codecs) = codecs {
+        if let Some(codecs) = preferred {
             prefer(description, codecs, &mut written);
         }
+        reshape.apply(&mut written);
         if let Some(webrtc) = &to.media.webrtc {
             written = webrtc.write(&written, role == Role::Offer);
         }
@@ -298,7 +317,25 @@ pub(crate) fn connect(a: &mut Leg, b: &mut Leg, renegotiated: bool, means: &mut 
         b.media.protection.tell(index, end_b.id, fax[1], means);
         describe(a, end_a.id, from_a, from_b, renegotiated, means);
         describe(b, end_b.id, from_b, from_a, renegotiated, means);
-        means.media(Command::Join { a: end_a.id, b: end_b.id });
+        let (id_a, id_b) = (end_a.id, end_b.id);
+        let plan = codecs::plan(a, b, index, means);
+        if [&a.media, &b.media].iter().any(|m| m.agreed.is_some_and(|agreed| agreed.line == index)) {
+            let transcoded = matches!(plan, Plan::Convert(..));
+            (a.media.transcoded, b.media.transcoded) = (transcoded, transcoded);
+        }
+        match plan {
+            Plan::Convert(of_a, of_b) => means.media(Command::Transcode { a: (id_a, of_a), b: (id_b, of_b) }),
+            Plan::Relay(there, back) => {
+                means.media(Command::Join { a: id_a, b: id_b });
+                for (end, map) in [(id_a, there), (id_b, back)].into_iter().filter(|(_, map)| !map.is_empty())
+                {
+                    means.media(Command::Renumber { end, map });
+                }
+            }
+        }
+        if !fax.contains(&true) {
+            [id_a, id_b].into_iter().for_each(|end| means.media(Command::Await { end }));
+        }
     }
 }
 
@@ -405,7 +442,9 @@ fn take_in(
     means: &mut Means<'_>,
 ) -> Result<(), Reason> {
     take_off_answer(description, leg, means)?;
-    hear(Role::Answer, body, description, leg, means).map(|_| ())
+    hear(Role::Answer, body, description, leg, means)?;
+    codecs::heard(description, leg);
+    Ok(())
 }
 
 /// Takes back what was heard from a leg since it described itself like this.
@@ -428,7 +467,7 @@ pub(crate) fn repeated(leg: &mut Leg, means: &mut Means<'_>) -> Vec<u8> {
     let sent = core::mem::take(&mut leg.media.sent);
     let Ok(description) = Description::parse(&sent) else { return sent };
     let ours = leg.media.protect(Role::Answer, &description, Wanted::Clear, means);
-    write(&sent, &description, None, (Role::Answer, &ours, &|_| true), leg, means)
+    write(&sent, &description, (None, &Reshape::Keep), (Role::Answer, &ours, &|_| true), leg, means)
 }
 
 /// What was said last on both sides of a description that may yet be refused.
@@ -518,3 +557,6 @@ fn reverse_directions(body: &mut Vec<u8>) {
         .collect();
     *body = reversed.join("\r\n").into_bytes();
 }
+
+/// What a description grows by on its way: our addresses, codecs and keys.
+const ROOM: usize = 512;

@@ -60,7 +60,7 @@ impl Workers {
             | Command::Remote { end, .. }
             | Command::Renumber { end, .. }
             | Command::Dial { end, .. }
-            | Command::Listen { end }
+            | Command::Await { end }
             | Command::Serve { end, .. }
             | Command::Play { end, .. }
             | Command::Listen { end, .. }

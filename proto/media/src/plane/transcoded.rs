@@ -61,7 +61,7 @@ impl Plane {
     }
 
     /// Listens whether the peer of an end is heard.
-    pub(super) fn listen(&mut self, id: EndId, now: Timestamp) {
+    pub(super) fn expect_sound(&mut self, id: EndId, now: Timestamp) {
         let Some((slot, end)) = self.find(id) else { return };
         let (serial, judge) = (end.serial, end.expect_sound(now));
         self.timers.extend(judge.map(|at| Reverse(Timer { at, slot, serial, due: Due::Hearing })));

@@ -424,6 +424,10 @@ impl Playing {
                     legs.collect::<Vec<_>>().join(",")
                 }
                 "protections" => record.legs.iter().map(|leg| leg.protection).collect::<Vec<_>>().join(","),
+                "transcoded" => {
+                    let legs = record.legs.iter().map(|leg| if leg.transcoded { "yes" } else { "no" });
+                    legs.collect::<Vec<_>>().join(",")
+                }
                 "attempts" => record.attempts.iter().map(attempt).collect::<Vec<_>>().join(","),
                 "flow" => record.flow.iter().map(step).collect::<Vec<_>>().join(","),
                 "proof" => record.proof.to_string(),

@@ -1,0 +1,450 @@
+//! Which codecs two legs speak, and what becomes of it: relayed, renumbered or converted.
+//!
+//! RFC 3264 §5 to §7. Who is called gets what the caller has, and nothing else: so a codec that both have is found whatever
+//! the callee would prefer. Who refuses that (488) is asked again, with what we can make of it listed behind. The answer
+//! decides.
+
+use codec::Codec;
+use media::{Dtmf, Format, PayloadMap};
+use routing::config::{DtmfMode, Transcode};
+use routing::reason::Reason;
+use sdp::{Description, ListedFormat, Media};
+use smallvec::SmallVec;
+
+use crate::leg::Leg;
+use crate::means::Means;
+
+/// What becomes of the formats of a medium on its way to the other leg.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Reshape {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// More are listed at this m-line.
+    Add(usize, SmallVec<[ListedFormat; 6]>),
+    /// They have other numbers there, or are not listed.
+    Renumber(usize, SmallVec<[(u8, Option<u8>); 8]>),
+    /// Others are listed in their place.
+    Replace(usize, SmallVec<[ListedFormat; 2]>),
+}
+
+impl Reshape {
+    /// Does it to a description that was just written.
+    pub(super) fn apply(&self, written: &mut Vec<u8>) {
+        match self {
+            Self::Keep => {}
+            Self::Add(line, formats) => sdp::add_formats(written, *line, formats),
+            Self::Renumber(line, numbers) => {
+                let seen =
+                    |number| numbers.iter().find(|(of, _)| *of == number).map_or(Some(number), |(_, to)| *to);
+                let before = core::mem::take(written);
+                sdp::replace_formats(&before, *line, &seen, &[], written);
+            }
+            Self::Replace(line, formats) => {
+                let before = core::mem::take(written);
+                sdp::replace_formats(&before, *line, &|_| None, formats, written);
+            }
+        }
+    }
+}
+
+/// What was agreed on with a leg for the voice of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    /// The m-line.
+    pub line: usize,
+    /// How it is spoken with.
+    pub format: Format,
+}
+
+/// What two legs hear of each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// Their packets are converted.
+    Convert(Format, Format),
+    /// Their packets pass, with other numbers from the first to the second and back.
+    Relay(PayloadMap, PayloadMap),
+}
+
+/// The peer of `to` finds nothing in our offer to it: lists what can be converted behind what the caller has. False if there
+/// is nothing to list, or it is listed.
+pub(crate) fn widen(from: &Leg, to: &mut Leg, means: &Means<'_>) -> bool {
+    if to.media.bypass || to.media.widened || super::is_demanded(to.connection.as_deref()) {
+        return false;
+    }
+    let parsed = Description::parse(&to.media.sent);
+    let reshape = parsed.map(|description| additions_for(&description, from, to, means));
+    let Ok(Reshape::Add(line, formats)) = reshape else { return false };
+    sdp::add_formats(&mut to.media.sent, line, &formats);
+    to.media.widened = true;
+    true
+}
+
+/// An offer goes from one leg to another: one whose voice is converted lists that at once.
+pub(super) fn offered(description: &Description<'_>, from: &Leg, to: &mut Leg, means: &Means<'_>) -> Reshape {
+    if !from.media.transcoded && !from.media.widened {
+        return Reshape::Keep;
+    }
+    let reshape = additions_for(description, from, to, means);
+    to.media.widened |= reshape != Reshape::Keep;
+    reshape
+}
+
+fn additions_for(description: &Description<'_>, from: &Leg, to: &Leg, means: &Means<'_>) -> Reshape {
+    if !are_convertible(from, to, means) {
+        return Reshape::Keep;
+    }
+    let Some((line, media)) = audio(description) else { return Reshape::Keep };
+    let added = match &to.connection {
+        Some(connection) => additions(media, &connection.media.codecs),
+        None => additions(media, &Codec::ALL.map(|codec| codec.name().to_owned())),
+    };
+    if added.is_empty() { Reshape::Keep } else { Reshape::Add(line, added) }
+}
+
+/// An answer goes from one leg to another: what both are agreed on with it, and how the asking one is to see it.
+pub(super) fn answered(
+    description: &Description<'_>,
+    from: &mut Leg,
+    to: &mut Leg,
+    means: &Means<'_>,
+) -> Result<Reshape, Reason> {
+    if !from.media.widened && !from.media.transcoded && !to.media.transcoded {
+        (from.media.agreed, to.media.agreed) = (None, None);
+        return Ok(Reshape::Keep);
+    }
+    let Some((line, answer)) = audio(description) else { return Ok(Reshape::Keep) };
+    let convertible = are_convertible(from, to, means);
+    let modes = [&*to, &*from].map(digit_mode);
+    let (Ok(asked), Ok(listed)) = (Description::parse(&to.media.raw), Description::parse(&from.media.sent))
+    else {
+        return Ok(Reshape::Keep);
+    };
+    let (Some(asked), Some(listed)) = (asked.media().get(line), listed.media().get(line)) else {
+        return Ok(Reshape::Keep);
+    };
+    let settled = settle(asked, listed, answer, convertible, modes).ok_or(Reason::NoCommonCodec)?;
+    let reshape = settled.reshape(line, asked, answer);
+    from.media.agreed = settled.answering.map(|format| Agreed { line, format });
+    to.media.agreed = settled.asking.map(|format| Agreed { line, format });
+    if let Some(format) = settled.asking {
+        to.media.codec = format.codec.name().into();
+    }
+    Ok(reshape)
+}
+
+/// An answer to our own offer: what is agreed on with its leg.
+pub(super) fn heard(description: &Description<'_>, leg: &mut Leg) {
+    if !leg.media.widened && !leg.media.transcoded {
+        return;
+    }
+    let Some((line, answer)) = audio(description) else { return };
+    let Ok(listed) = Description::parse(&leg.media.sent) else { return };
+    let mode = digit_mode(leg);
+    let format = listed.media().get(line).and_then(|listed| {
+        let voice = first_voice(answer)?;
+        Some(format(voice, answer, listed, mode))
+    });
+    leg.media.agreed = format.map(|format| Agreed { line, format });
+}
+
+/// What two legs are to hear of each other at this m-line.
+pub(super) fn plan(a: &Leg, b: &Leg, line: usize, means: &Means<'_>) -> Plan {
+    let relay = Plan::Relay(PayloadMap::default(), PayloadMap::default());
+    let (Some(of_a), Some(of_b)) = (a.media.agreed, b.media.agreed) else { return relay };
+    if of_a.line != line || of_b.line != line {
+        return relay;
+    }
+    // Nobody pays for a conversion of digits alone who did not ask for it.
+    let asked_for = [a, b].iter().any(|leg| matches!(digit_mode(leg), DtmfMode::Info | DtmfMode::Inband));
+    let digits_pass = !asked_for || !crosses(of_a.format.dtmf, of_b.format.dtmf);
+    let same = of_a.format.codec == of_b.format.codec && digits_pass;
+    if !same && are_convertible(a, b, means) {
+        return Plan::Convert(of_a.format, of_b.format);
+    }
+    Plan::Relay(numbers(&of_a.format, &of_b.format), numbers(&of_b.format, &of_a.format))
+}
+
+/// Whether digits have to be carried from one way of dialling to another.
+fn crosses(a: Dtmf, b: Dtmf) -> bool {
+    let other_way = |dtmf| matches!(dtmf, Dtmf::Info | Dtmf::Inband);
+    other_way(a) != other_way(b) || other_way(a) && a != b
+}
+
+/// How the numbers in packets from one leg are called at the other.
+fn numbers(from: &Format, to: &Format) -> PayloadMap {
+    let mut map = PayloadMap::default();
+    map.insert(from.heard_as, to.payload_type);
+    if from.payload_type != from.heard_as {
+        map.insert(from.payload_type, to.payload_type);
+    }
+    if let (
+        Dtmf::Events { heard_as, payload_type, clock },
+        Dtmf::Events { payload_type: theirs, clock: their_clock, .. },
+    ) = (from.dtmf, to.dtmf)
+        && clock == their_clock
+    {
+        map.insert(heard_as, theirs);
+        if payload_type != heard_as {
+            map.insert(payload_type, theirs);
+        }
+    }
+    map
+}
+
+/// Whether codecs may be converted between these, as far as their owners say.
+fn are_convertible(a: &Leg, b: &Leg, means: &Means<'_>) -> bool {
+    [a, b].iter().filter_map(|leg| leg.connection.as_deref()).all(|connection| {
+        let account = means.tables.account(&connection.account);
+        connection.media.transcode == Transcode::Auto && account.is_none_or(|account| account.transcoding)
+    })
+}
+
+fn digit_mode(leg: &Leg) -> DtmfMode {
+    leg.connection.as_ref().map_or(DtmfMode::Auto, |connection| connection.media.dtmf)
+}
+
+/// The voice of a description: its first audio.
+fn audio<'d, 'a>(description: &'d Description<'a>) -> Option<(usize, &'d Media<'a>)> {
+    let spoken = |media: &Media<'_>| media.kind == b"audio" && media.port != 0 && super::is_rtp(media.proto);
+    description.media().iter().enumerate().find(|(_, media)| spoken(media))
+}
+
+/// What an offer and its answer come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Settled {
+    /// What the asking leg speaks, and the answering one, if we know their codec.
+    asking: Option<Format>,
+    answering: Option<Format>,
+    /// They have no codec in common.
+    converted: bool,
+}
+
+impl Settled {
+    /// How the asking leg is to see the answer.
+    fn reshape(&self, line: usize, asked: &Media<'_>, answer: &Media<'_>) -> Reshape {
+        if let Some(format) = self.asking.filter(|_| self.converted) {
+            return Reshape::Replace(line, listed(&format, asked));
+        }
+        let seen = numbers_of(answer).map(|number| (number, seen_as(number, asked, answer)));
+        let changed: SmallVec<[(u8, Option<u8>); 8]> = seen.filter(|(of, to)| *to != Some(*of)).collect();
+        if changed.is_empty() { Reshape::Keep } else { Reshape::Renumber(line, changed) }
+    }
+}
+
+/// What to add to an offer of these formats so that its receiver can answer with one of `codecs`.
+fn additions(media: &Media<'_>, codecs: &[String]) -> SmallVec<[ListedFormat; 6]> {
+    let mut added = SmallVec::new();
+    if media.kind != b"audio" || media.port == 0 || voices(media).next().is_none() {
+        return added;
+    }
+    let mut taken: SmallVec<[u8; 24]> = numbers_of(media).collect();
+    let mut free = |wanted: u8| {
+        let number = core::iter::once(wanted).chain(96..=127).find(|number| !taken.contains(number))?;
+        taken.push(number);
+        Some(number)
+    };
+    let wanted = codecs.iter().filter_map(|name| Codec::of_name(name.as_bytes()));
+    for codec in wanted {
+        if voices(media).any(|voice| voice.codec == codec)
+            || added.iter().any(|f| f.encoding == codec.encoding())
+        {
+            continue;
+        }
+        let Some(number) = codec.static_payload_type().or_else(|| free(OPUS)) else { continue };
+        let parameters = (codec == Codec::Opus).then_some("useinbandfec=1");
+        added.push(ListedFormat { payload_type: number, encoding: codec.encoding(), parameters });
+    }
+    // Digits go with the clock of the voice they interrupt (RFC 4733 §2.1).
+    let has_events = events(media, 0).is_some();
+    for (clock, encoding, number) in EVENTS {
+        let spoken =
+            added.iter().any(|f| Codec::ALL.iter().any(|c| c.encoding() == f.encoding && c.clock() == clock));
+        let listed = events(media, clock).is_some_and(|found| found.clock == clock);
+        if has_events
+            && spoken
+            && !listed
+            && let Some(payload_type) = free(number)
+        {
+            added.push(ListedFormat { payload_type, encoding, parameters: Some("0-15") });
+        }
+    }
+    added
+}
+
+/// What `asked` and `answer` come to, `listed` being the offer as the answering leg saw it; `None` if to nothing. Digits
+/// go by the modes of the asking and the answering leg.
+fn settle(
+    asked: &Media<'_>,
+    listed: &Media<'_>,
+    answer: &Media<'_>,
+    convertible: bool,
+    [asking, answering]: [DtmfMode; 2],
+) -> Option<Settled> {
+    let unknown = Settled { asking: None, answering: None, converted: false };
+    let Some(first) = encodings(answer).find(|encoding| !encoding.is_companion()) else {
+        return Some(unknown);
+    };
+    let voice = voices(answer).find(|voice| voice.payload_type == first.payload_type);
+    let common = encodings(asked).any(|asked| asked.is(&first));
+    let Some(voice) = voice else {
+        // A number without a name may be anything.
+        return (common || first.name.is_empty()).then_some(unknown);
+    };
+    let theirs = voices(asked).find(|asked| asked.codec == voice.codec);
+    let theirs = theirs.or_else(|| voices(asked).next().filter(|_| convertible))?;
+    Some(Settled {
+        asking: Some(format(theirs, asked, asked, asking)),
+        answering: Some(format(voice, answer, listed, answering)),
+        converted: !common,
+    })
+}
+
+fn first_voice(answer: &Media<'_>) -> Option<Voice> {
+    let first = encodings(answer).find(|encoding| !encoding.is_companion())?;
+    voices(answer).find(|voice| voice.payload_type == first.payload_type)
+}
+
+/// The formats to list for one who hears `format` from us, in place of its own.
+fn listed(format: &Format, media: &Media<'_>) -> SmallVec<[ListedFormat; 2]> {
+    let parameters = (format.codec == Codec::Opus).then_some("useinbandfec=1");
+    let mut list: SmallVec<[ListedFormat; 2]> = SmallVec::new();
+    list.push(ListedFormat {
+        payload_type: format.payload_type,
+        encoding: format.codec.encoding(),
+        parameters,
+    });
+    let offered = events(media, format.codec.clock());
+    if let Some(found) = offered.filter(|_| matches!(format.dtmf, Dtmf::Events { .. })) {
+        let encoding =
+            EVENTS.iter().find(|(clock, ..)| *clock == found.clock).map(|(_, encoding, _)| *encoding);
+        list.extend(encoding.map(|encoding| ListedFormat {
+            payload_type: found.payload_type,
+            encoding,
+            parameters: Some("0-15"),
+        }));
+    }
+    list
+}
+
+/// Which number of the answer the asking leg is to see instead; none for what it never asked for.
+fn seen_as(number: u8, asked: &Media<'_>, answer: &Media<'_>) -> Option<u8> {
+    let Some(answered) = encodings(answer).find(|encoding| encoding.payload_type == number) else {
+        return Some(number);
+    };
+    match encodings(asked).find(|asked| asked.is(&answered)) {
+        Some(asked) => Some(asked.payload_type),
+        None => (!answered.is_ours()).then_some(number),
+    }
+}
+
+/// How one end is spoken with: `theirs` is what it described, `ours` what we described to it.
+fn format(voice: Voice, theirs: &Media<'_>, ours: &Media<'_>, mode: DtmfMode) -> Format {
+    let clock = voice.codec.clock();
+    let heard_as = voices(ours).find(|other| other.codec == voice.codec).unwrap_or(voice).payload_type;
+    let named = events(theirs, clock).map(|found| {
+        let ours = events(ours, found.clock).map_or(found.payload_type, |ours| ours.payload_type);
+        Dtmf::Events { payload_type: found.payload_type, heard_as: ours, clock: found.clock }
+    });
+    let dtmf = match (mode, named) {
+        (DtmfMode::Info, _) => Dtmf::Info,
+        (DtmfMode::Inband, _) => Dtmf::Inband,
+        (DtmfMode::Auto | DtmfMode::Rfc4733, Some(events)) => events,
+        // Tones survive in what G.711 and G.722 carry.
+        (DtmfMode::Auto, None) if voice.codec != Codec::Opus => Dtmf::Inband,
+        (DtmfMode::Auto | DtmfMode::Rfc4733, None) => Dtmf::None,
+    };
+    let fmtp = theirs.fmtp(voice.payload_type).unwrap_or_default();
+    let fec = voice.codec == Codec::Opus && fmtp.windows(14).any(|w| w == b"useinbandfec=1");
+    let ptime = theirs.ptime().and_then(|ms| u8::try_from(ms).ok()).unwrap_or(20);
+    Format { codec: voice.codec, payload_type: voice.payload_type, heard_as, ptime, fec, dtmf }
+}
+
+/// A codec that we can speak, as a medium lists it.
+#[derive(Clone, Copy, Debug)]
+struct Voice {
+    codec: Codec,
+    payload_type: u8,
+}
+
+fn voices<'a>(media: &Media<'a>) -> impl Iterator<Item = Voice> + use<'a> {
+    encodings(media).filter_map(|encoding| {
+        let codec = Codec::of_name(encoding.name).filter(|codec| codec.clock() == encoding.clock)?;
+        Some(Voice { codec, payload_type: encoding.payload_type })
+    })
+}
+
+/// The events of a medium, with this clock if there are such.
+fn events<'a>(media: &Media<'a>, clock: u32) -> Option<Encoding<'a>> {
+    let mut found = encodings(media).filter(|encoding| encoding.name.eq_ignore_ascii_case(EVENT));
+    let any = found.next()?;
+    if any.clock == clock { Some(any) } else { found.find(|events| events.clock == clock).or(Some(any)) }
+}
+
+/// A format by its name; without one it may be anything.
+#[derive(Clone, Copy, Debug)]
+struct Encoding<'a> {
+    payload_type: u8,
+    name: &'a [u8],
+    clock: u32,
+}
+
+impl Encoding<'_> {
+    fn is(&self, other: &Encoding<'_>) -> bool {
+        if self.name.is_empty() || other.name.is_empty() {
+            return self.payload_type == other.payload_type;
+        }
+        self.name.eq_ignore_ascii_case(other.name) && self.clock == other.clock
+    }
+
+    /// Whether it is no voice but goes with one.
+    fn is_companion(&self) -> bool {
+        [EVENT, b"CN", b"red"].iter().any(|name| self.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether it is what we may have added.
+    fn is_ours(&self) -> bool {
+        Codec::of_name(self.name).is_some() || self.name.eq_ignore_ascii_case(EVENT)
+    }
+}
+
+fn encodings<'a>(media: &Media<'a>) -> impl Iterator<Item = Encoding<'a>> + use<'a> {
+    let media = *media;
+    numbers_of(&media).map(move |payload_type| {
+        let named = media.rtpmaps().find(|map| map.payload_type == payload_type);
+        let (name, clock) = named.map(|map| (map.name, map.clock)).unwrap_or_else(|| fixed(payload_type));
+        Encoding { payload_type, name, clock }
+    })
+}
+
+fn numbers_of<'a>(media: &Media<'a>) -> impl Iterator<Item = u8> + use<'a> {
+    media.format_list().filter_map(|format| core::str::from_utf8(format).ok()?.parse().ok())
+}
+
+/// Static payload types that are in use for voice (RFC 3551 §6).
+fn fixed(payload_type: u8) -> (&'static [u8], u32) {
+    let name: &[u8] = match payload_type {
+        0 => b"PCMU",
+        3 => b"GSM",
+        4 => b"G723",
+        8 => b"PCMA",
+        9 => b"G722",
+        13 => b"CN",
+        15 => b"G728",
+        18 => b"G729",
+        _ => return (b"", 0),
+    };
+    (name, 8000)
+}
+
+const EVENT: &[u8] = b"telephone-event";
+
+/// Events by clock, and the numbers that most give them.
+const EVENTS: [(u32, &str, u8); 2] =
+    [(8_000, "telephone-event/8000", 101), (48_000, "telephone-event/48000", 110)];
+
+/// The number that most give Opus.
+const OPUS: u8 = 111;
+
+#[cfg(test)]
+mod tests;
