@@ -110,7 +110,7 @@ chromium() { echo "browser.sh pages" >> "$WORK/started"; check "Chromium starts"
 WS=ws://$HTTP/sip
 web() {
     local user=$1; shift
-    "$LAB/browser.sh" --at $CHROMIUM --ws "$WS" --uri "sip:$user@127.0.0.1" --password "${PASSWORD:-pw-$user}" --tone 700 "$@" \
+    "$LAB/browser.sh" --at $CHROMIUM --ws "$WS" --uri "sip:$user@127.0.0.1" --password "${PASSWORD:-pw-$user}" --tone 700 --wait 60 "$@" \
         > "$WORK/$user.json" 2> "$WORK/$user.log"
 }
 # report USER EXPRESSION : about the report r of a page, its log by `had(event)`, what it heard by `hears(hz)`.

@@ -31,7 +31,7 @@ to_phone() {                         # to_phone ENCRYPTION LEG
 }
 from_phone() {
     phone "enc=$1" "play=$WORK/440.wav" || return 1
-    web alice --answer --seconds 5 --wait 30 & local p=$!
+    web alice --answer --seconds 5 & local p=$!
     page_is alice; phone_do b dial sip:alice@127.0.0.1; wait $p
     report alice 'hears(440)' && share "$(heard b)" 700 0.7 && legs "$2" dtls
 }
@@ -48,7 +48,7 @@ done
 wants auto > /dev/null
 
 browsers() {                         # browsers CODEC : alice (wss) calls bob (ws)
-    web bob --answer --seconds 9 --wait 40 --codec "$1" --tone 440 --record "$WORK/bob.wav" & local p=$!
+    web bob --answer --seconds 9 --codec "$1" --tone 440 --record "$WORK/bob.wav" & local p=$!
     page_is bob; WS=wss://$HTTPS/sip web alice --call sip:bob@127.0.0.1 --codec "$1" --seconds 8 --dtmf '0123456789*#' --record "$WORK/a.wav"; wait $p
     report alice 'hears(440) and r["stats"]["codec_rx"].lower() == "audio/'"${1,,}"'"' && report bob 'hears(700)' && legs dtls dtls || return 1
     wav report "$WORK/bob.wav" 700 | tee "$WORK/bob.txt"; grep -q '"dtmf": "0123456789\*#"' "$WORK/bob.txt"

@@ -61,6 +61,9 @@ lab.recording = () => {
   return btoa(text);
 };
 
+// As behind a firewall that lets no UDP through.
+const onlyStreams = sdp => sdp.split('\r\n').filter(l => !/^a=candidate:\S+ \d+ udp /i.test(l)).join('\r\n');
+
 function watch(session, o) {
   Object.assign(lab, { session, ended: null, confirmed: false, heard: [] });
   const pcReady = pc => {
@@ -92,6 +95,8 @@ function watch(session, o) {
       if (o.misnamed) e.sdp = misnamed(e.sdp);
       if (o.hidden) e.sdp = hidden(e.sdp);
       if (o.bare) e.sdp = bare(e.sdp);
+    } else if (o.streams) {
+      e.sdp = onlyStreams(e.sdp);
     }
     lab.sip.push({ by: e.originator, type: e.type, sdp: e.sdp });
   });

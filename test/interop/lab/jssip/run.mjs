@@ -6,6 +6,7 @@
 //   [--any-candidate] (not only 127.x)   [--sdp] (adds the SDPs to the result)
 //   [--hidden] (candidates by names of mDNS)   [--bare] (no candidate at all)   [--misnamed] (a wrong fingerprint)
 //   [--restart-after SECONDS] (of ICE, by re-INVITE)   [--record FILE.wav] (what it hears)
+//   [--streams] (no UDP: it sees only candidates of TCP)
 //   [--times N] (that many calls, one after the other)
 //   [--message 'sip:X TEXT']... [--options sip:X]... [--watch 'presence|dialog|message-summary sip:X']...
 //   [--contact sip:...] (its Contact)   [--vanish] (ends without a word)
@@ -18,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const flags = ['--vanish', '--no-register', '--answer', '--show', '--any-candidate', '--sdp', '--hidden', '--bare', '--misnamed'];
+const flags = ['--vanish', '--no-register', '--answer', '--show', '--any-candidate', '--sdp', '--hidden', '--bare', '--misnamed', '--streams'];
 const o = { headers: [], message: [], options: [], watch: [], seconds: '5', wait: '20', idle: '0', times: '1', 'dtmf-by': 'rfc2833' };
 for (let a = process.argv.slice(2), i = 0; i < a.length; i++) {
   const k = a[i].replace(/^--/, '');
@@ -57,7 +58,7 @@ try {
   await page.goto(`http://127.0.0.1:${server.address().port}/`);
   out.browser_ms = Date.now() - t0;
   const opt = { ws: o.ws, uri: o.uri, password: o.password, authUser: o['auth-user'], register: !o['no-register'], answer: !!o.answer, contact: o.contact, show: o.show, loopback: !o['any-candidate'],
-    tone: Number(o.tone ?? 0), hidden: o.hidden, bare: o.bare, misnamed: o.misnamed, record: !!o.record,
+    tone: Number(o.tone ?? 0), hidden: o.hidden, bare: o.bare, misnamed: o.misnamed, streams: o.streams, record: !!o.record,
     codec: o.codec, headers: o.headers, ice: o.ice ? [{ urls: o.ice, username: o['turn-user'], credential: o['turn-password'] }] : [] };
   const up = await Promise.race([page.evaluate(x => lab.start(x), opt), sleep(10000)]);
   if (up) {

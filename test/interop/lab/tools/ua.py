@@ -3,7 +3,7 @@
 
   ua.py --server HOST:PORT [--at ADDR[:PORT]] [--tcp | --tls] [--user U --password P] [--algorithm MD5|SHA-256] COMMAND
     register [--expires N]        codes, challenges, contacts
-    call TARGET [--seconds S] [--cancel-after S] [--hold-after S] [--dtmf DIGITS] [--header 'Name: value']...
+    call TARGET [--seconds S] [--cancel-after S] [--hold-after S] [--dtmf DIGITS [--dtmf-after S]] [--header 'Name: value']...
                 [--refer TARGET] [--refer-after S] [--leave-at-once] [--resume]
     answer [--code N] [--ring S] [--early S] [--bye-after S] [--header 'Name: value']... [--bye-header ...]...
                                   registers, says "registered" on stderr, serves one call
@@ -364,13 +364,16 @@ class Phone:
         """Until the time is over (then BYE) or the other side hangs up."""
         started = time.monotonic()
         end, hold_at, on_hold = started + seconds, self.o.hold_after, False
-        if self.o.dtmf:
-            self.audio.digits(self.o.dtmf)
+        dtmf_at = self.o.dtmf_after if self.o.dtmf else None
         refer_at = self.o.refer_after if self.o.refer else None
         while True:
-            until = min(end, *(started + at for at in (hold_at, refer_at) if at is not None), end)
+            until = min(end, *(started + at for at in (hold_at, refer_at, dtmf_at) if at is not None), end)
             message = self.receive(until)
             if not message:
+                if dtmf_at is not None and until == started + dtmf_at:
+                    dtmf_at = None
+                    self.audio.digits(self.o.dtmf)
+                    continue
                 if refer_at is not None and until == started + refer_at:
                     refer_at, hold_at = None, None
                     self.refer(leg, uri)
@@ -418,6 +421,10 @@ class Phone:
     def serve(self, message, leg):
         """A request within the call; true when it was its end."""
         if message.code or message.method == "ACK":
+            return False
+        if message.method == "BYE" and message.get("call-id") != leg["id"]:
+            # Of a call that whoever had this address before has left.
+            self.respond(message, 481, "Call Does Not Exist")
             return False
         if message.method == "BYE":
             self.respond(message, 200, "OK")
@@ -513,7 +520,7 @@ def options():
     add("--seconds", type=float, default=2), add("--cancel-after", type=float), add("--hold-after", type=float)
     add("--refer"), add("--refer-after", type=float, default=2)
     add("--leave-at-once", action="store_true"), add("--resume", action="store_true")
-    add("--dtmf", default=""), add("--header", action="append", default=[]), add("--bye-header", action="append", default=[])
+    add("--dtmf", default=""), add("--dtmf-after", type=float, default=0), add("--header", action="append", default=[]), add("--bye-header", action="append", default=[])
     add("--code", type=int, default=200), add("--text", default="As Asked"), add("--ring", type=float, default=0)
     add("--early", type=float), add("--bye-after", type=float)
     add("command", choices=("register", "call", "answer", "options"))
