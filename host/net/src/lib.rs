@@ -4,6 +4,7 @@ pub mod call_test;
 pub mod clock;
 pub mod dns;
 pub mod media_loop;
+mod media_streams;
 pub mod probe;
 pub mod shard_loop;
 pub mod step_test;

@@ -54,5 +54,8 @@ misnamed_callee() {
 }
 check "the same of a browser that is called" misnamed_callee
 
+streams() { with_ua "" --seconds 5 --streams && report alice 'hears(440) and " tcp " in r["stats"]["remote"]' && share "$WORK/b.wav" 700 0.8; }
+check "no UDP gets through: media over TCP, tones both ways" streams
+
 no_calls() { [ "$(api GET /calls | pick data)" = "[]" ]; }
 check "the server runs and holds no call" no_calls

@@ -454,7 +454,7 @@ impl AddressBook for Book {
 
     fn shared_media(&mut self, _: u32, _: IpAddr) -> Option<SharedMedia> {
         let places = vec![SocketAddr::new(US.ip(), SHARED_PORT)];
-        Some(SharedMedia { places, fingerprint: [0x0f; 32] })
+        Some(SharedMedia { places, streams: true, fingerprint: [0x0f; 32] })
     }
 }
 

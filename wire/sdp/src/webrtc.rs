@@ -55,9 +55,16 @@ pub fn transport<'a>(medium: &Media<'a>) -> Option<Transport<'a>> {
     let setup = medium.inherited_attribute(b"setup").and_then(Setup::from_bytes);
     Some(Transport {
         ufrag: medium.inherited_attribute(b"ice-ufrag")?.trim_ascii(),
-        fingerprint: medium.inherited_attribute(b"fingerprint")?.trim_ascii(),
+        fingerprint: fingerprint(medium)?,
         setup: setup.unwrap_or(Setup::ActPass),
     })
+}
+
+/// RFC 8122 §5: who shows several fingerprints shows them of one certificate; one by a sound hash is taken before others.
+fn fingerprint<'a>(medium: &Media<'a>) -> Option<&'a [u8]> {
+    let is_sound = |value: &&[u8]| SOUND.iter().any(|hash| first_word(value).0.eq_ignore_ascii_case(hash));
+    let sound = medium.attributes(b"fingerprint").find(is_sound);
+    sound.or_else(|| medium.inherited_attribute(b"fingerprint")).map(<[u8]>::trim_ascii)
 }
 
 /// Whether a description is of WebRTC: its first medium in use has such a transport.
@@ -111,6 +118,8 @@ pub struct Ours<'a> {
     pub setup: Setup,
     /// Where we are; the first is the default one.
     pub candidates: &'a [(IpAddr, u16)],
+    /// Whether streams are taken there, too (RFC 6544).
+    pub streams: bool,
     /// Names of the media by m-line (RFC 5888); one that is missing is called by its number.
     pub mids: &'a [Vec<u8>],
     /// The protocol that the other side wrote, for an answer.
@@ -167,6 +176,18 @@ fn put_transport(out: &mut Vec<u8>, ours: &Ours<'_>) {
         // RFC 8445 §5.1.2.1: type preference 126 for hosts, component 1.
         let priority = 126 << 24 | (65_535 - n) << 8 | 255;
         put(out, format_args!("a=candidate:{} 1 udp {priority} {addr} {port} typ host\r\n", n + 1));
+    }
+    let streams = if ours.streams { ours.candidates } else { &[] };
+    for (n, (addr, port)) in (0u32..).zip(streams) {
+        // RFC 6544 §4.2: behind all of UDP; direction preference 4 for a host that waits for others.
+        let priority = 90 << 24 | (4 << 13 | 8191 - n) << 8 | 255;
+        let foundation = ours.candidates.len() as u32 + n + 1;
+        put(
+            out,
+            format_args!(
+                "a=candidate:{foundation} 1 tcp {priority} {addr} {port} typ host tcptype passive\r\n"
+            ),
+        );
     }
     out.extend_from_slice(b"a=end-of-candidates\r\n");
 }
@@ -265,6 +286,9 @@ fn names_a_medium(name: &[u8], value: &[u8]) -> bool {
         _ => false,
     }
 }
+
+/// Hashes that nobody has found two certificates for.
+const SOUND: [&[u8]; 3] = [b"sha-256", b"sha-384", b"sha-512"];
 
 /// The port of who has yet to find its own (RFC 8829 §5.2.1).
 const DISCARD: u16 = 9;

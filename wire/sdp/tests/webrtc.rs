@@ -24,6 +24,7 @@ fn written(body: &[u8], setup: Setup, mids: &[Vec<u8>]) -> String {
         fingerprint: &[0xab; 32],
         setup,
         candidates: &candidates,
+        streams: true,
         mids,
         proto: b"UDP/TLS/RTP/SAVPF",
     };
@@ -48,6 +49,23 @@ fn transports_are_read_at_the_medium_and_at_the_session() {
         }
     }
     assert!(!webrtc::is_webrtc(&Description::parse(BARESIP).unwrap()));
+}
+
+#[test]
+fn of_several_fingerprints_one_by_a_sound_hash_is_taken() {
+    let line = |hash: &str| format!("a=fingerprint:{hash} AB:CD\r\n");
+    let table = [
+        (line("sha-1") + &line("SHA-256"), "SHA-256 AB:CD"),
+        (line("sha-384") + &line("sha-256"), "sha-384 AB:CD"),
+        (line("sha-1"), "sha-1 AB:CD"),
+    ];
+    for (lines, taken) in table {
+        let body = format!(
+            "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=ice-ufrag:abcd\r\n{lines}"
+        );
+        let description = Description::parse(body.as_bytes()).unwrap();
+        assert_eq!(webrtc::transport(&description.media()[0]).unwrap().fingerprint, taken.as_bytes());
+    }
 }
 
 #[test]
@@ -107,7 +125,9 @@ fn a_telephone_looks_like_a_browser() {
         a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\na=mid:audio\r\na=rtcp-mux\r\na=ice-ufrag:ourname1\r\n\
         a=ice-pwd:ourpassword\r\na=fingerprint:sha-256 FP\r\na=setup:passive\r\n\
         a=candidate:1 1 udp 2130706431 198.51.100.1 20000 typ host\r\n\
-        a=candidate:2 1 udp 2130706175 2001:db8::1 20000 typ host\r\na=end-of-candidates\r\n\
+        a=candidate:2 1 udp 2130706175 2001:db8::1 20000 typ host\r\n\
+        a=candidate:3 1 tcp 1520435199 198.51.100.1 20000 typ host tcptype passive\r\n\
+        a=candidate:4 1 tcp 1520434943 2001:db8::1 20000 typ host tcptype passive\r\na=end-of-candidates\r\n\
         a=msid:trunkline trunkline-0\r\nm=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 198.51.100.1\r\na=mid:1\r\n";
     let text = written(body, Setup::Passive, &[b"audio".to_vec()]);
     assert_eq!(text, wanted.replace("FP", &vec!["AB"; 32].join(":")));

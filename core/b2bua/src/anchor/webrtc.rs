@@ -183,6 +183,7 @@ impl WebRtc {
             fingerprint: &self.shared.fingerprint,
             setup,
             candidates: &candidates,
+            streams: self.shared.streams,
             mids: &self.mids,
             proto: &self.proto,
         };

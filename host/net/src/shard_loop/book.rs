@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use sip_stack::transport::{AddressBook, SharedMedia};
 
 use super::ShardSetup;
-use super::shared::SharedPorts;
+use super::shared::{SharedPort, SharedPorts};
 use crate::media_loop::PortPair;
 
 /// Asks the routing table once per peer.
@@ -65,7 +65,7 @@ impl AddressBook for RouteBook {
     }
 
     fn shared_media(&mut self, call: u32, remote: IpAddr) -> Option<SharedMedia> {
-        let (bound, fingerprint) = self.shared.of_call(call)?;
+        let SharedPort { bound, streams, fingerprint } = self.shared.of_call(call)?;
         // Towards a peer of the other family, whatever leads out.
         let near = if remote.is_ipv4() == bound.is_ipv4() { remote } else { outside(bound.ip()) };
         let mut places = vec![SocketAddr::new(self.media_for(near).1, bound.port())];
@@ -75,7 +75,7 @@ impl AddressBook for RouteBook {
         if !places.contains(&own) {
             places.push(own);
         }
-        Some(SharedMedia { places, fingerprint })
+        Some(SharedMedia { places, streams, fingerprint })
     }
 
     fn claim_media(&mut self, bind: IpAddr, port: u16) -> bool {

@@ -29,6 +29,7 @@ use sip_stack::transport::{Listener, Listeners, Protocol};
 use crate::clock::Clock;
 use crate::dns::Names;
 use crate::media_loop::{MediaConfig, MediaIo, MediaWorker};
+use crate::media_streams::MediaStreams;
 
 pub use book::own_addresses;
 pub use listen::ListenFault;
@@ -111,6 +112,7 @@ pub struct ShardLoop {
     handles: Vec<ShardHandle>,
     threads: Vec<JoinHandle<()>>,
     media: Vec<MediaWorker>,
+    media_streams: MediaStreams,
     bound: Vec<ListenerSpec>,
     doors: Vec<WebDoor>,
     names: Names,
@@ -153,14 +155,14 @@ impl ShardLoop {
         let names = Names::start(setup.name_servers.clone(), table.clone()).map_err(ListenFault::Os)?;
         let ours = own_addresses(setup.public_ip);
         let identity = shared::identity(setup.clock);
-        let mut media = Vec::new();
+        let (mut media, mut media_doors) = (Vec::new(), Vec::new());
         let mut threads = Vec::new();
         for (index, (mailbox, sockets)) in boxes.into_iter().zip(sockets.per_shard).enumerate() {
             let number = u8::try_from(index).unwrap_or(0);
             let mut ports = slice(setup.media_ports, index, usize::from(shards));
             let workers =
                 start_media(&setup, index, &identity, &mut ports, &posts[index]).map_err(ListenFault::Os)?;
-            let shared = shared::SharedPorts::of(&workers, identity.as_ref());
+            let shared = shared::SharedPorts::of(&workers, identity.as_ref(), &mut media_doors);
             let senders = workers.iter().map(MediaWorker::sender).collect();
             media.extend(workers);
             let (claimed, claims) = mpsc::channel();
@@ -195,9 +197,10 @@ impl ShardLoop {
             let run = Builder::new().name(format!("shard-{index}")).spawn(move || thread.run());
             threads.push(run.map_err(ListenFault::Os)?);
         }
+        let media_streams = MediaStreams::start(media_doors).map_err(ListenFault::Os)?;
         let doors = doors(&setup.web, bound.len(), &posts);
         let handles = posts.into_iter().map(|post| ShardHandle { post }).collect();
-        Ok(Self { handles, threads, media, bound, doors, names })
+        Ok(Self { handles, threads, media, media_streams, bound, doors, names })
     }
 
     /// One handle a shard.
@@ -234,6 +237,7 @@ impl ShardLoop {
             // A shard that panicked has said so already.
             let _ = thread.join();
         }
+        drop(self.media_streams);
         self.media.into_iter().for_each(MediaWorker::stop);
     }
 }

@@ -9,27 +9,43 @@ use tracing::warn;
 
 use crate::clock::Clock;
 use crate::media_loop::MediaWorker;
+use crate::media_streams::MediaDoor;
 
 /// Where the shared sockets of a shard's workers are.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SharedPorts {
-    bound: Vec<Option<SocketAddr>>,
-    fingerprint: [u8; 32],
+pub(super) struct SharedPorts(Vec<Option<SharedPort>>);
+
+/// The shared socket of a worker.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SharedPort {
+    pub(super) bound: SocketAddr,
+    /// Whether a TCP socket listens beside it.
+    pub(super) streams: bool,
+    pub(super) fingerprint: [u8; 32],
 }
 
 impl SharedPorts {
-    pub(super) fn of(workers: &[MediaWorker], identity: Option<&Identity>) -> Self {
+    /// Those of these workers; where streams to them come is put to `doors`.
+    pub(super) fn of(
+        workers: &[MediaWorker],
+        identity: Option<&Identity>,
+        doors: &mut Vec<MediaDoor>,
+    ) -> Self {
         let fingerprint = identity.and_then(|identity| identity.fingerprint().octets().try_into().ok());
-        Self {
-            bound: workers.iter().map(MediaWorker::shared).collect(),
-            fingerprint: fingerprint.unwrap_or_default(),
-        }
+        let fingerprint = fingerprint.unwrap_or_default();
+        let port = |worker: &MediaWorker| {
+            let bound = worker.shared()?;
+            let door = MediaDoor::beside(bound);
+            let streams = door.is_some();
+            doors.extend(door);
+            Some(SharedPort { bound, streams, fingerprint })
+        };
+        Self(workers.iter().map(port).collect())
     }
 
     /// The socket of the worker that has a call, by the upper half of the names of its ends.
-    pub(super) fn of_call(&self, call: u32) -> Option<(SocketAddr, [u8; 32])> {
-        let worker = call as usize % self.bound.len().max(1);
-        Some(((*self.bound.get(worker)?)?, self.fingerprint))
+    pub(super) fn of_call(&self, call: u32) -> Option<SharedPort> {
+        *self.0.get(call as usize % self.0.len().max(1))?
     }
 }
 

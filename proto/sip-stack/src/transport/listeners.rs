@@ -29,6 +29,8 @@ pub trait AddressBook: Send {
 pub struct SharedMedia {
     /// Its addresses, the one to try first in front.
     pub places: Vec<SocketAddr>,
+    /// Whether it is reached over TCP, too.
+    pub streams: bool,
     /// SHA-256 of the certificate that is shown there.
     pub fingerprint: [u8; 32],
 }
