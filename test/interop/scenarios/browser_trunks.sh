@@ -24,7 +24,7 @@ both() {
     done
     WS=ws://$HTTP/sip
 }
-digits() { web alice --codec PCMA --call sip:602@127.0.0.1 --seconds 9 --dtmf "$1"; lab_has pbx "digits=$1"; }
+digits() { web alice --codec PCMA --call sip:602@127.0.0.1 --seconds 9 --dtmf "$1"; lab_has pbx "digits=${1//\*/\\*}"; }
 holds_her() { web alice --codec PCMA --call sip:608@127.0.0.1 --seconds 12; report alice 'had("hold") and had("unhold")'; }
 she_holds() { web alice --codec PCMA --call sip:600@127.0.0.1 --seconds 7 --hold 2; report alice 'hears(700)'; }
 over_with() { api DELETE "/connections/$1" > /dev/null; "$LAB/asterisk.sh" stop pbx; }
