@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use media::{Command, EndId, Latching, Remote};
+use media::{Command, EndId, Remote};
 use net::clock::Clock;
 use net::media_loop::{MediaConfig, MediaIo, MediaWorker};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -75,17 +75,7 @@ fn open(worker: &MediaWorker, stream: u16, source: SocketAddr, sink: SocketAddr)
     for (end, peer) in ends.into_iter().zip([source, sink]) {
         let port = FIRST_PORT + 2 * end.0 as u16;
         let inactivity = Some(Duration::from_secs(60));
-        let remote = Remote {
-            rtp: Some(peer),
-            rtcp: None,
-            signalling: LOCAL,
-            latch: Latching::Auto,
-            clock_rate: 8000,
-            sends: true,
-            receives: true,
-            renegotiated: false,
-            udptl: false,
-        };
+        let remote = Remote { rtp: Some(peer), ..Remote::of(LOCAL) };
         sender.send(Command::Open { end, bind: LOCAL, port, inactivity }).expect("room in the queue");
         sender.send(Command::Remote { end, remote }).expect("room in the queue");
     }

@@ -66,17 +66,7 @@ impl Bench {
         socket.set_read_timeout(Some(LONG)).expect("a timeout");
         let port = free_pair(ip);
         self.command(Command::Open { end, bind: ip, port, inactivity: None });
-        let remote = Remote {
-            rtp: socket.local_addr().ok(),
-            rtcp: None,
-            signalling: ip,
-            latch: Latching::Auto,
-            clock_rate: 8000,
-            sends: true,
-            receives: true,
-            renegotiated: false,
-            udptl: false,
-        };
+        let remote = Remote { rtp: socket.local_addr().ok(), ..Remote::of(ip) };
         self.command(Command::Remote { end, remote });
         Phone { socket, end: SocketAddr::new(ip, port) }
     }

@@ -186,6 +186,23 @@ pub struct Remote {
     pub udptl: bool,
 }
 
+impl Remote {
+    /// A peer that sends and wants audio, of which nothing is known but where its signalling comes from.
+    pub const fn of(signalling: IpAddr) -> Self {
+        Self {
+            rtp: None,
+            rtcp: None,
+            signalling,
+            latch: Latching::Auto,
+            clock_rate: 8000,
+            sends: true,
+            receives: true,
+            renegotiated: false,
+            udptl: false,
+        }
+    }
+}
+
 /// Which sources of packets are believed; `media.nat` of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Latching {

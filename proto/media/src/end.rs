@@ -7,7 +7,7 @@ use rtp::Kind;
 use srtp::Dropped;
 use timestamp::Timestamp;
 
-use crate::actions::SocketKey;
+use crate::actions::{Action, Actions, SocketKey};
 use crate::command::{EndId, Remote};
 use crate::event::{Counters, Unheard};
 use crate::hearing::Hearing;
@@ -145,6 +145,29 @@ impl End {
         let sealed = self.protection.seal(kind, arena, start).is_ok();
         self.counters.unprotected_dropped += u64::from(!sealed);
         sealed
+    }
+
+    /// Sends RTP that lies in the arena from `start` on, as far as it may leave; this end is in `slot`.
+    #[inline]
+    pub(crate) fn send_made(&mut self, slot: u32, to: SocketAddr, start: usize, out: &mut Actions) {
+        let len = out.arena().len() - start;
+        if self.seal(Kind::Rtp, out.arena(), start) {
+            self.count_out(len);
+            out.push(Action::Send { socket: self.socket(slot), to, payload: out.made(start) });
+        }
+    }
+
+    /// The same for RTCP, with its target.
+    pub(crate) fn send_report(
+        &mut self,
+        (socket, to): (SocketKey, SocketAddr),
+        start: usize,
+        out: &mut Actions,
+    ) {
+        if self.seal(Kind::Rtcp, out.arena(), start) {
+            self.counters.rtcp_out += 1;
+            out.push(Action::Send { socket, to, payload: out.made(start) });
+        }
     }
 
     fn reform(&mut self) {

@@ -1,7 +1,6 @@
 //! Where the packets of an end go.
 
 use crate::source::player::Player;
-use crate::source::tone::Tone;
 use crate::transcode::{PayloadMap, Translator};
 
 /// What is done with a packet that an end believes, and what the end hears.
@@ -35,8 +34,6 @@ pub(crate) enum Path {
     },
     /// Counted and dropped; hears what is played.
     Player(Box<Player>),
-    /// Counted and dropped; hears a tone.
-    Tone(Tone),
 }
 
 impl Path {
@@ -44,7 +41,15 @@ impl Path {
     pub(crate) fn peer(&self) -> Option<u32> {
         match *self {
             Self::Relay { peer, .. } | Self::Sealed { peer, .. } | Self::Transcode { peer, .. } => Some(peer),
-            Self::None | Self::Echo | Self::Player(_) | Self::Tone(_) => None,
+            Self::None | Self::Echo | Self::Player(_) => None,
+        }
+    }
+
+    /// What it converts with.
+    pub(crate) fn translator(&mut self) -> Option<&mut Translator> {
+        match self {
+            Self::Transcode { translator, .. } => Some(translator),
+            Self::None | Self::Echo | Self::Player(_) | Self::Relay { .. } | Self::Sealed { .. } => None,
         }
     }
 }

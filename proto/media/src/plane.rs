@@ -4,6 +4,7 @@
 //! packet costs no look-up, no copy and no allocation. Names of ends are looked up for commands only.
 
 mod protected;
+mod transcoded;
 mod transports;
 
 use std::cmp::Reverse;
@@ -25,7 +26,6 @@ use crate::protection::Protection;
 use crate::shared::SharedPort;
 use crate::sink::keys::Keys;
 use crate::source::player::{self, Player, Voice};
-use crate::source::tone::{Tone, ToneTable};
 use crate::transcode::PayloadMap;
 
 /// All ends of one media worker. Both ends of a join must live in the same plane.
@@ -35,7 +35,8 @@ pub struct Plane {
     free: Vec<u32>,
     names: BTreeMap<EndId, u32>,
     timers: BinaryHeap<Reverse<Timer>>,
-    milliwatt: ToneTable,
+    /// A whole number of its periods.
+    milliwatt: Arc<[i16]>,
     /// One period of each signal, in the order of [`Signal`].
     signals: [Arc<[i16]>; 4],
     seed: u64,
@@ -61,7 +62,7 @@ impl Plane {
             free: Vec::new(),
             names: BTreeMap::new(),
             timers: BinaryHeap::new(),
-            milliwatt: ToneTable::new(),
+            milliwatt: player::milliwatt(),
             signals: [Signal::Beep, Signal::Busy, Signal::Congestion, Signal::Ringback].map(player::signal),
             seed,
             serial: 0,
@@ -211,8 +212,7 @@ impl Plane {
                     self.on_translator(timer.slot, timer.at, now, out);
                     None
                 }
-                Due::Player => play_on(end, timer, now, out),
-                Due::Tone => play(end, timer, &self.milliwatt, now, out),
+                Due::Player => play(end, timer, now, out),
                 Due::Watch => watch(end, now, out),
                 Due::Transport => None,
             };
@@ -278,22 +278,21 @@ impl Plane {
     }
 
     fn serve(&mut self, id: EndId, source: Source, now: Timestamp) {
+        let (audio, payload_type) = match source {
+            Source::Milliwatt { payload_type } => (&self.milliwatt, payload_type),
+            Source::Signal { signal, payload_type } => (&self.signals[signal as usize], payload_type),
+            Source::Echo => return self.leave_peer(id, Path::Echo),
+            Source::Silence => return self.leave_peer(id, Path::None),
+        };
+        self.play(id, Player::new(Arc::clone(audio), payload_type, None, None, now), now);
+    }
+
+    /// Takes an end off its path, to another one without a peer.
+    fn leave_peer(&mut self, id: EndId, path: Path) {
         let Some(&slot) = self.names.get(&id) else { return };
         self.detach(slot);
-        let seed = self.seed;
-        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
-        let serial = end.serial;
-        match source {
-            Source::Echo => end.path = Path::Echo,
-            Source::Milliwatt { payload_type } => {
-                end.path = Path::Tone(Tone::new(payload_type, mix(seed, serial), now));
-                self.timers.push(Reverse(Timer { at: now, slot, serial, due: Due::Tone }));
-            }
-            Source::Signal { signal, payload_type } => {
-                let audio = Arc::clone(&self.signals[signal as usize]);
-                self.play(id, Player::new(audio, payload_type, None, None, now), now);
-            }
-            Source::Silence => {}
+        if let Some(end) = slot_mut(&mut self.ends, slot) {
+            end.path = path;
         }
     }
 
@@ -355,7 +354,7 @@ impl Plane {
                 out.arena().extend_from_slice(packet);
                 self.echo(slot, ssrc, start, out);
             }
-            Path::None | Path::Player(_) | Path::Tone(_) => {}
+            Path::None | Path::Player(_) => {}
         }
     }
 
@@ -417,11 +416,6 @@ impl Plane {
         mix(self.seed, serial) as u32
     }
 
-    /// Lets a timer run.
-    fn run(&mut self, timer: Timer) {
-        self.timers.push(Reverse(timer));
-    }
-
     fn transport_of(&mut self, id: EndId) -> Option<u32> {
         self.find(id)?.1.transport
     }
@@ -478,39 +472,13 @@ enum Due {
     Hearing,
     Player,
     Report,
-    Tone,
     Translator,
     /// Of a transport: the slot is its number.
     Transport,
     Watch,
 }
 
-fn play(
-    end: &mut End,
-    timer: Timer,
-    samples: &ToneTable,
-    now: Timestamp,
-    out: &mut Actions,
-) -> Option<Timestamp> {
-    let Path::Tone(tone) = &mut end.path else { return None };
-    if tone.next_timeout() != timer.at {
-        return None;
-    }
-    let Some(to) = end.target else {
-        tone.skip(now);
-        return Some(tone.next_timeout());
-    };
-    let start = out.arena().len();
-    let len = tone.write(samples, now, out.arena());
-    let next = tone.next_timeout();
-    if end.seal(Kind::Rtp, out.arena(), start) {
-        end.count_out(len);
-        out.push(Action::Send { socket: end.socket(timer.slot), to, payload: out.made(start) });
-    }
-    Some(next)
-}
-
-fn play_on(end: &mut End, timer: Timer, now: Timestamp, out: &mut Actions) -> Option<Timestamp> {
+fn play(end: &mut End, timer: Timer, now: Timestamp, out: &mut Actions) -> Option<Timestamp> {
     let Path::Player(player) = &mut end.path else { return None };
     if player.next_timeout() != timer.at {
         return None;
@@ -528,12 +496,9 @@ fn play_on(end: &mut End, timer: Timer, now: Timestamp, out: &mut Actions) -> Op
         return Some(player.next_timeout());
     };
     let start = out.arena().len();
-    let len = player.write(voice, now, out.arena());
+    player.write(voice, now, out.arena());
     let next = player.next_timeout();
-    if end.seal(Kind::Rtp, out.arena(), start) {
-        end.count_out(len);
-        out.push(Action::Send { socket: end.socket(timer.slot), to, payload: out.made(start) });
-    }
+    end.send_made(timer.slot, to, start, out);
     Some(next)
 }
 
@@ -565,8 +530,6 @@ fn mix(seed: u64, serial: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
-
-mod transcoded;
 
 #[cfg(test)]
 mod tests;

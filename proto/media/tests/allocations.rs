@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use media::{Actions, Command, EndId, Latching, Plane, Remote, SocketKey};
+use media::{Actions, Command, EndId, Plane, Remote, SocketKey};
 use srtp::{Keys, OVERHEAD, Outbound, Profile};
 use timestamp::Timestamp;
 
@@ -62,17 +62,7 @@ fn relay(packets: u32, protected: &[(u64, Profile)]) {
         let (end, port) = (EndId(id), 20_000 + 2 * id as u16);
         let inactivity = Some(Duration::from_secs(60));
         plane.handle_command(Command::Open { end, bind: LOCAL, port, inactivity }, now, &mut out);
-        let remote = Remote {
-            rtp: Some(peer(id)),
-            rtcp: Some(peer(id)),
-            signalling: LOCAL,
-            latch: Latching::Auto,
-            clock_rate: 8000,
-            sends: true,
-            receives: true,
-            renegotiated: false,
-            udptl: false,
-        };
+        let remote = Remote { rtp: Some(peer(id)), rtcp: Some(peer(id)), ..Remote::of(LOCAL) };
         plane.handle_command(Command::Remote { end, remote }, now, &mut out);
     }
     plane.handle_command(Command::Join { a: EndId(0), b: EndId(1) }, now, &mut out);

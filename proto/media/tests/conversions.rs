@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use codec::{Codec, Encoder, Rate, Tuning};
 use media::{
-    Action, Actions, Command, Dtmf, EndId, Event, Format, Latching, PayloadMap, Plane, Remote, SocketKey,
-    Unheard,
+    Action, Actions, Command, Dtmf, EndId, Event, Format, PayloadMap, Plane, Remote, SocketKey, Unheard,
 };
 use rtp::RtpHeader;
 use rtp::rtcp::{self, Report, ReportBlock};
@@ -68,17 +67,7 @@ impl Bench {
         for end in [A, B] {
             let port = 20_000 + 2 * end.0 as u16;
             plane.handle_command(Command::Open { end, bind: LOCAL, port, inactivity: None }, now, &mut out);
-            let remote = Remote {
-                rtp: Some(peer(end)),
-                rtcp: Some(peer(end)),
-                signalling: LOCAL,
-                latch: Latching::Auto,
-                clock_rate: 8000,
-                sends: true,
-                receives: true,
-                renegotiated: false,
-                udptl: false,
-            };
+            let remote = Remote { rtp: Some(peer(end)), rtcp: Some(peer(end)), ..Remote::of(LOCAL) };
             plane.handle_command(Command::Remote { end, remote }, now, &mut out);
         }
         out.clear();

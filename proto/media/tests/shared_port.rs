@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use media::{
-    Action, Actions, Command, Credentials, EndId, Event, Latching, OpenFault, PayloadTypes, Peer, Plane,
-    Remote, SocketKey, Source,
+    Action, Actions, Command, Credentials, EndId, Event, OpenFault, PayloadTypes, Peer, Plane, Remote,
+    SocketKey, Source,
 };
 use srtp::{Inbound, OVERHEAD, Outbound};
 use timestamp::Timestamp;
@@ -120,17 +120,7 @@ fn media_is_protected_and_nothing_passes_in_the_clear_or_before_there_are_keys()
     let mut browser = Browser::new(addr(4000), bench.now);
     bench.open(END, 1, None);
     bench.describe(END, &browser);
-    let remote = Remote {
-        rtp: None,
-        rtcp: None,
-        signalling: addr(1).ip(),
-        latch: Latching::Auto,
-        clock_rate: 8000,
-        sends: true,
-        receives: true,
-        renegotiated: false,
-        udptl: false,
-    };
+    let remote = Remote::of(addr(1).ip());
     bench.command(Command::Remote { end: END, remote });
     bench.command(Command::Serve { end: END, source: Source::Echo });
     let check = browser.check(&credentials(1), true);

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use media::{Actions, Command, EndId, Latching, Plane, Remote, SocketKey};
+use media::{Actions, Command, EndId, Plane, Remote, SocketKey};
 use timestamp::Timestamp;
 
 /// A plane with two ends joined, and what is sent through them.
@@ -24,17 +24,7 @@ impl Relay {
             let (end, port) = (EndId(id), PORTS + 2 * id as u16);
             let inactivity = Some(Duration::from_secs(60));
             plane.handle_command(Command::Open { end, bind: HERE, port, inactivity }, now, &mut out);
-            let remote = Remote {
-                rtp: Some(peer(end)),
-                rtcp: Some(peer(end)),
-                signalling: HERE,
-                latch: Latching::Auto,
-                clock_rate: 8000,
-                sends: true,
-                receives: true,
-                renegotiated: false,
-                udptl: false,
-            };
+            let remote = Remote { rtp: Some(peer(end)), rtcp: Some(peer(end)), ..Remote::of(HERE) };
             plane.handle_command(Command::Remote { end, remote }, now, &mut out);
         }
         plane.handle_command(Command::Join { a: EndId(0), b: EndId(1) }, now, &mut out);

@@ -8,7 +8,7 @@ use rtp::Kind;
 use timestamp::Timestamp;
 
 use super::{Plane, slot_mut};
-use crate::actions::{Action, Actions, SocketKey};
+use crate::actions::{Actions, SocketKey};
 use crate::command::EndId;
 use crate::end::Passage;
 use crate::event::Event;
@@ -32,7 +32,7 @@ impl Plane {
         let Some(peer) = end.path.peer() else { return };
         let map = slot_mut(&mut self.ends, peer).and_then(|end| match end.path {
             Path::Relay { map, .. } | Path::Sealed { map, .. } => Some(map),
-            Path::None | Path::Echo | Path::Player(_) | Path::Tone(_) | Path::Transcode { .. } => None,
+            Path::None | Path::Echo | Path::Player(_) | Path::Transcode { .. } => None,
         });
         if let Some(map) = map {
             self.lead(peer, slot, map);
@@ -108,7 +108,7 @@ impl Plane {
                 let ssrc = end.ssrc;
                 self.echo(slot, ssrc, start, out);
             }
-            Path::None | Path::Player(_) | Path::Tone(_) => {}
+            Path::None | Path::Player(_) => {}
         }
     }
 
@@ -131,12 +131,9 @@ impl Plane {
         };
         end.reports.on_compound(compound, None, now);
         let Some(end) = slot_mut(&mut self.ends, peer) else { return };
-        let Some((socket, to)) = end.rtcp_target(peer) else { return };
+        let Some(target) = end.rtcp_target(peer) else { return };
         end.reports.on_relayed(compound, now);
-        if end.seal(Kind::Rtcp, out.arena(), start) {
-            end.counters.rtcp_out += 1;
-            out.push(Action::Send { socket, to, payload: out.made(start) });
-        }
+        end.send_report(target, start, out);
     }
 
     /// Sends what lies in the arena from `start` on back to the peer of an end, as a packet of our own source.
@@ -150,10 +147,6 @@ impl Plane {
     pub(super) fn send_made(&mut self, slot: u32, start: usize, out: &mut Actions) {
         let Some(end) = slot_mut(&mut self.ends, slot) else { return };
         let Some(to) = end.target else { return };
-        let len = out.arena().len() - start;
-        if end.seal(Kind::Rtp, out.arena(), start) {
-            end.count_out(len);
-            out.push(Action::Send { socket: end.socket(slot), to, payload: out.made(start) });
-        }
+        end.send_made(slot, to, start, out);
     }
 }

@@ -3,7 +3,6 @@
 mod protection;
 
 use super::*;
-use crate::command::Latching;
 
 const A: EndId = EndId(1);
 const B: EndId = EndId(2);
@@ -35,17 +34,7 @@ fn rtcp() -> Vec<u8> {
 }
 
 fn remote(end: EndId) -> Remote {
-    Remote {
-        rtp: Some(peer_of(end)),
-        rtcp: Some(rtcp_of(end)),
-        signalling: addr("198.51.100.9:0").ip(),
-        latch: Latching::Auto,
-        clock_rate: 8000,
-        sends: true,
-        receives: true,
-        renegotiated: false,
-        udptl: false,
-    }
+    Remote { rtp: Some(peer_of(end)), rtcp: Some(rtcp_of(end)), ..Remote::of(addr("198.51.100.9:0").ip()) }
 }
 
 /// A plane, a clock, and what came of the last input.

@@ -2,11 +2,10 @@
 
 use std::cmp::Reverse;
 
-use rtp::Kind;
 use timestamp::Timestamp;
 
 use super::{Due, Plane, Timer, mix, slot_mut};
-use crate::actions::{Action, Actions};
+use crate::actions::Actions;
 use crate::command::EndId;
 use crate::event::Event;
 use crate::path::Path;
@@ -109,24 +108,13 @@ impl Plane {
         end.reports.due = Some(next);
         // The stream to an end is made where its peer's packets come in.
         let mut peer_end = self.ends.get_mut(peer as usize)?.take();
-        let stream = peer_end.as_ref().and_then(|end| match &end.path {
-            Path::Transcode { translator, .. } => Some(&translator.stream),
-            Path::None
-            | Path::Echo
-            | Path::Player(_)
-            | Path::Relay { .. }
-            | Path::Sealed { .. }
-            | Path::Tone(_) => None,
-        });
+        let stream = peer_end.as_mut().and_then(|end| Some(&end.path.translator()?.stream));
         if let (Some(stream), Some(end)) = (stream, slot_mut(&mut self.ends, slot))
-            && let Some((socket, to)) = end.rtcp_target(slot)
+            && let Some(target) = end.rtcp_target(slot)
         {
             let start = out.arena().len();
             end.write_report(stream, now, out.arena());
-            if end.seal(Kind::Rtcp, out.arena(), start) {
-                end.counters.rtcp_out += 1;
-                out.push(Action::Send { socket, to, payload: out.made(start) });
-            }
+            end.send_report(target, start, out);
         }
         if let Some(place) = self.ends.get_mut(peer as usize) {
             *place = peer_end.take();
@@ -163,11 +151,7 @@ impl Plane {
                 for packet in packets.iter() {
                     let start = out.arena().len();
                     out.arena().extend_from_slice(packet);
-                    if peer_end.seal(Kind::Rtp, out.arena(), start) {
-                        peer_end.count_out(packet.len());
-                        let payload = out.made(start);
-                        out.push(Action::Send { socket: peer_end.socket(peer), to, payload });
-                    }
+                    peer_end.send_made(peer, to, start, out);
                 }
             }
         }
@@ -181,15 +165,7 @@ impl Plane {
     }
 
     fn translator(&mut self, slot: u32) -> Option<&mut Translator> {
-        match &mut slot_mut(&mut self.ends, slot)?.path {
-            Path::Transcode { translator, .. } => Some(translator),
-            Path::None
-            | Path::Echo
-            | Path::Player(_)
-            | Path::Relay { .. }
-            | Path::Sealed { .. }
-            | Path::Tone(_) => None,
-        }
+        slot_mut(&mut self.ends, slot)?.path.translator()
     }
 
     /// How thorough Opus may be: the more of it is spoken here, the quicker it has to be.

@@ -1,6 +1,7 @@
 //! Ends on the shared port, as the plane sees them: commands about their transports, and what comes of datagrams and
 //! time there.
 
+use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -94,7 +95,7 @@ impl Plane {
     pub(super) fn settle(&mut self, stir: &Stir, out: &mut Actions) {
         let Some(number) = stir.transport else { return };
         if let (Some(at), Some(serial)) = (stir.timer, self.shared.serial(number)) {
-            self.run(Timer { at, slot: number, serial, due: Due::Transport });
+            self.timers.push(Reverse(Timer { at, slot: number, serial, due: Due::Transport }));
         }
         let Some(head) = self.shared.head(number).and_then(|slot| slot_mut(&mut self.ends, slot)) else {
             return;

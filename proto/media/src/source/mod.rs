@@ -2,4 +2,3 @@
 
 pub(crate) mod echo;
 pub(crate) mod player;
-pub(crate) mod tone;

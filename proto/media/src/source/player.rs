@@ -1,5 +1,5 @@
 //! Audio that is played to an end as G.711, twenty milliseconds a packet: sounds once or several times, signals of the
-//! network for ever.
+//! network and the milliwatt for ever.
 //!
 //! What is played after each other is one stream to the peer: the numbers go on (RFC 3550 §5.1).
 
@@ -141,7 +141,19 @@ pub(crate) fn signal(signal: Signal) -> Arc<[i16]> {
     tone.chain(core::iter::repeat_n(0, samples(off))).collect()
 }
 
+/// A whole number of periods of the milliwatt: 1004 Hz at 0 dBm0.
+///
+/// 1004 Hz rather than 1000 so that the samples do not repeat every eight (ITU-T O.6 asks for a frequency that is no
+/// submultiple of the sampling rate). They repeat every 2000.
+pub(crate) fn milliwatt() -> Arc<[i16]> {
+    (0..REPEAT).map(|n| (MILLIWATT * (TAU * 1_004.0 * n as f64 / RATE).sin()).round() as i16).collect()
+}
+
 const RATE: f64 = 8_000.0;
+/// Samples after which phase and sample clock meet again: 8000 / gcd(8000, 1004).
+const REPEAT: usize = 2_000;
+/// 0 dBm0: 3.14 dB (A-law) or 3.17 dB (µ-law) below the loudest sine; the mean of 22 470 and 22 301.
+const MILLIWATT: f64 = 22_385.0;
 /// About -13 dBm0.
 const AMPLITUDE: f64 = 5_000.0;
 /// Samples a packet.
@@ -185,6 +197,39 @@ mod tests {
     #[test]
     fn nothing_to_play_is_over_at_once() {
         assert!(Player::new(Arc::default(), 8, None, Some(1), Timestamp::ZERO).is_over());
+    }
+
+    #[test]
+    fn packets_follow_each_other_and_the_phase_of_the_milliwatt_does_not_jump() {
+        let start = Timestamp::from_secs(1);
+        let mut voice = Voice::new(0xffff_0000_0000_0007, start);
+        let mut tone = Player::new(milliwatt(), 8, None, None, start);
+        let mut samples = Vec::new();
+        let mut now = start;
+        for n in 0..30u32 {
+            assert_eq!(tone.next_timeout(), now);
+            let mut packet = Vec::new();
+            tone.write(&mut voice, now, &mut packet);
+            let header = rtp::RtpHeader::parse(&packet).expect("well-formed");
+            assert_eq!((header.marker, header.payload_type, header.ssrc), (n == 0, 8, 7));
+            assert_eq!(header.sequence, 0xffffu16.wrapping_add(n as u16));
+            samples.extend(packet[header.payload].iter().map(|&octet| i32::from(Law::A.decode(octet))));
+            now = now + PERIOD;
+        }
+        assert_eq!(samples.len(), 30 * FRAME);
+        let step = (MILLIWATT * TAU * 1_004.0 / RATE) as i32 + 1100;
+        assert!(samples.windows(2).all(|pair| (pair[1] - pair[0]).abs() < step));
+        let rms = (samples.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / samples.len() as f64).sqrt();
+        assert!((rms - MILLIWATT / 2f64.sqrt()).abs() < 200.0, "{rms}");
+    }
+
+    #[test]
+    fn a_stall_is_not_made_up_for_in_a_burst() {
+        let start = Timestamp::from_secs(1);
+        let mut tone = Player::new(milliwatt(), 0, None, None, start);
+        let late = start + Duration::from_secs(3);
+        tone.write(&mut Voice::new(1, start), late, &mut Vec::new());
+        assert_eq!(tone.next_timeout(), late + PERIOD);
     }
 
     #[test]
