@@ -117,6 +117,14 @@ pub enum Party {
     Uri(String),
 }
 
+impl Party {
+    /// Its id, number or address.
+    pub fn as_str(&self) -> &str {
+        let (Self::Connection(text) | Self::Number(text) | Self::Uri(text)) = self;
+        text
+    }
+}
+
 /// A signal of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {

@@ -53,7 +53,8 @@ fn civil(days: i64) -> (i64, u8, u8) {
     (year, u8::try_from(month).unwrap_or(1), u8::try_from(day).unwrap_or(1))
 }
 
-const DAY: u64 = 86_400;
+/// Seconds of a day.
+pub(crate) const DAY: u64 = 86_400;
 
 #[cfg(test)]
 mod tests {

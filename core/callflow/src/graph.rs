@@ -65,11 +65,6 @@ impl Graph {
         self.nodes.iter().filter_map(|node| node.verb.zone()).collect()
     }
 
-    /// The sounds that it plays.
-    pub fn sounds(&self) -> Vec<&str> {
-        self.nodes.iter().flat_map(|node| node.verb.sounds()).collect()
-    }
-
     /// Its nodes, in the order of the document.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes

@@ -182,11 +182,6 @@ impl Run {
         self.variables.set(name, value);
     }
 
-    /// The flow that it is in, and its version.
-    pub fn flow(&self) -> Option<(&Arc<str>, u32)> {
-        self.frames.last().map(|frame| (&frame.flow.id, frame.flow.version))
-    }
-
     fn advance(&mut self, world: &dyn World, now: Timestamp) -> Ask {
         loop {
             if let Some(ended) = self.exhausted(now) {

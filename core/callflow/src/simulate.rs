@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use timestamp::Timestamp;
 
 use crate::ask::{Ask, Clip, Party, Told};
@@ -13,8 +13,7 @@ use crate::run::{Facts, Published, Run, World};
 use crate::verb::Outcome;
 
 /// What happens in a simulated call.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default)]
 pub struct Script {
     /// Who calls.
     pub caller: String,
@@ -207,7 +206,7 @@ fn describe(ask: &Ask) -> String {
         Ask::Gather(gather) if gather.prompt.is_empty() => "waits for keys".to_owned(),
         Ask::Gather(gather) => format!("plays {} and waits for keys", clips(&gather.prompt)),
         Ask::Dial(dial) => {
-            let to: Vec<_> = dial.to.iter().map(party).collect();
+            let to: Vec<_> = dial.to.iter().map(Party::as_str).collect();
             format!("rings {} for {} s", to.join(", then "), dial.ring.as_secs())
         }
         Ask::Errand(errand) => {
@@ -224,11 +223,6 @@ fn clips(clips: &[Clip]) -> String {
         Clip::Speech { text, .. } => format!("“{text}”"),
     };
     clips.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-fn party(party: &Party) -> &str {
-    let (Party::Connection(text) | Party::Number(text) | Party::Uri(text)) = party;
-    text
 }
 
 fn millis(length: Duration) -> u64 {

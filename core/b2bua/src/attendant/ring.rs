@@ -62,7 +62,7 @@ impl Call {
             }
             match decision.outcome {
                 Routed::Ring(_) => {
-                    self.look_for(decision, name_of(&party), means);
+                    self.look_for(decision, party.as_str(), means);
                     return None;
                 }
                 Routed::Refuse(reason) => self.note_unreached(Final::ours(reason.sip_code(), reason)),
@@ -255,9 +255,4 @@ fn outcome_of(failed: &Final) -> Outcome {
 fn rank(outcome: &Outcome) -> usize {
     const ORDER: [Outcome; 4] = [Outcome::FAILED, Outcome::OFFLINE, Outcome::NO_ANSWER, Outcome::BUSY];
     ORDER.iter().position(|known| known == outcome).unwrap_or(0)
-}
-
-fn name_of(party: &Party) -> &str {
-    let (Party::Connection(text) | Party::Number(text) | Party::Uri(text)) = party;
-    text
 }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::play::is_address;
 use super::setting::NAME;
 use super::{Kind, Move, Reader, Row, Scene, Setting, Verb, leads};
 use crate::ask::{Ask, Errand, Request};
@@ -52,8 +53,7 @@ pub(super) struct Draft {
 impl Draft {
     pub(super) fn read(settings: &mut Reader<'_>, method: &'static str) -> Self {
         let url = settings.text("url");
-        let web = url.starts_with("http://") || url.starts_with("https://");
-        if settings.has("url") && !url.is_empty() && !web {
+        if settings.has("url") && !url.is_empty() && !is_address(&url) {
             settings.wrong("url", "an address that begins with https:// or http://");
         }
         let headers = settings.map("headers");

@@ -110,8 +110,4 @@ impl Verb for GatherKeys {
             _ => false,
         }
     }
-
-    fn sounds(&self) -> Vec<&str> {
-        self.sounds.iter().map(|sound| &**sound).collect()
-    }
 }

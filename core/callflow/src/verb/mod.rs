@@ -129,11 +129,6 @@ pub(crate) trait Verb: fmt::Debug + Send + Sync {
     fn zone(&self) -> Option<&str> {
         None
     }
-
-    /// Sounds that it plays, for those that want to know who uses one.
-    fn sounds(&self) -> Vec<&str> {
-        Vec::new()
-    }
 }
 
 /// What a verb may look at and change.

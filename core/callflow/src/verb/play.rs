@@ -35,17 +35,44 @@ pub(super) const TIMES: Setting = Setting::may(
 pub(super) const STOP_ON_KEY: Setting =
     Setting::may("stop_on_key", Kind::Flag(false), "Whether a key ends it.");
 
+/// How something is heard: how often, and whether a key ends it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    times: Option<u32>,
+    stop_on_key: bool,
+}
+
+impl Manner {
+    pub(super) fn read(settings: &mut Reader<'_>) -> Self {
+        let times = Some(settings.number("times")).filter(|times| *times > 0);
+        Self { times, stop_on_key: settings.flag("stop_on_key") }
+    }
+
+    /// What is asked for, if it is these that are heard.
+    pub(super) fn of(self, clips: Vec<Clip>) -> Move {
+        Move::Ask(Ask::Play(Play { clips, times: self.times, stop_on_key: self.stop_on_key }))
+    }
+
+    /// Whether this outcome cannot come.
+    pub(super) fn excludes(self, outcome: &str) -> bool {
+        match outcome {
+            "done" => self.times.is_none(),
+            "interrupted" => !self.stop_on_key,
+            _ => false,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct PlaySounds {
     sounds: Vec<Box<str>>,
-    times: Option<u32>,
-    stop_on_key: bool,
+    manner: Manner,
 }
 
 fn read(settings: &mut Reader<'_>) -> Box<dyn Verb> {
     let sounds = sounds(settings, "sounds");
     settings.needs_one("sounds");
-    Box::new(PlaySounds { sounds, times: times(settings), stop_on_key: settings.flag("stop_on_key") })
+    Box::new(PlaySounds { sounds, manner: Manner::read(settings) })
 }
 
 /// Sounds that settings name.
@@ -57,10 +84,6 @@ pub(super) fn sounds(settings: &mut Reader<'_>, name: &str) -> Vec<Box<str>> {
     sounds
 }
 
-pub(super) fn times(settings: &mut Reader<'_>) -> Option<u32> {
-    Some(settings.number("times")).filter(|times| *times > 0)
-}
-
 /// What is to be heard of these.
 pub(super) fn clips<'s>(sounds: impl IntoIterator<Item = &'s Box<str>>) -> impl Iterator<Item = Clip> {
     sounds.into_iter().map(|sound| match is_address(sound) {
@@ -69,25 +92,17 @@ pub(super) fn clips<'s>(sounds: impl IntoIterator<Item = &'s Box<str>>) -> impl 
     })
 }
 
-fn is_address(sound: &str) -> bool {
-    sound.starts_with("http://") || sound.starts_with("https://")
+/// Whether a text is an address on the web, rather than a name.
+pub(super) fn is_address(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
 }
 
 impl Verb for PlaySounds {
     fn begin(&self, _: &mut Scene<'_>) -> Move {
-        let (times, stop_on_key) = (self.times, self.stop_on_key);
-        Move::Ask(Ask::Play(Play { clips: clips(&self.sounds).collect(), times, stop_on_key }))
+        self.manner.of(clips(&self.sounds).collect())
     }
 
     fn excludes(&self, outcome: &str) -> bool {
-        match outcome {
-            "done" => self.times.is_none(),
-            "interrupted" => !self.stop_on_key,
-            _ => false,
-        }
-    }
-
-    fn sounds(&self) -> Vec<&str> {
-        self.sounds.iter().map(|sound| &**sound).filter(|sound| !is_address(sound)).collect()
+        self.manner.excludes(outcome)
     }
 }

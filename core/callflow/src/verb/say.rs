@@ -1,8 +1,8 @@
 //! `say`: words are spoken to the caller.
 
-use super::play::{STOP_ON_KEY, TIMES, times};
+use super::play::{Manner, STOP_ON_KEY, TIMES};
 use super::{Kind, Move, Reader, Row, Scene, Setting, Verb, leads};
-use crate::ask::{Ask, Clip, Play};
+use crate::ask::Clip;
 use crate::template::Template;
 
 pub(super) const ROW: Row = Row {
@@ -55,26 +55,19 @@ impl Words {
 #[derive(Debug)]
 struct Say {
     words: Option<Words>,
-    times: Option<u32>,
-    stop_on_key: bool,
+    manner: Manner,
 }
 
 fn read(settings: &mut Reader<'_>) -> Box<dyn Verb> {
-    let words = Words::read(settings, "text");
-    Box::new(Say { words, times: times(settings), stop_on_key: settings.flag("stop_on_key") })
+    Box::new(Say { words: Words::read(settings, "text"), manner: Manner::read(settings) })
 }
 
 impl Verb for Say {
     fn begin(&self, scene: &mut Scene<'_>) -> Move {
-        let clips = self.words.iter().map(|words| words.clip(scene)).collect();
-        Move::Ask(Ask::Play(Play { clips, times: self.times, stop_on_key: self.stop_on_key }))
+        self.manner.of(self.words.iter().map(|words| words.clip(scene)).collect())
     }
 
     fn excludes(&self, outcome: &str) -> bool {
-        match outcome {
-            "done" => self.times.is_none(),
-            "interrupted" => !self.stop_on_key,
-            _ => false,
-        }
+        self.manner.excludes(outcome)
     }
 }

@@ -1,7 +1,7 @@
 //! `schedule`: opening hours, with holidays and days on which they differ.
 
 use super::{Kind, Move, Outcome, Reader, Row, Scene, Setting, Verb, leads};
-use crate::calendar::{Moment, days_of};
+use crate::calendar::{DAY, Moment, days_of};
 
 pub(super) const ROW: Row = Row {
     name: "schedule",
@@ -204,7 +204,6 @@ impl Verb for Schedule {
 }
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-const DAY: u64 = 86_400;
 
 #[cfg(test)]
 mod tests {
