@@ -25,12 +25,11 @@ impl Call {
                 return Ok((anchor::offer_ourselves(&mut self.caller, self.slot, means)?, None));
             }
             let keep = |media: &sdp::Media<'_>| {
-                let protocols = [&b"RTP/AVP"[..], b"RTP/AVPF", b"RTP/SAVP", b"RTP/SAVPF"];
                 let fits = match service {
                     TestLine::Echo => true,
-                    TestLine::Milliwatt => media.kind == b"audio" && payload_type(media).is_some(),
+                    TestLine::Milliwatt => law_of(media).is_some(),
                 };
-                media.port != 0 && protocols.contains(&media.proto) && fits
+                is_ours(media) && fits
             };
             let source = source_for(service, message.body())?;
             let body = anchor::answer_ourselves(message.body(), &mut self.caller, self.slot, &keep, means)?;
@@ -104,15 +103,25 @@ fn source_for(service: TestLine, body: &[u8]) -> Result<media::Source, Reason> {
 
 fn tone(body: &[u8]) -> Option<media::Source> {
     let description = sdp::Description::parse(body).ok()?;
-    let payload_type = description.media().iter().find(|m| m.kind == b"audio").and_then(payload_type)?;
+    let payload_type = description.media().iter().find(|media| media.kind == b"audio").and_then(law_of)?;
     Some(media::Source::Milliwatt { payload_type })
 }
 
-/// PCMA or PCMU, whichever the medium prefers.
-fn payload_type(media: &sdp::Media<'_>) -> Option<u8> {
-    media.format_list().find_map(|format| match format {
+/// Whether a medium is one that we can be the other end of.
+pub(crate) fn is_ours(media: &sdp::Media<'_>) -> bool {
+    let protocols = [&b"RTP/AVP"[..], b"RTP/AVPF", b"RTP/SAVP", b"RTP/SAVPF"];
+    media.port != 0 && protocols.contains(&media.proto)
+}
+
+/// Payload type of PCMA or PCMU, whichever the audio prefers.
+pub(crate) fn law_of(media: &sdp::Media<'_>) -> Option<u8> {
+    let mut formats = media.format_list().filter(|_| media.kind == b"audio");
+    formats.find_map(|format| match format {
         b"0" => Some(0),
-        b"8" => Some(8),
+        b"8" => Some(PCMA),
         _ => None,
     })
 }
+
+/// Its static payload type (RFC 3551 §6).
+pub(crate) const PCMA: u8 = 8;

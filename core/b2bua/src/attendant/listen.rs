@@ -17,6 +17,7 @@ use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone};
 use crate::provisional::Progress;
 use crate::record::EndedBy;
+use crate::service::{PCMA, is_ours, law_of};
 use crate::talk::{InDialog, respond};
 
 impl Call {
@@ -32,11 +33,7 @@ impl Call {
                 self.caller.offered = true;
                 return anchor::offer_ourselves(&mut self.caller, slot, means);
             }
-            let keep = |media: &sdp::Media<'_>| {
-                let protocols = [&b"RTP/AVP"[..], b"RTP/AVPF", b"RTP/SAVP", b"RTP/SAVPF"];
-                let audio = media.kind == b"audio" && law_of(media).is_some();
-                media.port != 0 && protocols.contains(&media.proto) && audio
-            };
+            let keep = |media: &sdp::Media<'_>| is_ours(media) && law_of(media).is_some();
             anchor::answer_ourselves(message.body(), &mut self.caller, slot, &keep, means)
         });
         match answered {
@@ -275,20 +272,11 @@ fn audio_of(leg: &Leg) -> Option<Heard> {
     let description = sdp::Description::parse(&leg.media.raw).ok()?;
     let mut lines = description.media().iter().zip(&leg.media.ends);
     lines.find_map(|(media, end)| {
-        let law = law_of(media).filter(|_| media.kind == b"audio" && end.port != 0)?;
+        let law = law_of(media).filter(|_| end.port != 0)?;
         let events = media
             .rtpmaps()
             .find(|map| map.name.eq_ignore_ascii_case(b"telephone-event") && map.clock == 8_000);
         Some(Heard { end: end.id, law, keys: events.map(|map| map.payload_type) })
-    })
-}
-
-/// PCMA or PCMU, whichever the medium prefers.
-fn law_of(media: &sdp::Media<'_>) -> Option<u8> {
-    media.format_list().find_map(|format| match format {
-        b"0" => Some(0),
-        b"8" => Some(PCMA),
-        _ => None,
     })
 }
 
@@ -314,5 +302,3 @@ fn key_in(request: &Message<'_>) -> Option<u8> {
         _ => None,
     }
 }
-
-const PCMA: u8 = 8;
