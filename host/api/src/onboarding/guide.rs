@@ -89,48 +89,56 @@ pub(super) struct Draft {
     pub(super) undo: String,
 }
 
-/// Whom guides are for.
-pub(crate) const PEERS: &[&str] = &[
-    "asterisk",
-    "asterisk-wizard",
-    "freepbx",
-    "freeswitch",
-    "3cx",
-    "yealink",
-    "zoiper",
-    "linphone",
-    "generic",
+/// A product that guides are for.
+struct Product {
+    /// What it is asked for by.
+    name: &'static str,
+    /// Whether it registers as one device.
+    phone: bool,
+    draft: fn(&Facts<'_>) -> Draft,
+}
+
+/// Every product; the last is all others.
+const PRODUCTS: &[Product] = &[
+    Product::peer("asterisk", |facts| asterisk::draft(facts, asterisk::Form::Objects)),
+    Product::peer("asterisk-wizard", |facts| asterisk::draft(facts, asterisk::Form::Wizard)),
+    Product::peer("freepbx", typed::freepbx),
+    Product::peer("freeswitch", freeswitch::draft),
+    Product::peer("3cx", typed::three_cx),
+    Product::phone("yealink", phones::yealink),
+    Product::phone("zoiper", phones::zoiper),
+    Product::phone("linphone", phones::linphone),
+    Product::peer("generic", typed::generic),
 ];
+
+impl Product {
+    const fn peer(name: &'static str, draft: fn(&Facts<'_>) -> Draft) -> Self {
+        Self { name, phone: false, draft }
+    }
+
+    const fn phone(name: &'static str, draft: fn(&Facts<'_>) -> Draft) -> Self {
+        Self { name, phone: true, draft }
+    }
+}
 
 /// The guide for this connection and this product.
 pub(crate) fn guide(facts: &Facts<'_>, made_for: &str) -> Result<Guide, Problem> {
-    let Some(made_for) = PEERS.iter().copied().find(|peer| *peer == made_for) else {
-        let message = format!("for is one of {}", PEERS.join(", "));
-        return Err(Problem::new(Code::InvalidParameter, message));
+    let Some(product) = PRODUCTS.iter().find(|product| product.name == made_for) else {
+        let names: Vec<_> = PRODUCTS.iter().map(|product| product.name).collect();
+        return Err(Problem::new(Code::InvalidParameter, format!("for is one of {}", names.join(", "))));
     };
     if facts.row.kind == Kind::Virtual {
         return Err(Problem::new(Code::ActionNotOfKind, "a virtual connection has no other end"));
     }
-    let phone = matches!(made_for, "yealink" | "zoiper" | "linphone");
-    if phone && facts.row.kind != Kind::Device {
-        let message = format!("{made_for} is a phone: it registers as a connection of kind device");
+    if product.phone && facts.row.kind != Kind::Device {
+        let message = format!("{} is a phone: it registers as a connection of kind device", product.name);
         return Err(Problem::new(Code::ActionNotOfKind, message));
     }
-    let mut draft = match made_for {
-        "asterisk" => asterisk::draft(facts, asterisk::Form::Objects),
-        "asterisk-wizard" => asterisk::draft(facts, asterisk::Form::Wizard),
-        "freepbx" => typed::freepbx(facts),
-        "freeswitch" => freeswitch::draft(facts),
-        "3cx" => typed::three_cx(facts),
-        "yealink" => phones::yealink(facts),
-        "zoiper" => phones::zoiper(facts),
-        "linphone" => phones::linphone(facts),
-        _ => typed::generic(facts),
-    };
+    let mut draft = (product.draft)(facts);
     draft.checks.push(ours(facts));
     let mut guide = Guide {
         connection: facts.row.id.to_string(),
-        made_for,
+        made_for: product.name,
         product: draft.product,
         contains_password: facts.tells_password(),
         about: draft.about,
