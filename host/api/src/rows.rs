@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use callflow::Graph;
 use routing::config::{
     Account, AccountId, CallFlow, Change, Connection, ConnectionId, Delta, Domain, DomainId, DomainRole,
-    Limits, NumberId, NumberRow,
+    FlowId, Limits, NumberId, NumberRow,
 };
 use store::Loaded;
 
@@ -22,6 +23,8 @@ pub struct Rows {
     pub(crate) connections: Table<Connection>,
     pub(crate) numbers: Table<NumberRow>,
     pub(crate) flows: Table<CallFlow>,
+    /// What each flow leads into.
+    leads: HashMap<FlowId, Vec<Box<str>>>,
     pub(crate) limits: Kept<Limits>,
     account_names: HashMap<String, AccountId>,
     hosts: HashMap<String, DomainId>,
@@ -85,9 +88,11 @@ impl Rows {
                 }
             }
             Change::CallFlow(row) => {
+                self.leads.insert(row.id.clone(), leads(row));
                 self.flows.0.insert(Arc::clone(&row.id.0), Kept { row: Arc::clone(row), revision });
             }
             Change::CallFlowGone(id) => {
+                self.leads.remove(id);
                 self.flows.0.remove(&id.0);
             }
             Change::Connection(row) => {
@@ -229,10 +234,20 @@ impl Rows {
         self.forms.get(&(account.clone(), form.to_owned()))
     }
 
+    /// The flows that the published version of a flow leads into, or its draft until there is one.
+    pub(crate) fn leads(&self, flow: &FlowId) -> &[Box<str>] {
+        self.leads.get(flow).map_or(&[], Vec::as_slice)
+    }
+
     /// How many rows an account owns.
     pub(crate) fn owned(&self, account: &AccountId) -> Owned {
         self.owned.get(account).copied().unwrap_or_default()
     }
+}
+
+fn leads(flow: &CallFlow) -> Vec<Box<str>> {
+    let document = flow.published.as_ref().map_or(&flow.draft, |published| &published.document);
+    Graph::read(document).0.map(|graph| graph.flows()).unwrap_or_default()
 }
 
 /// Domain and users of a connection that can be dialled by name.

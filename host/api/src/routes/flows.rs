@@ -127,15 +127,7 @@ async fn publish(
 /// The flow with its draft published.
 fn next_version(rows: &crate::Rows, row: &CallFlow) -> Result<CallFlow, Problem> {
     let (graph, problems) = findings(rows, row);
-    let Some(graph) = graph else {
-        let fatal = problems.iter().filter(|problem| problem.fatal);
-        let errors = fatal.map(|problem| {
-            let node = problem.node.as_deref().map(|node| format!("{node}: ")).unwrap_or_default();
-            let pointer = format!("/draft{}", problem.pointer);
-            FieldError::new(Code::FlowNotSound, pointer, format!("{node}{}", problem.message))
-        });
-        return Err(Problem::of(errors.collect()));
-    };
+    let graph = graph.ok_or_else(|| not_sound(&problems))?;
     let zones: Vec<String> = graph.zones().into_iter().map(str::to_owned).collect();
     let mut row = row.clone();
     row.zones = Arc::new(store::zones_of(&zones));
@@ -146,6 +138,16 @@ fn next_version(rows: &crate::Rows, row: &CallFlow) -> Result<CallFlow, Problem>
         zones,
     });
     Ok(row)
+}
+
+/// Why a draft is no graph.
+fn not_sound(problems: &[callflow::Problem]) -> Problem {
+    let errors = problems.iter().filter(|problem| problem.fatal).map(|problem| {
+        let node = problem.node.as_deref().map(|node| format!("{node}: ")).unwrap_or_default();
+        let pointer = format!("/draft{}", problem.pointer);
+        FieldError::new(Code::FlowNotSound, pointer, format!("{node}{}", problem.message))
+    });
+    Problem::of(errors.collect())
 }
 
 /// A version that was published.
@@ -273,12 +275,7 @@ async fn simulated(
         }
     };
     let (graph, problems) = Graph::read(&document);
-    let Some(graph) = graph else {
-        let errors = problems.iter().filter(|problem| problem.fatal).map(|problem| {
-            FieldError::new(Code::FlowNotSound, format!("/draft{}", problem.pointer), problem.message.clone())
-        });
-        return Err(Problem::of(errors.collect()));
-    };
+    let graph = graph.ok_or_else(|| not_sound(&problems))?;
     let script = Script {
         caller: asked.caller,
         caller_name: asked.caller_name,

@@ -91,19 +91,13 @@ pub(crate) fn findings(rows: &Rows, row: &CallFlow) -> (Option<Graph>, Vec<Findi
     if let Some(graph) = &graph {
         let flow = |id: &str| {
             let other = rows.flows.get(id).filter(|other| other.account == row.account)?;
-            Some(leads_into(other))
+            Some(rows.leads(&other.id).to_vec())
         };
         findings.extend(graph.check_flows(row.id.as_str(), &flow));
         findings.extend(unknown_zones(graph));
     }
     let sound = !findings.iter().any(|finding| finding.fatal);
     (graph.filter(|_| sound), findings)
-}
-
-/// The flows that the published version of a flow leads into.
-pub(super) fn leads_into(flow: &CallFlow) -> Vec<Box<str>> {
-    let published = flow.published.as_ref().map_or(&flow.draft, |published| &published.document);
-    Graph::read(published).0.map(|graph| graph.flows()).unwrap_or_default()
 }
 
 fn unknown_zones(graph: &Graph) -> Vec<Finding> {

@@ -2,7 +2,6 @@
 
 use routing::config::{Account, CallFlow, Connection, Domain, NumberRow, Target};
 
-use super::flow::leads_into;
 use crate::rows::Rows;
 
 /// What belongs to an account.
@@ -49,7 +48,7 @@ pub(crate) fn of_flow(rows: &Rows, flow: &CallFlow) -> Vec<String> {
     let flows = rows.flows.all().filter(|kept| {
         kept.row.account == flow.account
             && kept.row.id != flow.id
-            && leads_into(&kept.row).iter().any(|id| **id == *flow.id.as_str())
+            && rows.leads(&kept.row.id).iter().any(|id| **id == *flow.id.as_str())
     });
     let flows = flows.map(|kept| format!("flow {} ({})", kept.row.name, kept.row.id));
     numbers.chain(connections).chain(flows).collect()
