@@ -182,6 +182,13 @@ pub(crate) struct Ending {
     pub(crate) q850: u16,
 }
 
+impl Ending {
+    /// For a reason of ours.
+    pub(crate) fn ours(code: u16, by: EndedBy, reason: Reason) -> Self {
+        Self { code, by, reason: Some(reason), text: reason.text().to_owned(), q850: reason.q850() }
+    }
+}
+
 /// A request within the dialog that waits for the other side's answer.
 #[derive(Debug)]
 pub(crate) struct Forward {

@@ -45,8 +45,7 @@ impl Call {
         }
         let warn = (reason != Reason::CallerGaveUp).then_some(reason);
         self.refuse_with(code, b"", &[], warn, means);
-        let text = reason.text().to_owned();
-        self.over(Ending { code, by, reason: Some(reason), text, q850: reason.q850() }, means);
+        self.over(Ending::ours(code, by, reason), means);
     }
 
     /// Refuses the caller's INVITE as a flow says.
@@ -60,8 +59,7 @@ impl Call {
     ) {
         let value = format!("Q.850;cause={q850};text=\"{} {}\"", reason.code(), reason.text());
         self.refuse_with(code, phrase, value.as_bytes(), None, means);
-        let (by, text) = (EndedBy::System, reason.text().to_owned());
-        self.over(Ending { code, by, reason: Some(reason), text, q850 }, means);
+        self.over(Ending { q850, ..Ending::ours(code, EndedBy::System, reason) }, means);
     }
 
     /// The nonce was used before: the caller is asked for credentials with a fresh one (RFC 7616 §3.3, `stale`).
@@ -77,10 +75,7 @@ impl Call {
             nonces.write(writer, Name::ProxyAuthenticate, realm, &algorithms, true, (salt, now));
         };
         self.respond(407, b"", None, Some(&fill), means);
-        let text = reason.text().to_owned();
-        let ending =
-            Ending { code: 407, by: EndedBy::System, reason: Some(reason), text, q850: reason.q850() };
-        self.over(ending, means);
+        self.over(Ending::ours(407, EndedBy::System, reason), means);
     }
 
     /// The caller's session interval is too small (RFC 4028 §9).
@@ -91,9 +86,7 @@ impl Call {
             writer.field(Name::Warning, reason.warning().as_bytes());
         };
         self.respond(422, b"", None, Some(&fill), means);
-        let text = reason.text().to_owned();
-        let (by, q850) = (EndedBy::System, reason.q850());
-        self.over(Ending { code: 422, by, reason: Some(reason), text, q850 }, means);
+        self.over(Ending::ours(422, EndedBy::System, reason), means);
     }
 
     /// Relays a callee's failure to the caller.
@@ -159,8 +152,7 @@ impl Call {
             return;
         }
         self.bye_all(None, Some(&cause::both(&cause::ours(reason))), means);
-        let text = reason.text().to_owned();
-        self.over(Ending { code: 200, by, reason: Some(reason), text, q850: reason.q850() }, means);
+        self.over(Ending::ours(200, by, reason), means);
     }
 
     /// Ends an answered call as a flow says, with this cause.
@@ -168,8 +160,7 @@ impl Call {
         self.leave_flow();
         let value = cause::both(format!("Q.850;cause={q850}").as_bytes());
         self.bye_all(None, Some(&value), means);
-        let (by, text) = (EndedBy::System, reason.text().to_owned());
-        self.over(Ending { code: 200, by, reason: Some(reason), text, q850 }, means);
+        self.over(Ending { q850, ..Ending::ours(200, EndedBy::System, reason) }, means);
     }
 
     /// Lets the one go who waited in a transfer that reached nobody, and whose transferor has left.

@@ -187,14 +187,9 @@ impl Call {
 
     /// Asks for a signature of the call that a transfer makes, if it is to have one. Whether it has to wait.
     pub(crate) fn vouch_for_transfer(&mut self, means: &mut Means<'_>) -> bool {
-        let signing = self.signing(self.routed(), means.tables);
-        let Some(signing) = signing.map(|signing| {
-            let attest = signing.attest;
-            (signing, Statement::Origin(attest))
-        }) else {
-            return false;
-        };
-        self.ask_to_vouch(Vec::new(), String::new(), Some(signing), Then::HandOver, means);
+        let Some(signing) = self.signing(self.routed(), means.tables) else { return false };
+        let said = Statement::Origin(signing.attest);
+        self.ask_to_vouch(Vec::new(), String::new(), Some((signing, said)), Then::HandOver, means);
         true
     }
 
