@@ -268,19 +268,13 @@ impl Deciding<'_> {
         }
         let refused = unfit(connection);
         self.note(&connection.id, refused.is_none(), refused.map_or(verdict, Verdict::Refused));
-        let caller_id = self.caller_id_for(connection);
         let mut targets = SmallVec::new();
         if refused.is_some() {
+            let caller_id = self.caller_id_for(connection);
             let origin = Origin { connection: Arc::clone(connection), outbound: false, caller_id };
             self.take_over(origin, &mut targets, called);
         } else {
-            targets.push(Destination {
-                connection: Arc::clone(connection),
-                number: number_for(connection, called),
-                outbound: false,
-                caller_id,
-                stands_in_for: None,
-            });
+            targets.push(self.destination_of(connection, called));
         }
         self.stand_in(&mut targets, called);
         match refused {
@@ -288,6 +282,17 @@ impl Deciding<'_> {
                 self.failover.take().map_or(Outcome::Refuse(reason), Outcome::Run)
             }
             Some(_) | None => Outcome::Ring(targets),
+        }
+    }
+
+    /// One of ours, by itself.
+    fn destination_of(&self, connection: &Arc<Connection>, called: &str) -> Destination {
+        Destination {
+            connection: Arc::clone(connection),
+            number: number_for(connection, called),
+            outbound: false,
+            caller_id: self.caller_id_for(connection),
+            stands_in_for: None,
         }
     }
 
@@ -401,10 +406,18 @@ impl Deciding<'_> {
 
 /// Why a connection cannot be dialled, whatever becomes of its peers.
 fn unfit(connection: &Connection) -> Option<Reason> {
-    match (connection.enabled, connection.kind, connection.dialled.action) {
-        (false, ..) => Some(Reason::CalleeDisabled),
-        (_, Kind::Virtual, _) | (_, _, DialAction::Flow) => Some(Reason::NothingAttached),
-        (_, Kind::Device | Kind::RegisterIn | Kind::RegisterOut | Kind::Trunk, DialAction::Bridge) => None,
+    silent(connection).or(match connection.dialled.action {
+        DialAction::Flow => Some(Reason::NothingAttached),
+        DialAction::Bridge => None,
+    })
+}
+
+/// Why nothing of a connection can ring, whatever its dialled action is.
+fn silent(connection: &Connection) -> Option<Reason> {
+    match (connection.enabled, connection.kind) {
+        (false, _) => Some(Reason::CalleeDisabled),
+        (true, Kind::Virtual) => Some(Reason::NothingAttached),
+        (true, Kind::Device | Kind::RegisterIn | Kind::RegisterOut | Kind::Trunk) => None,
     }
 }
 

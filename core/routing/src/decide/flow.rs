@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use smallvec::smallvec;
 
-use super::{Caller, Deciding, Question, decide_by, number_for};
-use crate::config::{Connection, ConnectionId, FlowId, Kind};
-use crate::decision::{Attached, Decision, Destination, Outcome, Verdict};
+use super::{Caller, Deciding, Question, decide_by, silent};
+use crate::config::{Connection, ConnectionId, FlowId};
+use crate::decision::{Attached, Decision, Outcome, Verdict};
 use crate::reason::Reason;
 use crate::tables::Tables;
 
@@ -23,6 +23,16 @@ impl Deciding<'_> {
     pub(super) fn fall_back(&mut self, flow: &FlowId, of: Arc<Connection>) {
         if self.failover.is_none() {
             self.failover = self.published(flow, Some(&of));
+        }
+    }
+
+    /// The devices of a connection ring.
+    fn devices(&mut self, connection: &Arc<Connection>, called: &str) -> Outcome {
+        let refused = silent(connection);
+        self.note(&connection.id, refused.is_none(), refused.map_or(Verdict::User, Verdict::Refused));
+        match refused {
+            Some(reason) => Outcome::Refuse(reason),
+            None => Outcome::Ring(smallvec![self.destination_of(connection, called)]),
         }
     }
 
@@ -49,25 +59,4 @@ pub fn decide_devices(
         };
         (question.called_user.to_owned(), outcome)
     })
-}
-
-impl Deciding<'_> {
-    fn devices(&mut self, connection: &Arc<Connection>, called: &str) -> Outcome {
-        let refused = match (connection.enabled, connection.kind) {
-            (false, _) => Some(Reason::CalleeDisabled),
-            (true, Kind::Virtual) => Some(Reason::NothingAttached),
-            (true, Kind::Device | Kind::RegisterIn | Kind::RegisterOut | Kind::Trunk) => None,
-        };
-        self.note(&connection.id, refused.is_none(), refused.map_or(Verdict::User, Verdict::Refused));
-        match refused {
-            Some(reason) => Outcome::Refuse(reason),
-            None => Outcome::Ring(smallvec![Destination {
-                connection: Arc::clone(connection),
-                number: number_for(connection, called),
-                outbound: false,
-                caller_id: self.caller_id_for(connection),
-                stands_in_for: None,
-            }]),
-        }
-    }
 }
