@@ -3,34 +3,32 @@
 . "$(dirname "$0")/../lib.sh"
 check "server starts" server
 for user in alice bob carol; do device $user >/dev/null; done
-md5_only() { api PATCH "/domains/$(api GET /domains | pick data.0.id)" '{"digest":"md5"}' | pick digest; }
 check "the domain offers MD5 only, for baresip" md5_only
 pj() { local user=$1 addr=$2; shift 2; "$LAB/pjsua.sh" --tool pjwatch --addr "$addr" --user "$user" --password "pw-$user" --server $SIP "$@"; }
-said() { python3 "$TOOLS/ua.py" holds "$1"; }
 
 # PJSUA: 1 is online, 2 is offline
 watched() {
     pj alice 127.0.0.21 --presence sip:bob@127.0.0.1 --seconds 7 > "$WORK/a.json" 2> "$WORK/a.log" & local p=$!
     sleep 3; ua --user bob --password pw-bob --at 127.0.0.32:6002 register --expires 60 > /dev/null
     ua --user bob --password pw-bob --at 127.0.0.32:6002 register --expires 0 > /dev/null
-    wait $p; said 'r["ok"] and [s for _, s, *_ in r["presence"] if s] == [2, 1, 2]' < "$WORK/a.json"
+    wait $p; holds 'r["ok"] and [s for _, s, *_ in r["presence"] if s] == [2, 1, 2]' < "$WORK/a.json"
 }
 check "PJSUA watches a phone come and go" watched
 published() {
     pj alice 127.0.0.21 --presence sip:bob@127.0.0.1 --seconds 9 > "$WORK/a.json" 2> "$WORK/a.log" & local p=$!
     sleep 2; pj bob 127.0.0.22 --publish away --seconds 3 > "$WORK/b.json" 2> "$WORK/b.log"
-    wait $p; said 'any(s == 1 and "way" in t for _, s, t, _ in r["presence"]) and r["presence"][-1][1] == 2' < "$WORK/a.json"
+    wait $p; holds 'any(s == 1 and "way" in t for _, s, t, _ in r["presence"]) and r["presence"][-1][1] == 2' < "$WORK/a.json"
 }
 check "PJSUA publishes that it is away, another sees it" published
-waiting() { pj alice 127.0.0.21 --mwi --seconds 2 > "$WORK/a.json" 2> "$WORK/a.log"; said 'r["mwi"] and "Messages-Waiting: no" in r["mwi"][0][1]' < "$WORK/a.json"; }
+waiting() { pj alice 127.0.0.21 --mwi --seconds 2 > "$WORK/a.json" 2> "$WORK/a.log"; holds 'r["mwi"] and "Messages-Waiting: no" in r["mwi"][0][1]' < "$WORK/a.json"; }
 check "PJSUA asks for messages waiting: none" waiting
 texted() {
     pj bob 127.0.0.22 --transport tcp --seconds 5 > "$WORK/b.json" 2> "$WORK/b.log" & local p=$!
     sleep 2; pj alice 127.0.0.21 --message sip:bob@127.0.0.1 --text "Grüße" --seconds 2 > "$WORK/a.json" 2> "$WORK/a.log"
-    wait $p; said 'r["sent"] == [200]' < "$WORK/a.json" && said 'r["got"][0][1:] == ["text/plain", "Grüße"] and "127.0.0.21" not in r["got"][0][0]' < "$WORK/b.json"
+    wait $p; holds 'r["sent"] == [200]' < "$WORK/a.json" && holds 'r["got"][0][1:] == ["text/plain", "Grüße"] and "127.0.0.21" not in r["got"][0][0]' < "$WORK/b.json"
 }
 check "PJSUA (UDP) writes to PJSUA (TCP)" texted
-nobody() { pj alice 127.0.0.21 --message sip:carol@127.0.0.1 --seconds 2 > "$WORK/a.json" 2> "$WORK/a.log"; said 'r["sent"] == [480]' < "$WORK/a.json"; }
+nobody() { pj alice 127.0.0.21 --message sip:carol@127.0.0.1 --seconds 2 > "$WORK/a.json" 2> "$WORK/a.log"; holds 'r["sent"] == [480]' < "$WORK/a.json"; }
 check "a message to nobody: 480" nobody
 
 # Not its MWI: when it is registered within a millisecond, that module subscribes in an endless loop of its own.
@@ -40,7 +38,7 @@ baresip_watches() {
     sleep 2; phone_do a contacts | grep -E "Online +watched"
 }
 check "baresip watches a phone: online" baresip_watches
-baresip_is_told() { pj carol 127.0.0.23 --message sip:alice@127.0.0.1 --seconds 2 > "$WORK/c.json" 2> "$WORK/c.log"; said 'r["sent"] == [200]' < "$WORK/c.json"; }
+baresip_is_told() { pj carol 127.0.0.23 --message sip:alice@127.0.0.1 --seconds 2 > "$WORK/c.json" 2> "$WORK/c.log"; holds 'r["sent"] == [200]' < "$WORK/c.json"; }
 check "baresip takes a message of PJSUA" baresip_is_told
 "$LAB/baresip.sh" stop a
 
@@ -48,13 +46,13 @@ linphone_is_told() {
     echo "linphone.sh lp" >> "$WORK/started"
     SIP_LAB_PHONE_SUITE=bookworm "$LAB/linphone.sh" start lp addr=127.0.0.24 user=bob password=pw-bob server=$SIP && registered bob 127.0.0.24 &&
         pj carol 127.0.0.23 --message sip:bob@127.0.0.1 --text lunch --seconds 3 > "$WORK/c.json" 2> "$WORK/c.log"
-    said 'r["sent"][0] in (200, 202)' < "$WORK/c.json" && "$LAB/linphone.sh" log lp | grep -F lunch
+    holds 'r["sent"][0] in (200, 202)' < "$WORK/c.json" && "$LAB/linphone.sh" log lp | grep -F lunch
 }
 check "PJSUA writes to linphonec" linphone_is_told
 linphone_writes() {
     pj carol 127.0.0.23 --seconds 5 > "$WORK/c.json" 2> "$WORK/c.log" & local p=$!
     sleep 2; "$LAB/linphone.sh" do lp "chat sip:carol@127.0.0.1 dinner"
-    wait $p; said '"dinner" in r["got"][0][2]' < "$WORK/c.json"
+    wait $p; holds '"dinner" in r["got"][0][2]' < "$WORK/c.json"
 }
 check "linphonec writes to PJSUA" linphone_writes
 

@@ -4,7 +4,6 @@
 . "$(dirname "$0")/../lib.sh"
 check "server starts" server || exit
 alice=$(device alice '"number_format":{"from":"raw"}') bob=$(device bob) carol=$(device carol)
-md5_only() { api PATCH "/domains/$(api GET /domains | pick data.0.id)" '{"digest":"md5"}' | pick digest; }
 check "the domain offers MD5 only, for baresip" md5_only
 A=(--user alice --password pw-alice --at 127.0.0.31:6001 --tone 1000 --record "$WORK/alice.wav")
 B=(--user bob --password pw-bob --at 127.0.0.32:6002 --tone 880 --record "$WORK/bob.wav")
