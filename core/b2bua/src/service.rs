@@ -115,13 +115,9 @@ pub(crate) fn is_ours(media: &sdp::Media<'_>) -> bool {
 
 /// Payload type of PCMA or PCMU, whichever the audio prefers.
 pub(crate) fn law_of(media: &sdp::Media<'_>) -> Option<u8> {
-    let mut formats = media.format_list().filter(|_| media.kind == b"audio");
-    formats.find_map(|format| match format {
-        b"0" => Some(0),
-        b"8" => Some(PCMA),
-        _ => None,
-    })
+    media.payload_types().find(|number| media.kind == b"audio" && matches!(*number, PCMU | PCMA))
 }
 
-/// Its static payload type (RFC 3551 §6).
+/// Static payload types (RFC 3551 §6).
 pub(crate) const PCMA: u8 = 8;
+const PCMU: u8 = 0;

@@ -107,6 +107,11 @@ impl<'a> Description<'a> {
         self.origin
     }
 
+    /// The lines before the first medium.
+    pub(crate) const fn session(&self) -> &'a [u8] {
+        self.session
+    }
+
     /// The media in order.
     pub fn media(&self) -> &[Media<'a>] {
         &self.media

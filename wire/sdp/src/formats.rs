@@ -2,7 +2,7 @@
 //!
 //! What follows from a format (`rtpmap`, `fmtp`, `rtcp-fb`) follows it. Which to list is decided elsewhere.
 
-use crate::lines::{self, words};
+use crate::lines::{self, payload_type, words};
 use crate::rewrite::write;
 
 /// A format to list.
@@ -14,6 +14,17 @@ pub struct ListedFormat {
     pub encoding: &'static str,
     /// Its parameters, if it needs any.
     pub parameters: Option<&'static str>,
+}
+
+impl ListedFormat {
+    /// Appends what it stands for.
+    fn describe(&self, out: &mut Vec<u8>) {
+        let Self { payload_type, encoding, parameters } = self;
+        write(out, format_args!("a=rtpmap:{payload_type} {encoding}\r\n"));
+        if let Some(parameters) = parameters {
+            write(out, format_args!("a=fmtp:{payload_type} {parameters}\r\n"));
+        }
+    }
 }
 
 /// Lists more formats at the medium `index` of a description, behind its own.
@@ -28,12 +39,7 @@ pub fn add_formats(description: &mut Vec<u8>, index: usize, formats: &[ListedFor
     let inserted = description.len() - len;
     turn(description, line, inserted);
     let len = description.len();
-    for format in formats {
-        write(description, format_args!("a=rtpmap:{} {}\r\n", format.payload_type, format.encoding));
-        if let Some(parameters) = format.parameters {
-            write(description, format_args!("a=fmtp:{} {parameters}\r\n", format.payload_type));
-        }
-    }
+    formats.iter().for_each(|format| format.describe(description));
     let written = description.len() - len;
     turn(description, end + inserted, written);
 }
@@ -60,7 +66,7 @@ pub fn replace_formats(
                     out.extend_from_slice(if at == 0 { b"" } else { b" " });
                     out.extend_from_slice(part);
                 }
-                let numbers = parts.filter_map(number).filter_map(keep);
+                let numbers = parts.filter_map(payload_type).filter_map(keep);
                 for number in numbers {
                     kept = true;
                     write(out, format_args!(" {number}"));
@@ -72,12 +78,7 @@ pub fn replace_formats(
             _ => write_line(line, out),
         }
     }
-    for format in add {
-        write(out, format_args!("a=rtpmap:{} {}\r\n", format.payload_type, format.encoding));
-        if let Some(parameters) = format.parameters {
-            write(out, format_args!("a=fmtp:{} {parameters}\r\n", format.payload_type));
-        }
-    }
+    add.iter().for_each(|format| format.describe(out));
     out.extend_from_slice(description.get(end..).unwrap_or_default());
 }
 
@@ -92,7 +93,7 @@ fn write_attribute(
     match name {
         b"rtpmap" | b"fmtp" | b"rtcp-fb" => {
             let (word, parameters) = lines::first_word(rest);
-            match number(word) {
+            match payload_type(word) {
                 Some(of) => {
                     let Some(of) = keep(of) else { return };
                     out.extend_from_slice(b"a=");
@@ -112,10 +113,6 @@ fn write_attribute(
 fn write_line(line: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(line);
     out.extend_from_slice(b"\r\n");
-}
-
-fn number(word: &[u8]) -> Option<u8> {
-    u8::try_from(lines::small(word)?).ok().filter(|number| *number < 128)
 }
 
 /// Where the medium `index` begins and ends.

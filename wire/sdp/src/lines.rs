@@ -87,6 +87,11 @@ pub(crate) fn small(word: &[u8]) -> Option<u16> {
     u16::try_from(decimal(word)?).ok()
 }
 
+/// An RTP payload type.
+pub(crate) fn payload_type(word: &[u8]) -> Option<u8> {
+    u8::try_from(small(word)?).ok().filter(|number| *number < 128)
+}
+
 /// The address part of `IN IP4 host/ttl`; `None` if it is no such value.
 pub(crate) fn connection_host(value: &[u8]) -> Option<&[u8]> {
     let mut words = words(value);

@@ -104,6 +104,28 @@ impl<'a> Media<'a> {
         words(self.formats)
     }
 
+    /// The payload types among the formats.
+    pub fn payload_types(&self) -> impl Iterator<Item = u8> + use<'a> {
+        self.format_list().filter_map(lines::payload_type)
+    }
+
+    /// The encoding's name of a payload type: what `a=rtpmap` says, else what the number stands for (RFC 3551 §6).
+    pub fn encoding(&self, payload_type: u8) -> Option<&'a [u8]> {
+        let named = self.rtpmaps().find(|map| map.payload_type == payload_type).map(|map| map.name);
+        named.or(match payload_type {
+            0 => Some(b"PCMU"),
+            8 => Some(b"PCMA"),
+            9 => Some(b"G722"),
+            18 => Some(b"G729"),
+            _ => None,
+        })
+    }
+
+    /// Whether it is RTP, however protected.
+    pub fn is_rtp(&self) -> bool {
+        self.proto.windows(4).any(|part| part == b"RTP/")
+    }
+
     /// Where to send to: address or name.
     pub fn connection_host(&self) -> Option<&'a [u8]> {
         let own = |section: &'a [u8]| lines(section).find(|(kind, _)| *kind == b'c');

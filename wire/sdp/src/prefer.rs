@@ -4,7 +4,7 @@
 
 use smallvec::SmallVec;
 
-use crate::lines::words;
+use crate::lines::{payload_type, words};
 use crate::media::Media;
 
 /// The formats of audio with the codecs named here in this order; others keep their places. `None` if it is so already.
@@ -14,14 +14,7 @@ pub fn preferred(media: &Media<'_>, codecs: &[String]) -> Option<Vec<u8>> {
         return None;
     }
     let rank = |format: &[u8]| {
-        let number: u8 = core::str::from_utf8(format).ok()?.parse().ok()?;
-        let named = media.rtpmaps().find(|map| map.payload_type == number).map(|map| map.name);
-        let name = named.or(match number {
-            0 => Some(b"PCMU".as_slice()),
-            8 => Some(b"PCMA".as_slice()),
-            9 => Some(b"G722".as_slice()),
-            _ => None,
-        })?;
+        let name = media.encoding(payload_type(format)?)?;
         codecs.iter().position(|codec| codec.as_bytes().eq_ignore_ascii_case(name))
     };
     let ranks: SmallVec<[Option<usize>; 16]> = formats.iter().map(|format| rank(format)).collect();

@@ -91,10 +91,10 @@ pub fn plain(body: &[u8], description: &Description<'_>, streams: bool) -> Vec<u
         let (name, value) = lines::attribute(value);
         is_transport(name) || if streams { names_a_medium(name, value) } else { is_stream(name) }
     };
-    write_lines(&mut out, session(body, description), &mut |kind, value| kind != b'a' || !dropped(value));
+    write_lines(&mut out, description.session(), &mut |kind, value| kind != b'a' || !dropped(value));
     for medium in description.media() {
         let port = if medium.port == 0 && is_used(medium) { DISCARD } else { medium.port };
-        let proto: &[u8] = if names_rtp(medium.proto) { b"RTP/AVP" } else { medium.proto };
+        let proto: &[u8] = if medium.is_rtp() { b"RTP/AVP" } else { medium.proto };
         put_media_line(&mut out, medium, port, proto);
         write_lines(&mut out, medium.section(), &mut |kind, value| match kind {
             b'm' => false,
@@ -130,7 +130,7 @@ pub struct Ours<'a> {
 pub fn write(body: &[u8], description: &Description<'_>, ours: &Ours<'_>) -> Vec<u8> {
     let Some(&(addr, port)) = ours.candidates.first() else { return body.to_vec() };
     let mut out = Vec::with_capacity(body.len() + 512 * description.media().len());
-    write_lines(&mut out, session(body, description), &mut |kind, value| {
+    write_lines(&mut out, description.session(), &mut |kind, value| {
         kind != b'c' && (kind != b'a' || lines::attribute(value).0 != b"group")
     });
     let number: Vec<Vec<u8>> = (0..description.media().len()).map(|n| n.to_string().into_bytes()).collect();
@@ -143,7 +143,7 @@ pub fn write(body: &[u8], description: &Description<'_>, ours: &Ours<'_>) -> Vec
     out.extend_from_slice(b"\r\na=ice-lite\r\n");
     for (n, medium) in description.media().iter().enumerate() {
         let used = medium.port != 0;
-        let proto = if names_rtp(medium.proto) { ours.proto } else { medium.proto };
+        let proto = if medium.is_rtp() { ours.proto } else { medium.proto };
         put_media_line(&mut out, medium, if used { port } else { 0 }, proto);
         let family = if addr.is_ipv4() { "IP4" } else { "IP6" };
         put(&mut out, format_args!("c=IN {family} {addr}\r\n"));
@@ -201,12 +201,6 @@ pub fn mids(description: &Description<'_>) -> Vec<Vec<u8>> {
     description.media().iter().enumerate().map(named).collect()
 }
 
-/// The session level of a body.
-fn session<'a>(body: &'a [u8], description: &Description<'_>) -> &'a [u8] {
-    let media: usize = description.media().iter().map(|medium| medium.section().len()).sum();
-    body.get(..body.len().saturating_sub(media)).unwrap_or_default()
-}
-
 /// Copies the lines that `keep` wants.
 fn write_lines(out: &mut Vec<u8>, section: &[u8], keep: &mut dyn FnMut(u8, &[u8]) -> bool) {
     for (kind, value) in lines(section) {
@@ -228,10 +222,6 @@ fn put_media_line(out: &mut Vec<u8>, medium: &Media<'_>, port: u16, proto: &[u8]
         out.extend_from_slice(format);
     }
     out.extend_from_slice(b"\r\n");
-}
-
-fn names_rtp(proto: &[u8]) -> bool {
-    proto.windows(4).any(|part| part == b"RTP/")
 }
 
 /// Attributes of a transport and of how media share it.

@@ -206,7 +206,7 @@ fn digit_mode(leg: &Leg) -> DtmfMode {
 
 /// The voice of a description: its first audio.
 fn audio<'d, 'a>(description: &'d Description<'a>) -> Option<(usize, &'d Media<'a>)> {
-    let spoken = |media: &Media<'_>| media.kind == b"audio" && media.port != 0 && super::is_rtp(media.proto);
+    let spoken = |media: &Media<'_>| media.kind == b"audio" && media.port != 0 && media.is_rtp();
     description.media().iter().enumerate().find(|(_, media)| spoken(media))
 }
 
@@ -226,7 +226,7 @@ impl Settled {
         if let Some(format) = self.asking.filter(|_| self.converted) {
             return Reshape::Replace(line, listed(&format, asked));
         }
-        let seen = numbers_of(answer).map(|number| (number, seen_as(number, asked, answer)));
+        let seen = answer.payload_types().map(|number| (number, seen_as(number, asked, answer)));
         let changed: SmallVec<[(u8, Option<u8>); 8]> = seen.filter(|(of, to)| *to != Some(*of)).collect();
         if changed.is_empty() { Reshape::Keep } else { Reshape::Renumber(line, changed) }
     }
@@ -238,7 +238,7 @@ fn additions(media: &Media<'_>, codecs: &[String]) -> SmallVec<[ListedFormat; 6]
     if media.kind != b"audio" || media.port == 0 || voices(media).next().is_none() {
         return added;
     }
-    let mut taken: SmallVec<[u8; 24]> = numbers_of(media).collect();
+    let mut taken: SmallVec<[u8; 24]> = media.payload_types().collect();
     let mut free = |wanted: u8| {
         let number = core::iter::once(wanted).chain(96..=127).find(|number| !taken.contains(number))?;
         taken.push(number);
@@ -410,15 +410,11 @@ impl Encoding<'_> {
 
 fn encodings<'a>(media: &Media<'a>) -> impl Iterator<Item = Encoding<'a>> + use<'a> {
     let media = *media;
-    numbers_of(&media).map(move |payload_type| {
+    media.payload_types().map(move |payload_type| {
         let named = media.rtpmaps().find(|map| map.payload_type == payload_type);
         let (name, clock) = named.map(|map| (map.name, map.clock)).unwrap_or_else(|| fixed(payload_type));
         Encoding { payload_type, name, clock }
     })
-}
-
-fn numbers_of<'a>(media: &Media<'a>) -> impl Iterator<Item = u8> + use<'a> {
-    media.format_list().filter_map(|format| core::str::from_utf8(format).ok()?.parse().ok())
 }
 
 /// Static payload types that are in use for voice (RFC 3551 §6).

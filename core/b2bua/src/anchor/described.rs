@@ -29,7 +29,7 @@ impl Described {
         let held = media.is_held();
         let address = media.connection().filter(|ip| !ip.is_unspecified());
         let rtp = address.filter(|_| media.port != 0).map(|ip| SocketAddr::new(ip, media.port));
-        let udptl = media.proto.eq_ignore_ascii_case(b"udptl");
+        let udptl = is_fax(media);
         let rtcp = match media.rtcp() {
             _ if udptl => None,
             _ if media.rtcp_mux() => rtp,
@@ -45,18 +45,8 @@ impl Described {
 
 /// Name of the first codec of an m-line, if it has one.
 pub(super) fn codec(media: &sdp::Media<'_>) -> Option<Arc<str>> {
-    let first = media.formats.split(|&b| b == b' ').find(|format| !format.is_empty())?;
-    let number: u8 = core::str::from_utf8(first).ok()?.parse().ok()?;
-    let named = media.rtpmaps().find(|map| map.payload_type == number).map(|map| map.name);
-    let name = match (named, number) {
-        (Some(name), _) => String::from_utf8_lossy(name).to_ascii_lowercase(),
-        (None, 0) => "pcmu".to_owned(),
-        (None, 8) => "pcma".to_owned(),
-        (None, 9) => "g722".to_owned(),
-        (None, 18) => "g729".to_owned(),
-        (None, _) => return None,
-    };
-    Some(name.into())
+    let name = media.encoding(media.payload_types().next()?)?;
+    Some(String::from_utf8_lossy(name).to_ascii_lowercase().into())
 }
 
 /// Tells the plane what is known of the far side of an end; `others` is what the other leg described, if there is one.
@@ -94,12 +84,11 @@ pub(super) fn describe(
     });
 }
 
-/// Whether a protocol is RTP, however protected.
-pub(super) fn is_rtp(proto: &[u8]) -> bool {
-    proto.windows(4).any(|w| w == b"RTP/")
+/// Audio and video by RTP, and fax (ITU-T T.38).
+pub(super) fn is_carried(media: &sdp::Media<'_>) -> bool {
+    media.is_rtp() || is_fax(media)
 }
 
-/// Audio and video by RTP, and fax (ITU-T T.38).
-pub(super) fn is_carried(proto: &[u8]) -> bool {
-    is_rtp(proto) || proto.eq_ignore_ascii_case(b"udptl")
+fn is_fax(media: &sdp::Media<'_>) -> bool {
+    media.proto.eq_ignore_ascii_case(b"udptl")
 }

@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 use crate::leg::Leg;
 use crate::means::Means;
 use codecs::{Plan, Reshape};
-use described::{Described, codec, describe, is_carried, is_rtp};
+use described::{Described, codec, describe, is_carried};
 use ends::{End, open, shown};
 use protection::{Protection, Taken, Wanted, Written, srtp};
 use webrtc::{WebRtc, offer_transport, take_off, take_off_answer};
@@ -190,10 +190,10 @@ pub(crate) fn pass(
     let taken = hear(heard, body, &description, from, means)?;
     let ours = to.media.protect(written, &description, Wanted::of(to), means);
     let passes = |((medium, taken), ours): ((&sdp::Media<'_>, &bool), &Written)| {
-        medium.port != 0 && is_carried(medium.proto) && *taken && !ours.refused
+        medium.port != 0 && is_carried(medium) && *taken && !ours.refused
     };
     let carried: Taken = description.media().iter().zip(&taken).zip(&ours).map(passes).collect();
-    let offers = description.media().iter().any(|medium| medium.port != 0 && is_carried(medium.proto));
+    let offers = description.media().iter().any(|medium| medium.port != 0 && is_carried(medium));
     if offers && !carried.contains(&true) {
         return Err(Reason::EncryptionMismatch);
     }
@@ -424,7 +424,7 @@ pub(crate) fn offer_ourselves(leg: &mut Leg, call: Slot, means: &mut Means<'_>) 
 pub(crate) fn hear_answer(body: &[u8], leg: &mut Leg, means: &mut Means<'_>) -> Result<(), Reason> {
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
     take_in(body, &description, leg, means)?;
-    let taken = description.media().iter().any(|m| m.port != 0 && is_rtp(m.proto));
+    let taken = description.media().iter().any(|m| m.port != 0 && m.is_rtp());
     if taken { Ok(()) } else { Err(Reason::NoCommonCodec) }
 }
 

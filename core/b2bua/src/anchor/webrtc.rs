@@ -233,8 +233,7 @@ impl WebRtc {
         let described = (ends.len() > 1).then(|| Description::parse(heard).ok()).flatten();
         let media = described.as_ref().map(Description::media).unwrap_or_default();
         for (end, medium) in ends.zip(media) {
-            let number = |format: &[u8]| core::str::from_utf8(format).ok()?.parse().ok();
-            let payloads: PayloadTypes = medium.format_list().filter_map(number).collect();
+            let payloads: PayloadTypes = medium.payload_types().collect();
             means.media(Command::Sort { end, payloads });
         }
     }

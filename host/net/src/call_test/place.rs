@@ -419,11 +419,7 @@ fn media_of(answer: &[u8]) -> Option<(SocketAddr, Law)> {
     let description = sdp::Description::parse(answer).ok()?;
     let audio = description.media().iter().find(|media| media.kind == b"audio" && media.port != 0)?;
     let address = audio.connection().or_else(|| description.connection())?;
-    let law = audio.format_list().find_map(|format| match format {
-        b"8" => Some(Law::A),
-        b"0" => Some(Law::Mu),
-        _ => None,
-    })?;
+    let law = audio.payload_types().find_map(Law::of_payload_type)?;
     Some((SocketAddr::new(address, audio.port), law))
 }
 
