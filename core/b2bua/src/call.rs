@@ -155,6 +155,26 @@ pub(crate) struct Dialling {
     pub(crate) alive_until: Option<Timestamp>,
 }
 
+impl Dialling {
+    /// These are rung until then; nothing is known of them yet.
+    pub(crate) fn of(branches: Vec<Branch>, ring_until: Timestamp) -> Self {
+        Self {
+            target: 0,
+            peer: 0,
+            branches,
+            early: None,
+            shown: (0, false),
+            waiting: None,
+            answered: None,
+            best: None,
+            again: true,
+            rest: Vec::new(),
+            ring_until,
+            alive_until: None,
+        }
+    }
+}
+
 /// A final answer of a callee, kept until all branches have theirs.
 #[derive(Clone, Debug)]
 pub(crate) struct Final {

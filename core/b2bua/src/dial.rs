@@ -204,22 +204,8 @@ impl Call {
         if let Some(at) = alive_until {
             means.out.arm(at, Timer::User(User::Call(self.slot), timers::ALIVE));
         }
-        let early = None;
-        let shown = (0, false);
-        self.phase = Phase::Dialling(Box::new(Dialling {
-            target,
-            peer,
-            branches,
-            early,
-            shown,
-            waiting: None,
-            answered: None,
-            best: None,
-            again: true,
-            rest: Vec::new(),
-            ring_until,
-            alive_until,
-        }));
+        let dialling = Dialling { target, peer, alive_until, ..Dialling::of(branches, ring_until) };
+        self.phase = Phase::Dialling(Box::new(dialling));
     }
 
     fn start(

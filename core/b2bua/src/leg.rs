@@ -18,7 +18,7 @@ use crate::means::Means;
 use crate::parting::Parting;
 use crate::refer::Referral;
 use crate::session_id::IdHalves;
-use crate::usage::{InviteUsage, UpdateUsage};
+use crate::usage::{InviteUsage, Unanswered, UpdateUsage};
 
 /// One leg.
 #[derive(Debug)]
@@ -72,6 +72,18 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
+    /// Whose offer within the dialog has no answer yet.
+    pub(crate) fn unanswered(&self) -> Option<Unanswered> {
+        match (&self.usage, self.update) {
+            (InviteUsage::Asking { .. } | InviteUsage::Waiting { .. }, _) | (_, UpdateUsage::Asking) => {
+                Some(Unanswered::Ours)
+            }
+            (InviteUsage::Asked, _) | (_, UpdateUsage::Asked) => Some(Unanswered::Theirs),
+            // The ACK of our last 2xx is missing, but what comes now proves that it arrived.
+            (InviteUsage::Answering { .. } | InviteUsage::Idle, UpdateUsage::Idle) => None,
+        }
+    }
+
     /// A leg about to begin or just begun.
     pub(crate) fn new(
         number: u8,

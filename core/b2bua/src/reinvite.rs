@@ -19,29 +19,20 @@ use crate::means::Means;
 use crate::record::EndedBy;
 use crate::refresh::too_small;
 use crate::talk::{InDialog, finish, respond, stamp_of};
-use crate::usage::{InviteUsage, UpdateUsage};
+use crate::usage::{InviteUsage, Unanswered, UpdateUsage};
 
 impl Call {
     pub(crate) fn on_reinvite(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
         let request = event.request;
         let Some(leg) = self.leg_mut(event.leg) else { return };
-        // RFC 3261 §14.2: the INVITE before has no final answer yet; theirs, or ours.
-        match (leg.is_confirmed(), leg.invited) {
-            (true, _) => {}
-            (false, true) => return respond(&event, 500, &[(Name::RetryAfter, b"3")], means),
-            (false, false) => return respond(&event, 491, &[], means),
-        }
-        match (&leg.usage, leg.update) {
-            (InviteUsage::Asking { .. } | InviteUsage::Waiting { .. }, _) | (_, UpdateUsage::Asking) => {
-                respond(&event, 491, &[], means);
-                return;
-            }
-            (InviteUsage::Asked, _) | (_, UpdateUsage::Asked) => {
-                respond(&event, 500, &[(Name::RetryAfter, b"3")], means);
-                return;
-            }
-            // The ACK of our last 2xx is missing, but a new INVITE proves that it arrived.
-            (InviteUsage::Answering { .. } | InviteUsage::Idle, UpdateUsage::Idle) => {}
+        let unanswered = match (leg.is_confirmed(), leg.invited) {
+            (true, _) => leg.unanswered(),
+            (false, true) => Some(Unanswered::Theirs),
+            (false, false) => Some(Unanswered::Ours),
+        };
+        if let Some(unanswered) = unanswered {
+            refuse_offer(&event, unanswered, means);
+            return;
         }
         if let Err(least) = leg.timer.propose(request) {
             let (name, value) = too_small(least);
@@ -310,6 +301,14 @@ impl Call {
         if !anchor::unchanged(body, answered) && anchor::heard(body, answered, means).is_ok() {
             anchor::connect(answered, other, true, means);
         }
+    }
+}
+
+/// Refuses an offer while another one has no answer yet.
+pub(crate) fn refuse_offer(event: &InDialog<'_, '_>, unanswered: Unanswered, means: &mut Means<'_>) {
+    match unanswered {
+        Unanswered::Ours => respond(event, 491, &[], means),
+        Unanswered::Theirs => respond(event, 500, &[(Name::RetryAfter, b"3")], means),
     }
 }
 

@@ -275,20 +275,7 @@ impl Call {
         }
         let ring_until = means.now + OWN_PATIENCE;
         means.out.arm(ring_until, Timer::User(User::Call(self.slot), timers::RING));
-        self.phase = Phase::Dialling(Box::new(Dialling {
-            target: 0,
-            peer: 0,
-            branches: vec![branch],
-            early: None,
-            shown: (0, false),
-            waiting: None,
-            answered: None,
-            best: None,
-            again: true,
-            rest: Vec::new(),
-            ring_until,
-            alive_until: None,
-        }));
+        self.phase = Phase::Dialling(Box::new(Dialling::of(vec![branch], ring_until)));
     }
 
     /// Our own listener, the plainest first, at an address that reaches it from here.

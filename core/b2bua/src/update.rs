@@ -12,9 +12,9 @@ use crate::call::{Call, FORWARD, Forward};
 use crate::means::Means;
 use crate::record::EndedBy;
 use crate::refresh::{send_update, too_small};
-use crate::reinvite::{refuse_in_dialog, send_reinvite};
+use crate::reinvite::{refuse_in_dialog, refuse_offer, send_reinvite};
 use crate::talk::{InDialog, respond};
-use crate::usage::{InviteUsage, UpdateUsage};
+use crate::usage::{InviteUsage, Unanswered, UpdateUsage};
 
 impl Call {
     /// An UPDATE came.
@@ -43,25 +43,15 @@ impl Call {
         let late = self.is_late();
         let Some(leg) = self.leg_mut(event.leg) else { return };
         let (established, theirs) = (leg.is_confirmed(), leg.invited != late);
-        match (&leg.usage, leg.update) {
-            // The offer of the INVITE has no answer yet: theirs, or ours.
-            _ if !established && !leg.agreed && theirs => {
-                respond(&event, 500, &[(Name::RetryAfter, b"3")], means);
-                return;
-            }
-            _ if !established && !leg.agreed => {
-                respond(&event, 491, &[], means);
-                return;
-            }
-            (InviteUsage::Asking { .. } | InviteUsage::Waiting { .. }, _) | (_, UpdateUsage::Asking) => {
-                respond(&event, 491, &[], means);
-                return;
-            }
-            (InviteUsage::Asked, _) | (_, UpdateUsage::Asked) => {
-                respond(&event, 500, &[(Name::RetryAfter, b"3")], means);
-                return;
-            }
-            (InviteUsage::Answering { .. } | InviteUsage::Idle, UpdateUsage::Idle) => {}
+        let unanswered = match (established || leg.agreed, theirs) {
+            (true, _) => leg.unanswered(),
+            // The offer of the INVITE.
+            (false, true) => Some(Unanswered::Theirs),
+            (false, false) => Some(Unanswered::Ours),
+        };
+        if let Some(unanswered) = unanswered {
+            refuse_offer(&event, unanswered, means);
+            return;
         }
         leg.dialog.refresh_target(event.request);
         self.offer_across(event, means);
@@ -80,11 +70,11 @@ impl Call {
         };
         let established = other.is_confirmed();
         if !established && !other.agreed {
-            respond(&event, 500, &[(Name::RetryAfter, b"3")], means);
+            refuse_offer(&event, Unanswered::Theirs, means);
             return;
         }
         if !other.is_free() {
-            respond(&event, 491, &[], means);
+            refuse_offer(&event, Unanswered::Ours, means);
             return;
         }
         if !other.abilities.update && !established {

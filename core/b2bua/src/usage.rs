@@ -57,6 +57,15 @@ pub(crate) enum UpdateUsage {
     Asking,
 }
 
+/// Whose offer has no answer yet: another one has to wait (RFC 3261 §14.2, RFC 3311 §5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// Ours.
+    Ours,
+    /// The peer's.
+    Theirs,
+}
+
 /// What the timer of an unacknowledged 2xx asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AckTimer {
