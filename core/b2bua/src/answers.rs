@@ -153,11 +153,7 @@ impl Call {
                 Ok(body) => Some(body),
                 Err(reason) => {
                     winner.leg.acknowledge(cseq, None, means);
-                    winner.leg.bye(self.slot, None, means);
-                    self.callee = Some((winner.leg.number, crate::end::leg_record("callee", &winner.leg)));
-                    self.close_leg(&mut winner.leg, means);
-                    self.await_parting(winner.leg);
-                    self.refuse(reason, EndedBy::System, means);
+                    self.spurn(winner.leg, reason, means);
                     return;
                 }
             },
@@ -219,6 +215,15 @@ impl Call {
         }
         let failed = means.fault.map_or_else(|| Final::ours(408, Reason::NoAnswer), Final::of_fault);
         self.branch_over(number, failed, Failure::Unreachable, means);
+    }
+
+    /// What somebody answered cannot be used: they are let go, and the caller is refused.
+    pub(crate) fn spurn(&mut self, mut winner: Leg, reason: Reason, means: &mut Means<'_>) {
+        winner.bye(self.slot, None, means);
+        self.callee = Some((winner.number, crate::end::leg_record(winner.role(), &winner)));
+        self.close_leg(&mut winner, means);
+        self.await_parting(winner);
+        self.refuse(reason, EndedBy::System, means);
     }
 
     /// A branch has its final answer; when all have, the next target is tried or the best answer relayed.

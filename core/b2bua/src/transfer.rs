@@ -375,11 +375,7 @@ impl Call {
         if let Err(reason) =
             anchor::pass(Passing::AnswerAsOffer, described, &mut winner, &mut self.caller, slot, means)
         {
-            winner.bye(slot, None, means);
-            self.callee = Some((winner.number, leg_record(winner.role(), &winner)));
-            self.close_leg(&mut winner, means);
-            self.await_parting(winner);
-            self.refuse(reason, EndedBy::System, means);
+            self.spurn(winner, reason, means);
             return;
         }
         let Some(mut transfer) = self.handover.transfer.take() else { return };

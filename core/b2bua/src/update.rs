@@ -3,7 +3,7 @@
 //! An offer crosses as UPDATE if the other peer allows it, else as re-INVITE once the call is established; before
 //! that it is refused with 488, and the session stays as it is (§5.2).
 
-use sip_msg::{Message, Method, Name};
+use sip_msg::{Message, Method};
 
 use routing::reason::Reason;
 
