@@ -17,6 +17,13 @@ use crate::transcode::{Format, PayloadMap};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndId(pub u64);
 
+impl EndId {
+    /// The upper half, which all ends of a call have in common.
+    pub const fn call(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
 /// A request to the plane. An end is in the clear until something else is asked of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {

@@ -110,7 +110,7 @@ impl Call {
 
 impl WebRtc {
     fn new(leg: &Leg, call: Slot, means: &mut Means<'_>) -> Result<Self, Reason> {
-        let [number, _] = halves(end_id(means.shard, call, leg.number, 0));
+        let number = end_id(means.shard, call, leg.number, 0).call();
         let mut shared =
             means.book.shared_media(number, leg.dialog.flow.remote.ip()).ok_or(Reason::NoMediaPort)?;
         let advertised = leg.connection.as_ref().and_then(|connection| connection.media.advertise);
@@ -237,11 +237,6 @@ impl WebRtc {
             means.media(Command::Sort { end, payloads });
         }
     }
-}
-
-/// The call, and the end within it.
-fn halves(end: EndId) -> [u32; 2] {
-    [(end.0 >> 32) as u32, end.0 as u32]
 }
 
 fn fresh(means: &mut Means<'_>) -> Credentials {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use media::Identity;
 use tracing::warn;
 
+use super::workers::worker_of_call;
 use crate::clock::Clock;
 use crate::media_loop::MediaWorker;
 use crate::media_streams::MediaDoor;
@@ -45,7 +46,7 @@ impl SharedPorts {
 
     /// The socket of the worker that has a call, by the upper half of the names of its ends.
     pub(super) fn of_call(&self, call: u32) -> Option<SharedPort> {
-        *self.0.get(call as usize % self.0.len().max(1))?
+        *self.0.get(worker_of_call(call, self.0.len()))?
     }
 }
 

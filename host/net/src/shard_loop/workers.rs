@@ -46,7 +46,6 @@ impl Workers {
         self.claimed.clear();
     }
 
-    /// All ends of a call live with one worker.
     fn worker_of(&self, command: &Command) -> usize {
         let end = match command {
             Command::Open { end, .. }
@@ -67,7 +66,7 @@ impl Workers {
             | Command::Close { end } => end,
             Command::Join { a, .. } | Command::Transcode { a: (a, _), .. } => a,
         };
-        (end.0 >> 32) as usize % self.senders.len().max(1)
+        worker_of_call(end.call(), self.senders.len())
     }
 
     /// The sockets of the ports that a command opens.
@@ -84,4 +83,9 @@ impl Workers {
             self.delayed.push((worker, *order));
         }
     }
+}
+
+/// All ends of a call live with one worker.
+pub(super) fn worker_of_call(call: u32, workers: usize) -> usize {
+    call as usize % workers.max(1)
 }
