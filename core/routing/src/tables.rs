@@ -106,11 +106,6 @@ impl Tables {
         self.connections.get(id)
     }
 
-    /// How many connections there are.
-    pub fn connection_count(&self) -> usize {
-        self.connections.len()
-    }
-
     /// An account by id.
     pub fn account(&self, id: &AccountId) -> Option<&Arc<Account>> {
         self.accounts.get(id)

@@ -327,17 +327,6 @@ impl Transactions {
         events
     }
 
-    /// The INVITE as it was sent, for a CANCEL (RFC 3261 §9.1), with its flow; only while it waits for a final.
-    pub fn pending_invite(&self, slot: Slot) -> Option<(&[u8], Flow)> {
-        let client = self.clients.get(slot)?;
-        match client.machine {
-            ClientMachine::Invite(InviteClient::Calling { .. } | InviteClient::Proceeding) => {
-                Some((&client.request, client.flow))
-            }
-            ClientMachine::Invite(_) | ClientMachine::Other(_) => None,
-        }
-    }
-
     /// Sends a CANCEL for an INVITE that has a provisional answer; its own answer concerns nobody. Without a final
     /// answer in 64 × T1 the INVITE has timed out (§9.1).
     pub fn cancel(&mut self, slot: Slot, reason: Option<&[u8]>, now: Timestamp, out: &mut dyn Out) {
