@@ -10,7 +10,7 @@ use sip_msg::build::{Writer, answer};
 use sip_msg::{Message, Name, NameAddr, ViaStamp};
 use sip_stack::Slot;
 use sip_stack::dialog::{Dialog, SessionTimer};
-use sip_stack::transport::{Flow, Target, stamp};
+use sip_stack::transport::{Flow, stamp};
 use smallvec::SmallVec;
 use timestamp::Timestamp;
 
@@ -22,10 +22,10 @@ use crate::anchor::{Before, LegMedia};
 use crate::attendant::Attendant;
 use crate::branch::{Branch, Place, Presentation};
 use crate::claim::Claim;
+use crate::dial::Dialling;
 use crate::hunt::Hunt;
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone};
-use crate::provisional::Progress;
 use crate::record::{AttemptRecord, EndedBy, LegRecord, OpenCall};
 use crate::transfer::Handover;
 use crate::vouch::Vouching;
@@ -130,49 +130,6 @@ pub(crate) enum Phase {
     },
     /// Late answers, and the media plane's last word.
     Over,
-}
-
-/// Callees being rung.
-#[derive(Debug)]
-pub(crate) struct Dialling {
-    pub(crate) target: usize,
-    pub(crate) peer: usize,
-    pub(crate) branches: Vec<Branch>,
-    /// The leg whose early media the caller hears.
-    pub(crate) early: Option<u8>,
-    /// The last provisional answer passed on.
-    pub(crate) shown: (u16, bool),
-    /// What the caller is to be shown once its PRACK is here.
-    pub(crate) waiting: Option<Progress>,
-    /// The first 2xx, which waits for the caller's PRACK: its leg and itself.
-    pub(crate) answered: Option<(u8, Vec<u8>)>,
-    pub(crate) best: Option<Final>,
-    /// All that failed so far may be followed by another target: nobody declined.
-    pub(crate) again: bool,
-    /// Addresses of the same peer that were not tried yet (RFC 3263 §4.3).
-    pub(crate) rest: Vec<Target>,
-    pub(crate) ring_until: Timestamp,
-    pub(crate) alive_until: Option<Timestamp>,
-}
-
-impl Dialling {
-    /// These are rung until then; nothing is known of them yet.
-    pub(crate) fn of(branches: Vec<Branch>, ring_until: Timestamp) -> Self {
-        Self {
-            target: 0,
-            peer: 0,
-            branches,
-            early: None,
-            shown: (0, false),
-            waiting: None,
-            answered: None,
-            best: None,
-            again: true,
-            rest: Vec::new(),
-            ring_until,
-            alive_until: None,
-        }
-    }
 }
 
 /// A final answer of a callee, kept until all branches have theirs.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use sip_msg::Message;
 use sip_stack::User;
 use sip_stack::timer::Timer;
-use sip_stack::transport::Protocol;
+use sip_stack::transport::{Protocol, Target};
+use timestamp::Timestamp;
 
 use registrar::BindingRow;
 use routing::config::{Connection, ConnectionId, Kind};
@@ -21,11 +22,55 @@ use crate::branch::{
     ANONYMOUS, Branch, Offer, Place, Presentation, escape_user, is_registered_kind, place_at_pbx,
     place_of_binding,
 };
-use crate::call::{Call, Dialling, Final, Invite, Phase, timers};
+use crate::call::{Call, Final, Invite, Phase, timers};
 use crate::claim::{Claim, Level, Told};
 use crate::losers::TIMED_OUT;
 use crate::means::{Effect, MOST_LEGS, Means};
+use crate::provisional::Progress;
 use crate::record::EndedBy;
+
+/// Callees being rung.
+#[derive(Debug)]
+pub(crate) struct Dialling {
+    pub(crate) target: usize,
+    pub(crate) peer: usize,
+    pub(crate) branches: Vec<Branch>,
+    /// The leg whose early media the caller hears.
+    pub(crate) early: Option<u8>,
+    /// The last provisional answer passed on.
+    pub(crate) shown: (u16, bool),
+    /// What the caller is to be shown once its PRACK is here.
+    pub(crate) waiting: Option<Progress>,
+    /// The first 2xx, which waits for the caller's PRACK: its leg and itself.
+    pub(crate) answered: Option<(u8, Vec<u8>)>,
+    pub(crate) best: Option<Final>,
+    /// All that failed so far may be followed by another target: nobody declined.
+    pub(crate) again: bool,
+    /// Addresses of the same peer that were not tried yet (RFC 3263 §4.3).
+    pub(crate) rest: Vec<Target>,
+    pub(crate) ring_until: Timestamp,
+    pub(crate) alive_until: Option<Timestamp>,
+}
+
+impl Dialling {
+    /// These are rung until then; nothing is known of them yet.
+    pub(crate) fn of(branches: Vec<Branch>, ring_until: Timestamp) -> Self {
+        Self {
+            target: 0,
+            peer: 0,
+            branches,
+            early: None,
+            shown: (0, false),
+            waiting: None,
+            answered: None,
+            best: None,
+            again: true,
+            rest: Vec::new(),
+            ring_until,
+            alive_until: None,
+        }
+    }
+}
 
 impl Call {
     /// The caller's place is settled: answer ourselves, or go to the first target.

@@ -20,8 +20,9 @@ use routing::reason::Reason;
 
 use crate::anchor::{self, LegMedia, Passing};
 use crate::branch::{Branch, Offer, Place};
-use crate::call::{Call, Dialling, Phase, timers};
+use crate::call::{Call, Phase, timers};
 use crate::claim::{Claim, Told};
+use crate::dial::Dialling;
 use crate::leg::{Leg, SUPPORTED, write_ourselves};
 use crate::means::Means;
 use crate::record::EndedBy;
