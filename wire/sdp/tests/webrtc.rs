@@ -61,7 +61,7 @@ fn of_several_fingerprints_one_by_a_sound_hash_is_taken() {
     ];
     for (lines, taken) in table {
         let body = format!(
-            "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=ice-ufrag:abcd\r\n{lines}"
+            "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=ice-ufrag:abcd\r\n{lines}"
         );
         let description = Description::parse(body.as_bytes()).unwrap();
         assert_eq!(webrtc::transport(&description.media()[0]).unwrap().fingerprint, taken.as_bytes());
