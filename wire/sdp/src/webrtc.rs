@@ -180,7 +180,8 @@ fn put_transport(out: &mut Vec<u8>, ours: &Ours<'_>) {
     let streams = if ours.streams { ours.candidates } else { &[] };
     for (n, (addr, port)) in (0u32..).zip(streams) {
         // RFC 6544 §4.2: behind all of UDP; direction preference 4 for a host that waits for others.
-        let priority = 90 << 24 | (4 << 13 | 8191 - n) << 8 | 255;
+        let preference = (4 << 13) | (8191 - n);
+        let priority = 90 << 24 | preference << 8 | 255;
         let foundation = ours.candidates.len() as u32 + n + 1;
         put(
             out,

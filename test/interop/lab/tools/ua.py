@@ -91,7 +91,7 @@ class Audio:
         self.second = bytes(alaw_code(int(11600 * math.sin(2 * math.pi * hz * i / 8000))) for i in range(8000))
         self.sequence, self.time, self.ssrc = 1000, 0, struct.unpack("!I", os.urandom(4))[0]
         self.heard, self.received, self.types, self.events, self.last, self.sources = bytearray(), 0, {}, {}, 0.0, set()
-        self.pending, self.muted = [], False
+        self.pending, self.muted, self.event = [], False, 101
 
     def packet(self, kind, timestamp, payload, marker=0):
         self.sequence = self.sequence + 1 & 0xFFFF
@@ -107,7 +107,7 @@ class Audio:
                 digit, start, step = self.pending[0]
                 start = start or self.time
                 end = step >= 6
-                self.packet(101, start, struct.pack("!BBH", digit, 0x80 * end | 10, min(step, 6) * 160 + 160), step == 0)
+                self.packet(self.event, start, struct.pack("!BBH", digit, 0x80 * end | 10, min(step, 6) * 160 + 160), step == 0)
                 self.pending[0] = (digit, start, step + 1)
                 if step == 8:
                     self.pending.pop(0)
@@ -245,6 +245,8 @@ class Phone:
         if address and port and int(port[1]):
             self.audio.peer = (address[1], int(port[1]))
             self.report["media"] = "%s:%d" % self.audio.peer
+            event = re.search(r"(?m)^a=rtpmap:(\d+) telephone-event/8000", message.body)
+            self.audio.event = int(event[1]) if event else 101
             self.report["direction"] = (re.search(r"(?m)^a=(sendrecv|sendonly|recvonly|inactive)", message.body) or [0, "sendrecv"])[1]
 
     # --- requests with an answer
