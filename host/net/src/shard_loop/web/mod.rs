@@ -93,3 +93,86 @@ impl WebSockets {
         gone
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::net::SocketAddr;
+
+    use sip_stack::transport::Protocol;
+
+    use super::*;
+    use crate::shard_loop::mail::{Mail, MailBox};
+
+    /// The shard's end of all sockets, and the door that they come through.
+    struct Bench {
+        sockets: WebSockets,
+        door: WebDoor,
+        mail: MailBox,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let mail = MailBox::new().expect("a wake-up");
+            let door = WebDoor::new(Protocol::Ws, 3, mail.post());
+            Self { sockets: WebSockets::default(), door, mail }
+        }
+
+        /// A client comes; its flow, and the office's end.
+        fn open(&mut self) -> (Flow, Line) {
+            let remote = SocketAddr::from(([192, 0, 2, 1], 4000));
+            let line = self.door.open(remote, self.door.reserve(remote).expect("there is room"));
+            let Ok(Mail::Opened(socket)) = self.mail.mail.try_recv() else { panic!("it is handed over") };
+            let flow = socket.flow;
+            self.sockets.take(socket, START);
+            (flow, line)
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_silent_is_let_go() {
+        let second = Duration::from_secs(1);
+        for (speaks, looked, gone) in [
+            (None, FIRST_WORD, false),
+            (None, FIRST_WORD + second, true),
+            (Some(FIRST_WORD), FIRST_WORD + second, false),
+            (Some(second), SILENCE, false),
+            (Some(second), SILENCE + second, false),
+            (Some(second), SILENCE + 2 * second, true),
+        ] {
+            let mut bench = Bench::new();
+            let (flow, mut line) = bench.open();
+            if let Some(at) = speaks {
+                assert!(bench.sockets.heard(flow.stream, START + at));
+            }
+            let lost = bench.sockets.sweep(START + looked);
+            assert_eq!(lost.len(), usize::from(gone), "{speaks:?} {looked:?}");
+            if gone {
+                assert_eq!(line.next().await, Word::Close(WebEnd::Silent));
+            }
+            assert_eq!(bench.sockets.heard(flow.stream, START + looked), !gone, "{speaks:?} {looked:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_does_not_take_what_is_sent_is_let_go_and_others_are_not() {
+        let mut bench = Bench::new();
+        let (slow, mut line) = bench.open();
+        let (other, _held) = bench.open();
+        let half = vec![b'x'; MOST_WAITING / 2];
+        for taken in [true, true, false, false] {
+            assert_eq!(bench.sockets.send(&slow, &half).is_ok(), taken);
+            assert!(bench.sockets.send(&other, b"x").is_ok());
+        }
+        for _ in 0..2 {
+            assert_eq!(line.next().await, Word::Message(half.clone()));
+        }
+        assert_eq!(line.next().await, Word::Close(WebEnd::Slow));
+        assert!(!bench.sockets.heard(slow.stream, START) && bench.sockets.heard(other.stream, START));
+        line.end(WebEnd::Slow);
+        assert!(matches!(bench.mail.mail.try_recv(), Ok(Mail::Lost(number)) if number == slow.stream));
+        assert!(bench.sockets.lost(slow.stream).is_none(), "it is lost once");
+    }
+
+    const START: Timestamp = Timestamp::from_secs(1000);
+}
