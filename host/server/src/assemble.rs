@@ -84,13 +84,13 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
         let sockets = web_socket::router(call_path.door(protocol), &config.ws_origins);
         api::router(Arc::clone(&api)).merge(sockets)
     };
-    let public = routes(Protocol::Ws).into_make_service_with_connect_info::<SocketAddr>();
+    let public = routes(Protocol::Ws);
     let secure = secure_door
         .map(|door| tokio::spawn(https::serve(door, Arc::clone(&tls.shelf), routes(Protocol::Wss))));
     let local = api::local_router(api).into_make_service();
     let mut tasks = vec![
         tokio::spawn(tls::watch(tls.clone(), keyring)),
-        tokio::spawn(async move { report(axum::serve(door, public).await) }),
+        tokio::spawn(http::serve(door, public, http::PATIENCE)),
         tokio::spawn(async move { report(axum::serve(socket, local).await) }),
         tokio::spawn(prune(store.clone())),
         courier,
