@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use rtp::rtcp;
+use rtp::rtcp::{self, Report};
 use rtp::{RtpHeader, TelephoneEvent};
 use sdp::{Description, MediaRewrite, OriginRewrite, rewrite};
 use sip_msg::digest::{Algorithm, verify};
@@ -65,17 +65,30 @@ pub fn describing(body: &[u8]) {
     assert_eq!(plain.media().len(), description.media().len());
 }
 
-/// Telling packets apart, RTP, RTCP and telephone events; ranges lie inside.
+/// Telling packets apart, RTP and telephone events; ranges lie inside.
 pub fn packets(bytes: &[u8]) {
     let _ = rtp::classify(bytes);
     if let Some(header) = RtpHeader::parse(bytes) {
         let payload = bytes.get(header.payload).expect("the payload lies in the packet");
         let _ = TelephoneEvent::parse(payload).and_then(|event| event.digit());
     }
-    for (_, packet) in rtcp::packets(bytes) {
-        if let Some(report) = rtcp::Report::parse(packet) {
-            let _ = report.blocks().filter_map(|block| block.round_trip(1)).count();
-        }
+}
+
+/// Reading a compound of RTCP: its packets follow each other, and a report that is written again reads the same.
+pub fn reports(bytes: &[u8]) {
+    let mut rest = bytes;
+    for (header, packet) in rtcp::packets(bytes) {
+        assert!(packet.len() == header.len && rest.starts_with(packet), "one after the other");
+        rest = rest.get(packet.len()..).unwrap_or_default();
+        let Some(report) = Report::parse(packet) else { continue };
+        let blocks: Vec<_> = report.blocks().collect();
+        assert_eq!(blocks.len(), usize::from(header.count));
+        let _ = blocks.iter().filter_map(|block| block.round_trip(1)).count();
+        let mut written = Vec::new();
+        rtcp::write_report(report.ssrc, report.sender.as_ref(), &blocks, &mut written);
+        let again = Report::parse(&written).expect("a report");
+        assert_eq!((again.ssrc, again.sender), (report.ssrc, report.sender));
+        assert!(again.blocks().eq(blocks));
     }
 }
 

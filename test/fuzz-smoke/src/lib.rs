@@ -5,5 +5,8 @@
 
 pub mod bytes;
 pub mod dice;
+pub mod flow;
+pub mod frames;
+pub mod protected;
 pub mod shared;
 pub mod stateful;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fuzz_smoke::dice::{Dice, mutate};
-use fuzz_smoke::{bytes, shared, stateful};
+use fuzz_smoke::{bytes, flow, frames, protected, shared, stateful};
 use sim::random::Random;
 
 /// What takes octets, and where octets for it lie.
@@ -141,6 +141,10 @@ const TARGETS: &[Target] = &[
     Target { name: "sdp", corpora: &["test/fuzz/corpus/sdp"], run: |o| once(bytes::describing, o), share: 1 },
     Target { name: "rtp", corpora: &["test/fuzz/corpus/rtp"], run: |o| once(bytes::packets, o), share: 1 },
     Target { name: "stun", corpora: &["test/fuzz/corpus/stun"], run: |o| once(bytes::checks, o), share: 1 },
+    Target { name: "rtcp", corpora: &["test/fuzz/corpus/rtcp"], run: |o| once(bytes::reports, o), share: 1 },
+    Target { name: "protected", corpora: &[], run: protected::story, share: 1 },
+    Target { name: "frames", corpora: &[], run: |o| once(frames::story, o), share: 1 },
+    Target { name: "flow", corpora: &["test/ladders/flows"], run: |o| once(flow::story, o), share: 1 },
     Target { name: "shared", corpora: &[], run: shared::story, share: 2 },
     Target { name: "stateful", corpora: &["test/fuzz/corpus/stateful"], run: stateful::story, share: 5 },
 ];

@@ -19,6 +19,7 @@ use sim::world::Faults;
 use sip_stack::transport::Protocol;
 
 use crate::dice::{Dice, mutate};
+use crate::frames;
 
 /// Plays what the octets say; returns how many things happened.
 pub fn story(octets: &[u8]) -> u64 {
@@ -47,6 +48,7 @@ impl Story {
             town.phones.push(Phone::new(Agent::new(name, address(host), Protocol::Udp, 0)));
         }
         town.world.configure(changes);
+        town.phones[IN_BROWSER].agent.protocol = Protocol::Ws;
         for user in &mut town.phones[..TRUNKS] {
             user.register(&mut town.world);
         }
@@ -144,9 +146,15 @@ impl Story {
         self.send(who, message, dice);
     }
 
-    /// On a stream a message may come in two pieces.
+    /// On a stream a message may come in two pieces, from a browser in frames of whatever kind.
     fn send(&mut self, who: usize, mut message: Vec<u8>, dice: &mut Dice<'_>) {
         let flow = self.0.phones[who].agent.flow();
+        if flow.protocol.is_web() {
+            for message in frames::heard(&message, dice) {
+                self.0.world.send(flow, message);
+            }
+            return;
+        }
         if flow.protocol != Protocol::Udp {
             let rest = message.split_off(dice.below(message.len() + 1));
             self.0.world.send(flow, message);
@@ -280,6 +288,9 @@ static TORTURE: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
 
 /// A user with a stream.
 const ON_STREAM: usize = 3;
+
+/// A user with a WebSocket.
+const IN_BROWSER: usize = 6;
 
 /// Trunks stand behind the users.
 const TRUNKS: usize = 8;
