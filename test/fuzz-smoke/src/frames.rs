@@ -14,8 +14,9 @@ use crate::dice::Dice;
 pub fn story(octets: &[u8]) {
     let mut dice = Dice::new(octets);
     let mut stream = Vec::new();
-    while !dice.is_over() && stream.len() < 4 * MOST_READ {
-        let len = dice.below(4) << dice.below(17);
+    while !dice.is_over() && stream.len() < 2 * MOST_READ {
+        // Mostly as long as messages are, and now and then too long.
+        let len = if dice.below(64) == 1 { dice.below(4) << dice.below(17) } else { dice.below(1_500) };
         let message = [dice.octet()].repeat(len);
         write(&message, &mut dice, &mut stream);
     }
