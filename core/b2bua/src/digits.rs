@@ -13,13 +13,14 @@ use crate::means::Means;
 use crate::talk::{InDialog, respond};
 
 impl Call {
-    /// An INFO: a digit goes on as media where the other side is converted for and has a way of its own; all else passes.
+    /// An INFO: a digit goes the way of the other side where it is converted for, and once, whatever else its sender does to
+    /// tell of it; all else passes.
     pub(crate) fn on_info(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
         let digit = digit_of(event.request);
         let ends = self.pair(event.leg).and_then(|(_, other)| {
             let agreed = other.media.agreed.filter(|_| other.media.transcoded)?;
-            let by_media = matches!(agreed.format.dtmf, Dtmf::Events { .. } | Dtmf::Inband);
-            other.media.ends.get(agreed.line).filter(|_| by_media).map(|end| end.id)
+            let has_one = agreed.format.dtmf != Dtmf::None;
+            other.media.ends.get(agreed.line).filter(|_| has_one).map(|end| end.id)
         });
         match (digit, ends) {
             (Some((code, ms)), Some(end)) => {

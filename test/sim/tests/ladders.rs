@@ -67,6 +67,7 @@ ladders! {
     challenged_within_a_call
     codecs_preferred
     countries
+    digits_as_info
     disabled_later
     downstream_fork
     draining

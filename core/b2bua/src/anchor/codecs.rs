@@ -69,7 +69,7 @@ pub(super) enum Plan {
 /// The peer of `to` finds nothing in our offer to it: lists what can be converted behind what the caller has. False if there
 /// is nothing to list, or it is listed.
 pub(crate) fn widen(from: &Leg, to: &mut Leg, means: &Means<'_>) -> bool {
-    if to.media.bypass || to.media.widened || super::is_demanded(to.connection.as_deref()) {
+    if to.media.bypass || to.media.widened {
         return false;
     }
     let parsed = Description::parse(&to.media.sent);
@@ -80,14 +80,20 @@ pub(crate) fn widen(from: &Leg, to: &mut Leg, means: &Means<'_>) -> bool {
     true
 }
 
-/// An offer goes from one leg to another: one whose voice is converted lists that at once.
+/// An offer goes from one leg to another: one whose voice is converted lists that at once, one that dials in a way of its own
+/// the events that its digits become.
 pub(super) fn offered(description: &Description<'_>, from: &Leg, to: &mut Leg, means: &Means<'_>) -> Reshape {
-    if !from.media.transcoded && !from.media.widened {
+    if from.media.transcoded || from.media.widened {
+        let reshape = additions_for(description, from, to, means);
+        to.media.widened |= reshape != Reshape::Keep;
+        return reshape;
+    }
+    if !has_own_way(digit_mode(from)) || !are_convertible(from, to, means) {
         return Reshape::Keep;
     }
-    let reshape = additions_for(description, from, to, means);
-    to.media.widened |= reshape != Reshape::Keep;
-    reshape
+    let Some((line, media)) = audio(description) else { return Reshape::Keep };
+    let added = event_additions(media);
+    if added.is_empty() { Reshape::Keep } else { Reshape::Add(line, added) }
 }
 
 fn additions_for(description: &Description<'_>, from: &Leg, to: &Leg, means: &Means<'_>) -> Reshape {
@@ -109,13 +115,14 @@ pub(super) fn answered(
     to: &mut Leg,
     means: &Means<'_>,
 ) -> Result<Reshape, Reason> {
-    if !from.media.widened && !from.media.transcoded && !to.media.transcoded {
+    let modes = [&*to, &*from].map(digit_mode);
+    let converted = from.media.widened || from.media.transcoded || to.media.transcoded;
+    if !converted && !modes.into_iter().any(has_own_way) {
         (from.media.agreed, to.media.agreed) = (None, None);
         return Ok(Reshape::Keep);
     }
     let Some((line, answer)) = audio(description) else { return Ok(Reshape::Keep) };
     let convertible = are_convertible(from, to, means);
-    let modes = [&*to, &*from].map(digit_mode);
     let (Ok(asked), Ok(listed)) = (Description::parse(&to.media.raw), Description::parse(&from.media.sent))
     else {
         return Ok(Reshape::Keep);
@@ -155,9 +162,7 @@ pub(super) fn plan(a: &Leg, b: &Leg, line: usize, means: &Means<'_>) -> Plan {
     if of_a.line != line || of_b.line != line {
         return relay;
     }
-    // Nobody pays for a conversion of digits alone who did not ask for it.
-    let asked_for = [a, b].iter().any(|leg| matches!(digit_mode(leg), DtmfMode::Info | DtmfMode::Inband));
-    let digits_pass = !asked_for || !crosses(of_a.format.dtmf, of_b.format.dtmf);
+    let digits_pass = !turns(of_a.format.dtmf, of_b.format.dtmf, [a, b].map(digit_mode));
     let same = of_a.format.codec == of_b.format.codec && digits_pass;
     if !same && are_convertible(a, b, means) {
         return Plan::Convert(of_a.format, of_b.format);
@@ -165,7 +170,18 @@ pub(super) fn plan(a: &Leg, b: &Leg, line: usize, means: &Means<'_>) -> Plan {
     Plan::Relay(numbers(&of_a.format, &of_b.format), numbers(&of_b.format, &of_a.format))
 }
 
-/// Whether digits have to be carried from one way of dialling to another.
+/// Whether digits are carried from one way of dialling to another: nobody pays for a conversion of digits alone who did not
+/// ask for it.
+fn turns(a: Dtmf, b: Dtmf, modes: [DtmfMode; 2]) -> bool {
+    modes.into_iter().any(has_own_way) && crosses(a, b)
+}
+
+/// Whether somebody asked for digits in another way than events.
+fn has_own_way(mode: DtmfMode) -> bool {
+    matches!(mode, DtmfMode::Info | DtmfMode::Inband)
+}
+
+/// Whether these are different ways of dialling.
 fn crosses(a: Dtmf, b: Dtmf) -> bool {
     let other_way = |dtmf| matches!(dtmf, Dtmf::Info | Dtmf::Inband);
     other_way(a) != other_way(b) || other_way(a) && a != b
@@ -216,7 +232,7 @@ struct Settled {
     /// What the asking leg speaks, and the answering one, if we know their codec.
     asking: Option<Format>,
     answering: Option<Format>,
-    /// They have no codec in common.
+    /// They have no codec in common, or digits go another way.
     converted: bool,
 }
 
@@ -272,6 +288,21 @@ fn additions(media: &Media<'_>, codecs: &[String]) -> SmallVec<[ListedFormat; 6]
     added
 }
 
+/// The events to add to an offer of these formats, if it has none.
+fn event_additions(media: &Media<'_>) -> SmallVec<[ListedFormat; 6]> {
+    if events(media, 0).is_some() {
+        return SmallVec::new();
+    }
+    let spoken = |clock: u32| voices(media).any(|voice| voice.codec.clock() == clock);
+    let taken: SmallVec<[u8; 24]> = numbers_of(media).collect();
+    let added =
+        EVENTS.into_iter().filter(|(clock, ..)| spoken(*clock)).filter_map(|(_, encoding, number)| {
+            let free = !taken.contains(&number);
+            free.then_some(ListedFormat { payload_type: number, encoding, parameters: Some("0-15") })
+        });
+    added.collect()
+}
+
 /// What `asked` and `answer` come to, `listed` being the offer as the answering leg saw it; `None` if to nothing. Digits
 /// go by the modes of the asking and the answering leg.
 fn settle(
@@ -293,11 +324,11 @@ fn settle(
     };
     let theirs = voices(asked).find(|asked| asked.codec == voice.codec);
     let theirs = theirs.or_else(|| voices(asked).next().filter(|_| convertible))?;
-    Some(Settled {
-        asking: Some(format(theirs, asked, asked, asking)),
-        answering: Some(format(voice, answer, listed, answering)),
-        converted: !common,
-    })
+    let modes = [asking, answering];
+    let (asking, answering) =
+        (format(theirs, asked, asked, asking), format(voice, answer, listed, answering));
+    let converted = !common || convertible && turns(asking.dtmf, answering.dtmf, modes);
+    Some(Settled { asking: Some(asking), answering: Some(answering), converted })
 }
 
 fn first_voice(answer: &Media<'_>) -> Option<Voice> {

@@ -16,6 +16,7 @@ mod plan;
 mod stream;
 mod timeline;
 mod translator;
+mod twice;
 
 pub use payload_map::PayloadMap;
 pub use plan::{Dtmf, Format};

@@ -15,6 +15,7 @@ use super::packets::Packets;
 use super::plan::{Dtmf, Format};
 use super::stream::Stream;
 use super::timeline::Timeline;
+use super::twice::{Twice, Way};
 
 /// From one end to the other.
 #[derive(Debug)]
@@ -40,6 +41,9 @@ pub(crate) struct Translator {
     follower: EventFollower,
     sender: Option<EventSender>,
     detector: Option<(Detector, Timestamp)>,
+    twice: Twice,
+    /// The event that goes on was told by signalling already.
+    is_known: bool,
     player: DigitPlayer,
     tones: Option<Tones>,
     /// Packets to send, in order.
@@ -103,6 +107,8 @@ impl Translator {
             follower: EventFollower::default(),
             sender: None,
             detector,
+            twice: Twice::default(),
+            is_known: false,
             player: DigitPlayer::new(if to.dtmf == Dtmf::Inband { step } else { 20 }),
             tones: None,
             packets: Packets::new(),
@@ -132,11 +138,9 @@ impl Translator {
 
     /// A digit that came by signalling.
     pub(crate) fn dial(&mut self, code: u8, ms: u32, now: Timestamp) {
-        match self.to.dtmf {
-            Dtmf::Events { .. } | Dtmf::Inband => self.player.dial(code, ms, now),
-            Dtmf::Info | Dtmf::None => {}
+        if self.twice.is_new(Way::Signalling, code, now) {
+            self.deliver(code, ms, now);
         }
-        self.strike(now);
     }
 
     /// The receiver of our stream loses so many of 256 packets.
@@ -280,6 +284,13 @@ impl Translator {
     /// Passes on what is known of an event of theirs.
     fn report(&mut self, report: Report, now: Timestamp) {
         let Dtmf::Events { clock: theirs, .. } = self.from.dtmf else { return };
+        if report.first {
+            self.is_known = !self.twice.is_new(Way::Media, report.code, now);
+        }
+        if self.is_known {
+            return;
+        }
+        self.twice.goes_on(now);
         let scale = |units: u32, clock: u32| {
             u32::try_from(u64::from(units) * u64::from(clock) / u64::from(theirs.max(1))).unwrap_or(u32::MAX)
         };
@@ -320,7 +331,9 @@ impl Translator {
             Some(Heard::Began(_)) => *began = now,
             Some(Heard::Ended(code)) => {
                 let ms = now.since(*began).as_millis() as u32;
-                self.deliver(code, ms, now);
+                if self.twice.is_new(Way::Media, code, now) {
+                    self.deliver(code, ms, now);
+                }
             }
             None => {}
         }

@@ -62,6 +62,23 @@ fn an_offer_is_widened_behind_what_it_has() {
     assert_eq!(added.first().map(|format| format.payload_type), Some(96));
 }
 
+#[test]
+fn who_dials_in_another_way_offers_events_for_it() {
+    let table: &[(&str, &[(u8, &str)])] = &[
+        ("8 0", &[(101, "telephone-event/8000")]),
+        ("111 8", &[(101, "telephone-event/8000"), (110, "telephone-event/48000")]),
+        ("8 101", &[]),
+        ("18", &[]),
+    ];
+    for (formats, wanted) in table {
+        let text = body(formats, "");
+        let description = Description::parse(text.as_bytes()).expect("well-formed");
+        let added = event_additions(&description.media()[0]);
+        let added: Vec<(u8, &str)> = added.iter().map(|f| (f.payload_type, f.encoding)).collect();
+        assert_eq!(&added, wanted, "{formats}");
+    }
+}
+
 /// What these come to: how the two legs are spoken with, and what the asking one sees.
 fn come_to(asked: &str, listed: &str, answer: &str, convertible: bool) -> String {
     let texts =
@@ -152,13 +169,34 @@ fn packets_are_renumbered_both_ways() {
 fn digits_that_go_another_way_need_a_conversion() {
     let of = |modes| {
         let (asking, answering) = agree("8 101", "8 101", "8 101", modes);
-        crosses(asking.dtmf, answering.dtmf)
+        turns(asking.dtmf, answering.dtmf, modes)
     };
     assert!(!of([DtmfMode::Auto, DtmfMode::Rfc4733]));
     assert!(of([DtmfMode::Auto, DtmfMode::Inband]));
     assert!(of([DtmfMode::Info, DtmfMode::Auto]));
     assert!(of([DtmfMode::Info, DtmfMode::Inband]));
     assert!(!of([DtmfMode::Info, DtmfMode::Info]));
+}
+
+#[test]
+fn an_asking_leg_keeps_the_events_that_become_something_else() {
+    let texts = ["8 0 101", "8 0 101", "8"].map(|formats| body(formats, ""));
+    let parsed = texts.each_ref().map(|text| Description::parse(text.as_bytes()).expect("well-formed"));
+    let [asked, sent, answer] = parsed.each_ref().map(|description| &description.media()[0]);
+    for (modes, convertible, wanted) in [
+        ([DtmfMode::Auto, DtmfMode::Info], true, Some(vec![8, 101])),
+        ([DtmfMode::Auto, DtmfMode::Inband], true, Some(vec![8, 101])),
+        ([DtmfMode::Info, DtmfMode::Auto], true, Some(vec![8])),
+        ([DtmfMode::Auto, DtmfMode::Info], false, None),
+        ([DtmfMode::Auto, DtmfMode::Auto], true, None),
+    ] {
+        let settled = settle(asked, sent, answer, convertible, modes).expect("PCMA");
+        let seen = match settled.reshape(0, asked, answer) {
+            Reshape::Replace(_, formats) => Some(formats.iter().map(|f| f.payload_type).collect()),
+            Reshape::Keep | Reshape::Add(..) | Reshape::Renumber(..) => None,
+        };
+        assert_eq!(seen, wanted, "{modes:?}");
+    }
 }
 
 #[test]
