@@ -1,0 +1,55 @@
+#!/bin/bash
+# How speech sounds after it: PESQ (ITU-T P.862) of what a baresip hears of another, by codec of each; the same codec past us
+# (bypass) is the baseline, through us it may lose 0.15, and what is converted is held against a floor.
+. "$(dirname "$0")/../lib.sh"
+check "PESQ is there" "$LAB/pesq.sh" --install || exit
+check "server starts" server
+# This baresip gives up when a challenge names SHA-256, even beside MD5.
+check "the domain offers MD5 only" eval "api PATCH /domains/$(api GET /domains | pick data.0.id) '{\"digest\":\"md5\"}' | pick digest"
+alice=$(device alice); bob=$(device bob)
+SPEECH=$WORK/speech.wav
+speech() { python3 "$TOOLS/wav.py" cut "$ROOT/usr/share/asterisk/sounds/en_US_f_Allison/demo-congrats.wav" "$SPEECH" 20; }
+check "twenty seconds of speech" speech || exit
+
+media() { api PATCH "/connections/$alice" "{\"media\":$1}" > /dev/null && api PATCH "/connections/$bob" "{\"media\":$1}" > /dev/null; }
+is_there() { phone_do "$1" reginfo | grep -q OK; }
+# heard CODEC-OF-A CODEC-OF-B NAME : bob calls, alice hears his speech; "narrowband wideband" of it goes to $WORK/NAME.
+heard() {
+    baresip a addr=127.0.0.20 ctrl=4444 user=alice password=pw-alice server=$SIP codecs="$1" answer=auto &&
+        baresip b addr=127.0.0.21 ctrl=4445 user=bob password=pw-bob server=$SIP codecs="$2" play="$SPEECH" &&
+        wait_for 5 is_there a && wait_for 5 is_there b || return 1
+    phone_do b dial sip:alice@127.0.0.1 > /dev/null; sleep 14; phone_do b hangup > /dev/null; sleep 1
+    "$LAB/pesq.sh" "$SPEECH" "$("$LAB/baresip.sh" heard a)" > "$WORK/$3"
+    "$LAB/baresip.sh" stop a; "$LAB/baresip.sh" stop b
+    cat "$WORK/$3"; [ -s "$WORK/$3" ]
+}
+value() { cut -d' ' -f"$2" "$WORK/$1"; }
+at_least() { awk -v found="$1" -v least="$2" 'BEGIN { print found ", at least " least; exit !(found >= least) }'; }
+# direct CODEC, relayed CODEC, converted FROM TO FLOOR
+direct() { media '{"mode":"bypass"}' && heard "$1" "$1" "direct-$1"; }
+relayed() {
+    media '{"mode":"relay"}' && heard "$1" "$1" "relayed-$1" && last_call legs.0.transcoded=false legs.1.transcoded=false &&
+        at_least "$(value "relayed-$1" 1)" "$(awk -v d="$(value "direct-$1" 1)" 'BEGIN { print d - 0.15 }')"
+}
+converted() {
+    heard "$2" "$1" "$1-$2" && last_call legs.0.transcoded=true legs.1.transcoded=true && at_least "$(value "$1-$2" 1)" "$3"
+}
+for codec in PCMU PCMA G722 opus; do
+    check "$codec past us" direct $codec
+    check "$codec through us" relayed $codec
+done
+while read -r from to floor; do
+    check "$from converted to $to" converted "$from" "$to" "$floor"
+done <<'PAIRS'
+PCMA PCMU 3.8
+PCMU PCMA 3.8
+PCMU opus 3.6
+opus PCMU 3.6
+PCMU G722 3.5
+G722 PCMU 3.5
+G722 opus 3.5
+opus G722 3.5
+PAIRS
+echo "PESQ, narrowband and wideband, of speech of 8 kHz:"
+(cd "$WORK" && grep . direct-* relayed-* *-PCM? *-G722 *-opus | sort -u)
+check "the server runs" still_alive
