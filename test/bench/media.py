@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """RTP load on a media relay: PCMA both ways, and what the *relay* spent on it. See README.md. Loopback only, bounded.
+With --convert speech one way between codecs, from the packets that the example `conversions` of proto/media wrote to RUN.
 The calls are set up by the ng protocol (rtpengine's), or by INVITE through a SIP server; `direct` is the generator alone,
 the floor of the latency."""
 import argparse, json, os, subprocess, sys
@@ -9,6 +10,8 @@ sys.path.insert(0, HERE + "/lib")
 import meter, ng, proc, results, sipcalls
 
 PCMA = (8, "PCMA/8000", None)
+CODECS = dict(pcma=PCMA, pcmu=(0, "PCMU/8000", None), g722=(9, "G722/8000", None), opus=(96, "opus/48000/2", "useinbandfec=1"))
+STEPS = dict(pcma=160, pcmu=160, g722=160, opus=960)
 WARM_S = 3.5          # first seconds of each call (a relay learns the endpoints) are outside all runs
 
 
@@ -25,6 +28,7 @@ def arguments():
     add("--domain", default="bench.test")
     add("--group", type=int, default=0, help="which 100 of the users r000000… and which ports: groups run at once")
     add("--sdes", action="store_true", help="the callers are encrypted, by keys in their descriptions")
+    add("--convert", help="FROM-TO: the callers say speech in one codec, the callees know another alone; one direction")
     add("--calls", type=int, default=250)
     add("--secs", type=float, default=10)
     add("--repeats", type=int, default=3, help="runs that count; one more goes before them")
@@ -36,7 +40,10 @@ def arguments():
 class Media:
     def __init__(self, options):
         self.o = options
-        self.emit = results.Results(options.run, test="media", server=options.name, note=options.note, streams=2 * options.calls)
+        test, ways = ("convert", 1) if options.convert else ("media", 2)
+        self.emit = results.Results(options.run, test=test, server=options.name, note=options.note, streams=ways * options.calls)
+        self.said, self.wanted = (options.convert or "pcma-pcma").split("-")
+        self.mine, self.yours = CODECS[self.said], CODECS[self.wanted]
         first = 40000 + 100 * options.group
         self.port_a = [first + 2 * i for i in range(options.sockets)]
         self.ours, self.theirs = {}, {}
@@ -58,10 +65,11 @@ class Media:
                       rtcp_mux=["demux"])
         if self.o.sdes:
             shared["transport_protocol"] = "RTP/AVP"
-        offer = control("offer", sdp=ng.sdp(a, [PCMA], key=self.key(call)), **shared)
+        converted = dict(codec=dict(transcode=[self.yours[1]], mask=[self.mine[1].split("/")[0]])) if self.o.convert else {}
+        offer = control("offer", sdp=ng.sdp(a, [self.mine], key=self.key(call)), **shared, **converted)
         assert offer["result"] == b"ok", offer
         shared.pop("transport_protocol", None)
-        answer = control("answer", to_tag="b", sdp=ng.sdp(b, [PCMA]), **shared)
+        answer = control("answer", to_tag="b", sdp=self.answer(b, offer["sdp"]), **shared)
         assert answer["result"] == b"ok", answer
         self.theirs[call] = ng.parse(answer["sdp"])["key"]
         return tuple((side["ip"], side["port"]) for side in (ng.parse(answer["sdp"]), ng.parse(offer["sdp"])))
@@ -70,9 +78,14 @@ class Media:
         a, b = (ports[call % self.o.sockets] for ports in (self.port_a, self.port_b))
         caller, callee = (f"{100 * self.o.group + number:06}" for number in (1 + call, 0))
         offer, answer = calls.call("r" + caller, "pw" + caller, "r" + callee,
-                                   ng.sdp(a, [PCMA], key=self.key(call)), ng.sdp(b, [PCMA]))
+                                   ng.sdp(a, [self.mine], key=self.key(call)), lambda asked: self.answer(b, asked.encode()))
         self.theirs[call] = ng.parse(answer.encode())["key"]
         return tuple((side["ip"], side["port"]) for side in (ng.parse(answer.encode()), ng.parse(offer.encode())))
+
+    def answer(self, port, offer):
+        """What the callee answers: its one codec by the number in the offer, or nothing."""
+        number = ng.parse(offer)["types"].get(self.yours[1].lower())
+        return None if number is None else ng.sdp(port, [(number, *self.yours[1:])])
 
     def set_up(self):
         """-> (pairs of addresses, function that ends the calls)"""
@@ -95,11 +108,13 @@ class Media:
 
     def table(self, pairs):
         lines = [f"sock {i} 127.0.0.1 {port}" for i, port in enumerate(self.port_a + self.port_b)]
-        for side in (0, 1):
+        if self.o.convert:
+            lines.append(f"packets {self.mine[0]} {STEPS[self.said]} {self.o.run}/{self.said}.packets")
+        for side in (0,) if self.o.convert else (0, 1):
             for call, pair in enumerate(pairs):
                 ip, port = pair[side]
                 key = self.ours.get(call, b"").hex() if side == 0 else ""
-                lines.append(f"flow {call % self.o.sockets + side * self.o.sockets} {ip} {port} 8 {1000000 * (side + 1) + call} {key}")
+                lines.append(f"flow {call % self.o.sockets + side * self.o.sockets} {ip} {port} {self.mine[0]} {1000000 * (side + 1) + call} {key}")
         # What B says comes to A under the relay's key.
         lines += [f"key {2000000 + call} {self.theirs[call].hex()}" for call in self.ours]
         path = f"{self.o.run}/media.{self.o.group}.table"
@@ -113,7 +128,12 @@ class Media:
                                  stdout=subprocess.PIPE, check=True, text=True, timeout=seconds + 60).stdout
         got = json.loads(out)
         return dict(cpu=round(spent.cpu, 2), us_per_op=round(spent.cpu / max(1, got["received"]) * 1e6, 2),
-                    lost=got["sent"] - got["received"], **spent.lost(), **got)
+                    lost=got["sent"] - got["received"], **spent.lost(), **(self.untimed(got) if self.o.convert else got))
+
+    @staticmethod
+    def untimed(got):
+        """What is converted carries no time."""
+        return {key: value for key, value in got.items() if key[0] != "p" and key != "max"}
 
     def run(self):
         pairs, end = self.set_up()

@@ -7,6 +7,9 @@
 // TABLE:  sock INDEX IP PORT                       a socket to bind; indexes from 0, without gaps
 //         flow SOCK DST_IP DST_PORT TYPE SSRC [KEY]  50 packets a second of 160 bytes
 //         key SSRC KEY                             what comes from this source is protected
+//         packets TYPE STEP FILE                   flows of this type, listed after it, say what the file has, again and
+//                                                  again: two octets of length (most significant first) and a payload each;
+//                                                  their timestamps go by STEP. They are not protected and not timed
 // KEY is 60 hex digits, master key and salt of AES_CM_128_HMAC_SHA1_80 (RFC 3711); sequences do not roll over. Every tag
 // is made, and that of every fiftieth packet is looked at.
 //
@@ -47,6 +50,13 @@ typedef struct {
     unsigned taken;
 } secret_t;
 
+// What flows of a payload type say.
+typedef struct {
+    uint8_t *bytes;
+    size_t *starts, count;
+    uint32_t step;
+} speech_t;
+
 typedef struct {
     int socket;
     struct sockaddr_in to;
@@ -66,6 +76,7 @@ static size_t sample_count;
 static uint64_t sent, received, send_errors, late_slots, measure_from;
 static secret_t *secrets[65536];       // of what comes, by the lower half of the source
 static uint64_t verified, forged;
+static speech_t speeches[128];         // by payload type; without one it is a constant, with the time
 
 static uint64_t now(clockid_t clock)
 {
@@ -202,13 +213,42 @@ static int unprotect(secret_t *secret, uint8_t *packet, unsigned length)
     return 1;
 }
 
+static void read_speech(speech_t *speech, uint32_t step, const char *path)
+{
+    static uint8_t bytes[4 << 20];
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        fail(path);
+    size_t size = fread(bytes, 1, sizeof bytes, file), length;
+    fclose(file);
+    speech->bytes = malloc(size);
+    speech->starts = malloc((size / 2 + 1) * sizeof *speech->starts);
+    if (!speech->bytes || !speech->starts)
+        fail("malloc");
+    memcpy(speech->bytes, bytes, size);
+    for (size_t at = 0; at + 2 <= size; at += 2 + length) {
+        length = bytes[at] << 8 | bytes[at + 1];
+        if (length > PAYLOAD || at + 2 + length > size) {
+            fprintf(stderr, "%s: packets of at most %d octets\n", path, PAYLOAD);
+            exit(1);
+        }
+        speech->starts[speech->count++] = at;
+    }
+    speech->step = step;
+}
+
+static uint32_t step_of(unsigned type)
+{
+    return speeches[type & 127].count ? speeches[type & 127].step : PAYLOAD;
+}
+
 static void load(const char *path)
 {
     FILE *file = fopen(path, "r");
-    char line[256], ip[64];
+    char line[512], ip[64], named[256];
     int index, port;
     char key[64];
-    unsigned type, ssrc;
+    unsigned type, ssrc, step;
     int words;
     if (!file)
         fail(path);
@@ -217,7 +257,9 @@ static void load(const char *path)
             sockets[socket_count++] = bound_socket(ip, port);
         } else if ((words = sscanf(line, "flow %d %63s %d %u %u %60s", &index, ip, &port, &type, &ssrc, key)) >= 5 && flow_count < MAX_FLOWS) {
             secret_t *secret = words == 6 ? secret_of(key, ssrc) : NULL;
-            flows[flow_count++] = (flow_t){index, loopback(ip, port), type, first_sequence, first_sequence * PAYLOAD, ssrc, secret};
+            flows[flow_count++] = (flow_t){index, loopback(ip, port), type, first_sequence, first_sequence * step_of(type), ssrc, secret};
+        } else if (sscanf(line, "packets %u %u %255s", &type, &step, named) == 3 && type < 128) {
+            read_speech(&speeches[type], step, named);
         } else if (sscanf(line, "key %u %60s", &ssrc, key) == 2) {
             secrets[ssrc & 0xffff] = secret_of(key, ssrc);
         } else {
@@ -233,6 +275,7 @@ static void load(const char *path)
 typedef struct {
     uint8_t bytes[BATCH][HEADER + PAYLOAD + TAG];
     secret_t *secrets[BATCH];
+    int timed[BATCH];
     struct iovec parts[BATCH];
     struct mmsghdr messages[BATCH];
     int count, socket;
@@ -248,20 +291,31 @@ static void put(batch_t *batch, flow_t *flow)
     memcpy(p + 2, &sequence, 2);
     memcpy(p + 4, &timestamp, 4);
     memcpy(p + 8, &ssrc, 4);
-    memset(p + HEADER, 0xd5, PAYLOAD);
-    batch->secrets[batch->count] = flow->secret;
-    batch->parts[batch->count] = (struct iovec){p, HEADER + PAYLOAD + (flow->secret ? TAG : 0)};
+    speech_t *speech = &speeches[flow->type];
+    size_t length = PAYLOAD;
+    batch->timed[batch->count] = !speech->count;
+    batch->secrets[batch->count] = speech->count ? NULL : flow->secret;
+    if (speech->count) {
+        uint8_t *said = speech->bytes + speech->starts[(flow->sequence + flow->ssrc) % speech->count];
+        length = said[0] << 8 | said[1];
+        memcpy(p + HEADER, said + 2, length);
+    } else {
+        memset(p + HEADER, 0xd5, PAYLOAD);
+    }
+    batch->parts[batch->count] = (struct iovec){p, HEADER + length + (batch->secrets[batch->count] ? TAG : 0)};
     batch->messages[batch->count].msg_hdr = (struct msghdr){
         .msg_name = &flow->to, .msg_namelen = sizeof flow->to, .msg_iov = &batch->parts[batch->count], .msg_iovlen = 1};
     batch->count++;
     flow->sequence++;
-    flow->timestamp += PAYLOAD;
+    flow->timestamp += step_of(flow->type);
 }
 
 static void flush(batch_t *batch)
 {
     uint64_t at = now(CLOCK_REALTIME);
     for (int i = 0; i < batch->count; i++) {
+        if (!batch->timed[i])
+            continue;
         memcpy(batch->bytes[i] + HEADER, &MAGIC, 4);
         memcpy(batch->bytes[i] + HEADER + 4, &at, 8);
         if (batch->secrets[i])

@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p media --example conversions`. The plane's figure has everything in it but the sockets: RTP,
 //! order, codecs, the packet that is made. Speech is imitated by a voice of harmonics that swells and pauses; Opus runs
-//! at the complexity that few conversions get, with 24 kbit/s beside G.711 and 32 kbit/s beside G.722.
+//! at the complexity that few conversions get, with 24 kbit/s beside G.711 and 32 kbit/s beside G.722. With a folder as its
+//! argument it also writes that voice there, CODEC.packets each: two octets of length and a payload, again and again.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -17,6 +18,14 @@ const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 #[allow(clippy::print_stdout)]
 fn main() {
+    if let Some(folder) = std::env::args().nth(1) {
+        for codec in Codec::ALL {
+            let packets = payloads(codec, if codec == Codec::G722 { Codec::Opus } else { Codec::Pcma });
+            let told = |packet: &Vec<u8>| [&(packet.len() as u16).to_be_bytes()[..], packet].concat();
+            let bytes: Vec<u8> = packets.iter().flat_map(told).collect();
+            std::fs::write(format!("{folder}/{}.packets", codec.name()), bytes).expect("a folder to write to");
+        }
+    }
     let relayed = through_plane(Codec::Pcma, Codec::Pcma, true);
     println!("a relayed stream costs the plane {relayed:.3} ms a second");
     println!("{:<16} {:>10} {:>10} {:>8}", "direction", "codecs ms", "plane ms", "ratio");

@@ -31,6 +31,10 @@ def decode(data, at=0):
     return data[colon + 1:end], end
 
 
+# Payload types that need no name (RFC 3551).
+STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
+
+
 class Ng:
     def __init__(self, address):
         host, _, port = address.rpartition(":")
@@ -66,13 +70,17 @@ def sdp(port, codecs, ip="127.0.0.1", key=None):
 
 
 def parse(text):
-    """The media address of an SDP, and its key."""
-    found = dict(ip=None, port=None, key=None)
+    """The media address of an SDP, its key, and its payload types by encoding."""
+    found = dict(ip=None, port=None, key=None, types={})
     for line in text.decode().splitlines():
         if line.startswith("c=IN IP4 "):
             found["ip"] = line[9:].split("/")[0].strip()
         elif line.startswith("m=audio"):
             found["port"] = int(line.split()[1])
+            found["types"] = {STATIC[number].lower(): int(number) for number in line.split()[3:] if number in STATIC}
+        elif line.startswith("a=rtpmap:"):
+            number, encoding = line[9:].split(" ", 1)
+            found["types"][encoding.strip().lower()] = int(number)
         elif line.startswith("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"):
             found["key"] = base64.b64decode(line.split("inline:")[1].split("|")[0].split()[0])
     return found

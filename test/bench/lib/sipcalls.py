@@ -51,11 +51,11 @@ class Phone:
                   f"Contact: <sip:bench@127.0.0.1:{self.port}>\r\n{extra}{kind}Content-Length: {len(body)}\r\n\r\n{body}")
         return branch
 
-    def respond(self, request, to_tag="", body=""):
-        """200 to a request."""
+    def respond(self, request, to_tag="", body="", status="200 OK"):
+        """200 to a request, or another answer."""
         kept = "".join(f"{name}: {value}\r\n" for name in ("Via", "Record-Route") for value in headers(request, name))
         kind = "Content-Type: application/sdp\r\n" if body else ""
-        self.send(f"SIP/2.0 200 OK\r\n{kept}From: {header(request, 'From')}\r\nTo: {header(request, 'To')}{to_tag}\r\n"
+        self.send(f"SIP/2.0 {status}\r\n{kept}From: {header(request, 'From')}\r\nTo: {header(request, 'To')}{to_tag}\r\n"
                   f"Call-ID: {header(request, 'Call-ID')}\r\nCSeq: {header(request, 'CSeq')}\r\n"
                   f"Contact: <sip:bench@127.0.0.1:{self.port}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}")
 
@@ -82,7 +82,8 @@ class Calls:
         raise RuntimeError("not registered: " + message[:200])
 
     def call(self, caller, password, callee, offer, answer):
-        """-> (the SDP that the callee got, the SDP that the caller got)"""
+        """-> (the SDP that the callee got, the SDP that the caller got); `answer` may be a function of the offer, and
+        whatever it gives nothing for is refused by 488"""
         uri, leg = f"sip:{callee}@{self.domain}", self.leg(caller, callee)
         branch, invite, end = self.a.request("INVITE", uri, leg, body=offer), None, time.monotonic() + 10
         while time.monotonic() < end:
@@ -90,8 +91,9 @@ class Calls:
             if self.b.socket in ready:
                 message = self.b.receive()
                 if message.startswith("INVITE ") and not invite:
-                    invite = message
-                    self.b.respond(message, ";tag=b" + leg["id"], answer)
+                    given = answer(body(message)) if callable(answer) else answer
+                    invite = message if given else None
+                    self.b.respond(message, ";tag=b" + leg["id"], given or "", "200 OK" if given else "488 Not Acceptable Here")
                 elif not message.startswith(("SIP/", "ACK", "INVITE ")):
                     self.b.respond(message)
             if self.a.socket in ready:
