@@ -31,6 +31,8 @@ def decode(data, at=0):
     return data[colon + 1:end], end
 
 
+# The name of our ICE agent; six times it is the password.
+AGENT = "bench"
 # Payload types that need no name (RFC 3551).
 STATIC = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
 
@@ -58,26 +60,36 @@ class Ng:
         raise RuntimeError("no answer to " + command)
 
 
-def sdp(port, codecs, ip="127.0.0.1", key=None):
-    """An offer or answer; codecs are (payload type, rtpmap, fmtp or None), key the 30 octets of one that demands SRTP."""
+def sdp(port, codecs, ip="127.0.0.1", key=None, dtls=None, checks=False):
+    """An offer or answer; codecs are (payload type, rtpmap, fmtp or None), key the 30 octets of one that demands SRTP, dtls the
+    fingerprint of one that begins a handshake for its keys, with checks of ICE before as browsers do."""
+    profile = "UDP/TLS/RTP/SAVPF" if dtls else "RTP/SAVP" if key else "RTP/AVP"
     lines = ["v=0", f"o=- 1 1 IN IP4 {ip}", "s=-", f"c=IN IP4 {ip}", "t=0 0",
-             f"m=audio {port} RTP/{'SAVP' if key else 'AVP'} " + " ".join(str(codec[0]) for codec in codecs)]
+             f"m=audio {port} {profile} " + " ".join(str(codec[0]) for codec in codecs)]
     for kind, rtpmap, fmtp in codecs:
         lines += [f"a=rtpmap:{kind} {rtpmap}"] + ([f"a=fmtp:{kind} {fmtp}"] if fmtp else [])
     if key:
         lines.append(f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{base64.b64encode(key).decode()}")
+    if dtls:
+        lines += ["a=fingerprint:sha-256 " + dtls, "a=setup:active", "a=rtcp-mux"]
+    if checks:
+        lines += [f"a=ice-ufrag:{AGENT}", "a=ice-pwd:" + 6 * AGENT]
     return "\r\n".join(lines + ["a=ptime:20", "a=sendrecv", ""])
 
 
 def parse(text):
-    """The media address of an SDP, its key, and its payload types by encoding."""
-    found = dict(ip=None, port=None, key=None, types={})
+    """The media address of an SDP, its key, its payload types by encoding, and name and password of its ICE agent."""
+    found = dict(ip=None, port=None, key=None, types={}, ufrag=None, password=None)
     for line in text.decode().splitlines():
         if line.startswith("c=IN IP4 "):
             found["ip"] = line[9:].split("/")[0].strip()
         elif line.startswith("m=audio"):
             found["port"] = int(line.split()[1])
             found["types"] = {STATIC[number].lower(): int(number) for number in line.split()[3:] if number in STATIC}
+        elif line.startswith("a=ice-ufrag:"):
+            found["ufrag"] = line[12:].strip()
+        elif line.startswith("a=ice-pwd:"):
+            found["password"] = line[10:].strip()
         elif line.startswith("a=rtpmap:"):
             number, encoding = line[9:].split(" ", 1)
             found["types"][encoding.strip().lower()] = int(number)
