@@ -83,7 +83,7 @@ pub(crate) fn widen(from: &Leg, to: &mut Leg, means: &Means<'_>) -> bool {
 /// An offer goes from one leg to another: one whose voice is converted lists that at once, one that dials in a way of its own
 /// the events that its digits become.
 pub(super) fn offered(description: &Description<'_>, from: &Leg, to: &mut Leg, means: &Means<'_>) -> Reshape {
-    if from.media.transcoded || from.media.widened {
+    if from.media.widened || from.media.transcoded && !have_one_codec(from, to) {
         let reshape = additions_for(description, from, to, means);
         to.media.widened |= reshape != Reshape::Keep;
         return reshape;
@@ -94,6 +94,12 @@ pub(super) fn offered(description: &Description<'_>, from: &Leg, to: &mut Leg, m
     let Some((line, media)) = audio(description) else { return Reshape::Keep };
     let added = event_additions(media);
     if added.is_empty() { Reshape::Keep } else { Reshape::Add(line, added) }
+}
+
+/// Whether these agreed on one codec, so that digits are all that is converted.
+fn have_one_codec(a: &Leg, b: &Leg) -> bool {
+    let codecs = [a, b].map(|leg| leg.media.agreed.map(|agreed| agreed.format.codec));
+    codecs[0].is_some() && codecs[0] == codecs[1]
 }
 
 fn additions_for(description: &Description<'_>, from: &Leg, to: &Leg, means: &Means<'_>) -> Reshape {
