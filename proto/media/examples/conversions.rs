@@ -23,7 +23,8 @@ fn main() {
             let packets = payloads(codec, if codec == Codec::G722 { Codec::Opus } else { Codec::Pcma });
             let told = |packet: &Vec<u8>| [&(packet.len() as u16).to_be_bytes()[..], packet].concat();
             let bytes: Vec<u8> = packets.iter().flat_map(told).collect();
-            std::fs::write(format!("{folder}/{}.packets", codec.name()), bytes).expect("a folder to write to");
+            std::fs::write(format!("{folder}/{}.packets", codec.name()), bytes)
+                .expect("a folder to write to");
         }
     }
     let relayed = through_plane(Codec::Pcma, Codec::Pcma, true);

@@ -69,11 +69,11 @@ mod tests {
     /// Which of these presses, by way, digit and milliseconds, count.
     fn counted(presses: &[(Way, u8, u64)]) -> String {
         let mut twice = Twice::default();
-        let mut count = |&(way, code, ms): &(Way, u8, u64)| {
+        let count = |&(way, code, ms): &(Way, u8, u64)| {
             let now = Timestamp::from_secs(1) + Duration::from_millis(ms);
             twice.is_new(way, code, now).then(|| char::from(b'0' + code))
         };
-        presses.iter().filter_map(|press| count(press)).collect()
+        presses.iter().filter_map(count).collect()
     }
 
     #[test]

@@ -191,7 +191,7 @@ fn an_asking_leg_keeps_the_events_that_become_something_else() {
         ([DtmfMode::Auto, DtmfMode::Auto], true, None),
     ] {
         let settled = settle(asked, sent, answer, convertible, modes).expect("PCMA");
-        let seen = match settled.reshape(0, asked, answer) {
+        let seen: Option<Vec<u8>> = match settled.reshape(0, asked, answer) {
             Reshape::Replace(_, formats) => Some(formats.iter().map(|f| f.payload_type).collect()),
             Reshape::Keep | Reshape::Add(..) | Reshape::Renumber(..) => None,
         };
