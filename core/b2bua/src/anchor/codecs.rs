@@ -300,7 +300,7 @@ fn event_additions(media: &Media<'_>) -> SmallVec<[ListedFormat; 6]> {
         return SmallVec::new();
     }
     let spoken = |clock: u32| voices(media).any(|voice| voice.codec.clock() == clock);
-    let taken: SmallVec<[u8; 24]> = numbers_of(media).collect();
+    let taken: SmallVec<[u8; 24]> = media.payload_types().collect();
     let added =
         EVENTS.into_iter().filter(|(clock, ..)| spoken(*clock)).filter_map(|(_, encoding, number)| {
             let free = !taken.contains(&number);
