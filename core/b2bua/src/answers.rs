@@ -264,7 +264,7 @@ impl Call {
         if declined_by_all && !all_done {
             self.cancel_branches(DECLINED, Reason::DeclinedElsewhere, means);
             self.after_peer(target, peer, failed, false, means);
-        } else if all_done {
+        } else if all_done && (declined_by_all || !self.waking.is_awaited()) {
             self.after_peer(target, peer, chosen, again, means);
         }
     }

@@ -29,6 +29,7 @@ use crate::means::{Effect, Means, Milestone};
 use crate::record::{AttemptRecord, EndedBy, LegRecord, OpenCall};
 use crate::transfer::Handover;
 use crate::vouch::Vouching;
+use crate::wake::Waking;
 
 /// One call.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub struct Call {
     pub(crate) losers: Vec<Branch>,
     /// Further contacts of the target being rung, one after the other.
     pub(crate) contacts: Vec<Place>,
+    /// Devices of the target that are being woken.
+    pub(crate) waking: Waking,
     pub(crate) next_leg: u8,
     pub(crate) redirects: u8,
     pub(crate) hunt: Hunt,
@@ -220,6 +223,7 @@ pub(crate) mod timers {
     pub(crate) const RELIABLE: u8 = 7;
     pub(crate) const VOUCH: u8 = 8;
     pub(crate) const FLOW: u8 = 9;
+    pub(crate) const WAKE: u8 = 10;
     pub(crate) const DEPARTURE: u8 = 20;
 }
 
@@ -261,6 +265,7 @@ impl Call {
             phase: Phase::Admitting,
             losers: Vec::new(),
             contacts: Vec::new(),
+            waking: Waking::default(),
             next_leg: 1,
             redirects: 0,
             hunt: Hunt::default(),

@@ -191,10 +191,11 @@ impl Call {
                     .filter_map(|b| place_of_binding(b, &destination.connection, means))
                     .filter(|place| self.may_ring(place.flow.protocol))
                     .collect();
-                if places.is_empty() {
-                    self.pass_over(target, self.nowhere(bindings), means);
-                } else {
-                    self.ring(target, 0, &places, means);
+                let wakes = self.wake(bindings, target, means);
+                match places.as_slice() {
+                    [] if wakes => {}
+                    [] => self.pass_over(target, self.nowhere(bindings), means),
+                    places => self.ring(target, 0, places, means),
                 }
             }
             Kind::RegisterOut | Kind::Trunk => self.hunt_peers(target, means),
@@ -202,7 +203,7 @@ impl Call {
     }
 
     /// The target cannot be rung: the next one, if there is one.
-    fn pass_over(&mut self, target: usize, failed: Final, means: &mut Means<'_>) {
+    pub(crate) fn pass_over(&mut self, target: usize, failed: Final, means: &mut Means<'_>) {
         self.note_unrung(target, &failed, means);
         self.after_failure(target, failed, true, means);
     }
@@ -253,6 +254,20 @@ impl Call {
         self.phase = Phase::Dialling(Box::new(dialling));
     }
 
+    /// Sends an INVITE to one more place of the target that is being rung.
+    pub(crate) fn ring_also(&mut self, place: &Place, means: &mut Means<'_>) {
+        let Phase::Dialling(dialling) = &self.phase else { return };
+        let room = dialling.branches.len() < usize::from(MOST_LEGS / 2);
+        let Some(destination) = self.target(dialling.target).cloned().filter(|_| room) else { return };
+        let Some(invite) = self.invite.clone() else { return };
+        let Ok(message) = Message::parse(&invite.bytes) else { return };
+        let presentation = self.shown_as(present(&invite.presentation, &destination));
+        let branch = self.start(place, &destination.connection, &presentation, &invite, &message, means);
+        if let (Ok(branch), Phase::Dialling(dialling)) = (branch, &mut self.phase) {
+            dialling.branches.push(branch);
+        }
+    }
+
     fn start(
         &mut self,
         place: &Place,
@@ -299,6 +314,7 @@ impl Call {
             return;
         }
         self.contacts.clear();
+        self.waking.clear();
         self.leave_place(target, means);
         match self.next_target(target) {
             Some(next) if again => {
@@ -420,7 +436,7 @@ impl Call {
     pub(crate) fn on_alive_timer(&mut self, means: &mut Means<'_>) {
         let Phase::Dialling(dialling) = &self.phase else { return };
         let late = dialling.alive_until.is_some_and(|at| means.now >= at);
-        if !late || !dialling.again || dialling.branches.iter().any(|b| b.alive) {
+        if !late || !dialling.again || self.waking.is_awaited() || dialling.branches.iter().any(|b| b.alive) {
             return;
         }
         let (target, peer) = (dialling.target, dialling.peer);

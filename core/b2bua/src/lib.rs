@@ -47,6 +47,7 @@ mod unheard;
 mod update;
 mod usage;
 mod vouch;
+mod wake;
 
 pub use anchor::{EndOwner, end_owner};
 pub use attendant::{Brought, Errand, Flows, Wanted};
@@ -75,3 +76,4 @@ pub use talk::InDialog;
 pub use transfer::Transferred;
 pub use unheard::Mute;
 pub use vouch::{Passport, Statement, Verdict, VouchQuestion, Vouched};
+pub use wake::Pushed;

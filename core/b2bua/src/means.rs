@@ -6,8 +6,9 @@ use sip_stack::transaction::Transactions;
 use sip_stack::transport::{AddressBook, Flow, Listeners, Query, Reach, Reserved, StreamFault};
 use sip_stack::{Out, Slot};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use routing::config::ConnectionId;
+use routing::config::{Connection, ConnectionId};
 use routing::reason::Reason;
 use routing::tables::Tables;
 use timestamp::Timestamp;
@@ -73,6 +74,8 @@ pub enum Effect {
     Errand(Box<Errand>),
     /// The signature of the caller id does not let the call begin: the reason, and what is wrong in words.
     Distrust(Reason, Box<str>),
+    /// The device of this connection that was to be woken at this address cannot be reached any more.
+    Lost(Arc<Connection>, Box<str>),
     /// Resolve a host name; the answer comes back to the call.
     Locate(Query),
     /// A branch rings, which the first announcement tells of the first one only.

@@ -3,28 +3,34 @@
 //!
 //! What it says itself on the new way moves its dialog at once, see `talk`.
 
+use registrar::BindingRow;
 use sip_msg::Uri;
 use sip_stack::transport::Flow;
 
 use crate::call::{Call, Phase};
 use crate::leg::Leg;
+use crate::means::Means;
 
 impl Call {
-    /// The device with this Contact is reached over this flow from now on.
-    pub fn on_moved(&mut self, contact: &[u8], flow: Flow) {
-        let Some(contact) = Uri::parse(contact) else { return };
-        let rung = match &mut self.phase {
-            Phase::Talking { callee } => callee.as_deref_mut().into_iter().collect::<Vec<_>>(),
-            Phase::Dialling(dialling) => dialling.branches.iter_mut().map(|branch| &mut branch.leg).collect(),
-            Phase::Admitting
-            | Phase::Attending
-            | Phase::Seeking { .. }
-            | Phase::Locating { .. }
-            | Phase::Over => Vec::new(),
-        };
-        for leg in core::iter::once(&mut self.caller).chain(rung).chain(self.handover.legs_mut()) {
-            leg.on_moved(&contact, flow);
+    /// A device registered over this flow: what is said within its dialogs goes there, and if it was woken, it is rung.
+    pub fn on_moved(&mut self, binding: &BindingRow, flow: Flow, means: &mut Means<'_>) {
+        if let Some(contact) = Uri::parse(binding.contact.as_bytes()) {
+            let rung = match &mut self.phase {
+                Phase::Talking { callee } => callee.as_deref_mut().into_iter().collect::<Vec<_>>(),
+                Phase::Dialling(dialling) => {
+                    dialling.branches.iter_mut().map(|branch| &mut branch.leg).collect()
+                }
+                Phase::Admitting
+                | Phase::Attending
+                | Phase::Seeking { .. }
+                | Phase::Locating { .. }
+                | Phase::Over => Vec::new(),
+            };
+            for leg in core::iter::once(&mut self.caller).chain(rung).chain(self.handover.legs_mut()) {
+                leg.on_moved(&contact, flow);
+            }
         }
+        self.on_awake(binding, means);
     }
 }
 

@@ -188,6 +188,7 @@ impl Call {
             timers::SESSION => self.on_session_timer(means),
             timers::VOUCH => self.on_vouch_timer(means),
             timers::FLOW => self.on_flow_timer(means),
+            timers::WAKE => self.on_wake_timer(means),
             timers::DEPARTURE => self.on_departure_timer(means),
             _ => {}
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use b2bua::{Call, Effect, EndedBy, Milestone, Told, id_of};
 use presence::dialog_info::Progress;
+use registrar::BindingRow;
 use routing::reason::Reason;
 use sip_stack::{Slot, User};
 use timestamp::Timestamp;
@@ -41,6 +42,10 @@ impl Shard {
             Effect::Vouch(question) => out.outputs.push(Output::Vouch { call: slot, question }),
             Effect::Errand(errand) => out.outputs.push(Output::Errand { call: slot, errand }),
             Effect::Distrust(reason, problem) => self.note_distrusted(slot, reason, problem, now, out),
+            Effect::Lost(connection, address) => {
+                let home = self.owners.home_of(&connection);
+                self.tell(home, ShardMessage::Lost { connection: connection.id.clone(), address }, out);
+            }
             Effect::Locate(query) => {
                 self.next_question += 1;
                 self.locating.insert(self.next_question, User::Call(slot));
@@ -114,10 +119,14 @@ impl Shard {
                 self.places.advance(connection.as_str(), (holder, from), progress, remote);
                 self.calls_changed(connection.as_str(), now, out);
             }
-            ShardMessage::Moved { call, contact, flow } => {
-                if let Some(call) = self.calls.get_mut(call) {
-                    call.on_moved(&contact, flow);
-                }
+            ShardMessage::Moved { call, binding, flow } => {
+                self.with_call(call, now, out, |call, means| call.on_moved(&binding, flow, means));
+            }
+            ShardMessage::Lost { connection, address } => {
+                let mut gone = Vec::new();
+                let is_it = |row: &BindingRow| row.asleep_at().is_some_and(|at| *at == *address);
+                self.location.unbind(connection.as_str(), &is_it, &mut gone);
+                self.tell_gone(gone, now, out);
             }
             ShardMessage::Find { from, message, connection } => {
                 let bindings = self.location.of(&connection, now).into_iter().cloned().collect();

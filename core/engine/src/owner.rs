@@ -115,10 +115,17 @@ pub enum ShardMessage {
     Moved {
         /// The call.
         call: Slot,
-        /// Its Contact.
-        contact: Box<[u8]>,
+        /// Its registration.
+        binding: Box<BindingRow>,
         /// The new way.
         flow: Flow,
+    },
+    /// A device that sleeps cannot be woken any more: its push subscription is gone.
+    Lost {
+        /// Its connection.
+        connection: ConnectionId,
+        /// Where it was to be woken.
+        address: Box<str>,
     },
     /// Asks the home of a connection where it registered.
     Find {

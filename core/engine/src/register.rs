@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use registrar::{BindingRow, Change, Rejection, write_contacts};
+use registrar::{BindingRow, Change, PushAsked, Rejection, WEB_PUSH, write_contacts};
 use routing::config::{Connection, Domain, Kind, Transport};
 use routing::identify::after_digest;
 use routing::reason::Reason;
 use routing::tables::Host;
+use sip_msg::build::Writer;
 use sip_msg::{Message, Name, NameAddr, Scheme, Uri};
 use sip_stack::transport::{Flow, Protocol};
 use timestamp::Timestamp;
@@ -103,7 +104,7 @@ impl Shard {
             Ok(changes) => {
                 self.confirm_registration(request, flow, connection, now, out);
                 if came_back {
-                    self.move_calls(connection.id.as_str(), request, flow, out);
+                    self.move_calls(connection.id.as_str(), flow, now, out);
                 }
                 let moved = changes.iter().any(|change| !matches!(change, Change::Refreshed(_)));
                 for change in changes {
@@ -119,6 +120,9 @@ impl Shard {
                 self.reply(request, flow, 423, b"", &[(Name::MinExpires, min.as_bytes())], out);
             }
             Err(Rejection::OutOfOrder) => self.reply(request, flow, 500, b"CSeq out of order", &[], out),
+            Err(Rejection::PushUnknown) => {
+                self.reply(request, flow, 555, b"Push Notification Service Not Supported", &[], out);
+            }
             Err(Rejection::TooMany) => self.reply(request, flow, 403, b"Too many contacts", &[], out),
         }
     }
@@ -131,13 +135,16 @@ impl Shard {
             && !self.location.of(connection, now).iter().any(has)
     }
 
-    /// What is said within dialogs of these contacts takes the way of their registration.
-    fn move_calls(&mut self, connection: &str, request: &Message<'_>, flow: &Flow, out: &mut Outbox) {
+    /// What is said within dialogs of this device takes the way of its registration, and a call that woke it rings it.
+    fn move_calls(&mut self, connection: &str, flow: &Flow, now: Timestamp, out: &mut Outbox) {
         let holders: Vec<_> = self.places.calls(connection).iter().map(|place| place.holder).collect();
-        for contact in request.values(Name::Contact).filter_map(NameAddr::parse) {
+        let has = |row: &&BindingRow| (row.listener, row.stream) == (flow.listener, flow.stream);
+        let rows: Vec<BindingRow> =
+            self.location.of(connection, now).into_iter().filter(has).cloned().collect();
+        for binding in rows {
             for (shard, call) in &holders {
-                let message = ShardMessage::Moved { call: *call, contact: contact.uri.into(), flow: *flow };
-                self.tell(*shard, message, out);
+                let binding = Box::new(binding.clone());
+                self.tell(*shard, ShardMessage::Moved { call: *call, binding, flow: *flow }, out);
             }
         }
     }
@@ -157,10 +164,23 @@ impl Shard {
             if request.has_token(Name::Supported, b"path") {
                 writer.copy(request, Name::Path);
             }
+            shard.write_push(request, writer);
             if outbound && rows.iter().any(|row| row.instance.contains('#')) {
                 writer.field(Name::Require, b"outbound");
             }
         });
+    }
+
+    /// Which push service there is, for who asks or uses it (RFC 8599 §4.1, §9; RFC 8292 for the key).
+    fn write_push(&self, request: &Message<'_>, writer: &mut Writer<'_>) {
+        let asks = |contact: NameAddr<'_>| {
+            Uri::parse(contact.uri).is_some_and(|uri| PushAsked::of(&uri) != PushAsked::No)
+        };
+        if request.values(Name::Contact).filter_map(NameAddr::parse).any(asks) {
+            let parts: [&[u8]; 5] =
+                [b"*;+sip.pns=\"", WEB_PUSH.as_bytes(), b"\";+sip.vapid=\"", self.vapid.as_bytes(), b"\""];
+            writer.named(b"Feature-Caps", &parts.concat());
+        }
     }
 
     /// Bindings whose time is over.

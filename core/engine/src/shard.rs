@@ -66,6 +66,8 @@ pub struct Setup {
     pub bounds: Bounds,
     /// How long a nonce may be used.
     pub nonce_life: Duration,
+    /// The public key that pushes are signed with, in base64url (RFC 8292 §4).
+    pub vapid: Box<str>,
 }
 
 /// One shard.
@@ -77,6 +79,7 @@ pub struct Shard {
     pub(crate) tag_key: [u8; 16],
     pub(crate) nonces: Nonces,
     pub(crate) passes: PassKey,
+    pub(crate) vapid: Box<str>,
     pub(crate) random: Random,
     pub(crate) tables: Tables,
     pub(crate) flows: Flows,
@@ -176,6 +179,7 @@ impl Shard {
         Self {
             index: setup.index,
             owners: Owners::new(mint.clone(), derived(1), setup.shards),
+            vapid: setup.vapid,
             passes: PassKey::new(&setup.secret),
             nonces: Nonces::new(derived(2), setup.nonce_life),
             random: Random::new(setup.seed),

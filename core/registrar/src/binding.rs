@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use sip_stack::transport::Flow;
 use timestamp::Timestamp;
 
+use crate::push::push_address;
+
 /// One contact of an address of record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BindingRow {
@@ -42,6 +44,14 @@ pub struct BindingRow {
     pub user_agent: Box<str>,
     /// Label of the credential used.
     pub credential: Box<str>,
+}
+
+impl BindingRow {
+    /// Where the device is woken, if it sleeps: its stream is gone, and only it could open another.
+    pub fn asleep_at(&self) -> Option<String> {
+        let sleeps = self.stream == 0 && matches!(&*self.transport, "ws" | "wss");
+        sleeps.then(|| push_address(&self.contact)).flatten()
+    }
 }
 
 /// A contact as a REGISTER names it; what is text of the request stays there.

@@ -6,11 +6,13 @@
 mod binding;
 mod location;
 mod nat;
+mod push;
 mod register;
 mod replay;
 
 pub use binding::BindingRow;
 pub use location::{Change, Location};
 pub use nat::{behind_nat, is_private};
+pub use push::{PushAsked, WEB_PUSH, push_address};
 pub use register::{Bounds, Rejection, write_contacts};
 pub use replay::{NonceUse, Replay};

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use timestamp::Timestamp;
 
 use crate::binding::{BindingRow, Registered};
+use crate::push::push_address;
 use crate::replay::{NonceUse, Replay};
 
 /// The bindings.
@@ -108,9 +109,12 @@ impl Location {
 
     /// Takes up what a former process left.
     ///
-    /// Its streams are gone, and their numbers mean other streams now.
+    /// Its streams are gone, and their numbers mean other streams now. WebSockets come back as they like, or are woken.
     pub fn restore(&mut self, mut row: BindingRow) {
         row.stream = 0;
+        if matches!(&*row.transport, "ws" | "wss") && row.asleep_at().is_none() {
+            return;
+        }
         self.seen.insert(self.hasher.hash_one(&*row.connection));
         let slot = self.slot(&row.connection);
         let at = row.expires_at;
@@ -199,9 +203,19 @@ impl Location {
         }
     }
 
-    /// A stream is closed: its contacts cannot be reached any more (RFC 5626 §5.3).
+    /// A stream is closed: its contacts cannot be reached any more (RFC 5626 §5.3), but those that can be woken sleep.
     pub fn unbind_stream(&mut self, listener: u16, stream: u32, gone: &mut Vec<Change>) {
         for connection in self.streams.remove(&(listener, stream)).unwrap_or_default() {
+            let record = self.known(&connection).and_then(|slot| self.records.get_mut(slot));
+            for row in
+                record.into_iter().flat_map(|record| &mut record.bindings).map(|stored| &mut stored.row)
+            {
+                let wakes =
+                    row.stream == stream && row.listener == listener && push_address(&row.contact).is_some();
+                if wakes {
+                    row.stream = 0;
+                }
+            }
             self.unbind(&connection, &|row| row.stream == stream && row.listener == listener, gone);
         }
     }

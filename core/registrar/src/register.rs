@@ -15,6 +15,7 @@ use timestamp::Timestamp;
 use crate::binding::{BindingRow, Registered};
 use crate::location::{Change, Location};
 use crate::nat::behind_nat;
+use crate::push::{PushAsked, push_address};
 
 /// Limits of a registration.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,8 @@ pub enum Rejection {
     OutOfOrder,
     /// 403: more contacts than allowed.
     TooMany,
+    /// 555: it is to be woken by a push service that is not ours (RFC 8599 §4.1.1).
+    PushUnknown,
 }
 
 impl Location {
@@ -73,7 +76,13 @@ impl Location {
             if asked > 0 && asked < bounds.min_s {
                 return Err(Rejection::TooBrief(bounds.min_s));
             }
-            contacts.push((contact, uri, asked.min(bounds.max_s)));
+            // Who sleeps does not refresh: a push will find it for weeks.
+            let most = match PushAsked::of(&uri) {
+                PushAsked::At(_) => bounds.max_s.max(ASLEEP_MAX_S),
+                PushAsked::No | PushAsked::Which => bounds.max_s,
+                PushAsked::Unknown => return Err(Rejection::PushUnknown),
+            };
+            contacts.push((contact, uri, asked.min(most)));
         }
         let (cseq, _) = request.cseq().ok_or(Rejection::Malformed("no CSeq"))?;
         let order = |row: &BindingRow| row.call_id.as_bytes() != request.call_id() || row.cseq <= cseq;
@@ -176,9 +185,10 @@ pub fn write_contacts(rows: &[&BindingRow], now: Timestamp, writer: &mut Writer<
     }
 }
 
-/// Decides whether a stored binding is the one that a Contact means: by instance and reg-id when given
-/// (RFC 5626 §6), else by URI comparison (RFC 3261 §19.1.4).
+/// Decides whether a stored binding is the one that a Contact means: by the address at which it is woken (RFC 8599 §5),
+/// by instance and reg-id when given (RFC 5626 §6), else by URI comparison (RFC 3261 §19.1.4).
 struct Same<'a> {
+    push: Option<String>,
     instance: Cow<'a, str>,
     reg_id: Option<Cow<'a, str>>,
     written: &'a [u8],
@@ -191,7 +201,8 @@ impl<'a> Same<'a> {
         let instance = quoted.strip_prefix(b"\"").and_then(|q| q.strip_suffix(b"\"")).unwrap_or(quoted);
         let reg_id = contact.param(b"reg-id").filter(|_| !instance.is_empty());
         let instance = String::from_utf8_lossy(instance);
-        Self { instance, reg_id: reg_id.map(String::from_utf8_lossy), written: contact.uri, uri }
+        let push = if let PushAsked::At(address) = PushAsked::of(uri) { Some(address) } else { None };
+        Self { push, instance, reg_id: reg_id.map(String::from_utf8_lossy), written: contact.uri, uri }
     }
 
     /// As it is kept.
@@ -203,6 +214,9 @@ impl<'a> Same<'a> {
     }
 
     fn is(&self, row: &BindingRow) -> bool {
+        if self.push.is_some() && push_address(&row.contact) == self.push {
+            return true;
+        }
         if self.instance.is_empty() || row.instance.is_empty() {
             return row.contact.as_bytes() == self.written
                 || Uri::parse(row.contact.as_bytes()).is_some_and(|stored| stored.same_as(self.uri));
@@ -226,3 +240,6 @@ fn path<'a>(request: &Message<'a>) -> Cow<'a, str> {
 fn clip(bytes: &[u8], most: usize) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes.get(..most).unwrap_or(bytes))
 }
+
+/// Longest registration of a device that is woken: what a browser subscribed for lives for weeks.
+const ASLEEP_MAX_S: u32 = 30 * 86_400;

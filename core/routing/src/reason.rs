@@ -120,6 +120,7 @@ reasons! {
     SignerUnknown "R-21" 437 21 "nobody that is trusted vouches for the signer of the caller id" "Put the signer's authority into certificates/stir/trusted, if you trust it.";
     SignerNotFound "R-22" 436 21 "the certificate of the signer cannot be fetched" "Check that its address answers from here.";
     SignatureWrong "R-23" 438 21 "the signature of the caller id does not fit the call" "A hop in between changed a number, or somebody forges; ask the carrier.";
+    StaysAsleep "R-24" 480 20 "the device sleeps, and a push did not wake it" "Open the page or the app; if that is needed again, let its user allow notifications there.";
     ShuttingDown "S-01" 503 41 "the server is shutting down" "Try again in a moment.";
     Restarted "S-02" 0 41 "the server was restarted" "Nothing to do.";
     Fault "S-03" 500 41 "a fault of ours ended the call" "Please report it with the trace.";

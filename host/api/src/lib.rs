@@ -71,6 +71,10 @@ pub trait Shards: Send + Sync + 'static {
     fn web_sockets(&self) -> WebSocketReport {
         WebSocketReport::default()
     }
+    /// Pushes that were to wake devices, by what became of them.
+    fn pushes(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 }
 
 /// WebSockets that carry SIP, since this node began to serve.

@@ -22,6 +22,11 @@ pub(crate) async fn text(api: &Api) -> String {
     about(api, &mut page);
     counters(&figures, &mut page);
     web_sockets(&api.shards.web_sockets(), &mut page);
+    let family = "trunkline_pushes_total";
+    page.family(family, "counter", "Pushes that were to wake devices, by what became of them.");
+    for (result, count) in api.shards.pushes() {
+        page.sample(family, &[("result", result)], count);
+    }
     media(&api.shards.media(), &mut page);
     page.0
 }

@@ -58,6 +58,7 @@ impl Server {
             shards: 2,
             media_workers: 1,
             secret: [7; 16],
+            vapid: String::new(),
             base_domain: "localhost".into(),
             public_ip: None,
             local_nets: Vec::new(),

@@ -49,6 +49,11 @@ impl Pusher {
         Self { key, outside }
     }
 
+    /// The public half of the key, for who subscribes.
+    pub fn key(&self) -> &str {
+        self.key.public()
+    }
+
     /// Wakes the device that subscribed at this address; `now` in seconds since the epoch.
     pub async fn push(&self, address: &str, now: u64) -> Pushed {
         let Some(signed) = self.key.authorization(address, now) else {

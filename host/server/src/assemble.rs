@@ -13,6 +13,7 @@ use engine::control::{Ask, Event, Happening};
 use engine::{BanOrder, PassKey};
 use net::shard_loop::{ListenerSpec, TlsSetup};
 use outside::{Outside, Rule};
+use push::{Pusher, VapidKey};
 use routing::config::{Change, Delta};
 use sip_stack::transport::Protocol;
 use stir::Keyring;
@@ -27,6 +28,7 @@ use crate::config::resolved::Config;
 use crate::errands::Errands;
 use crate::failure::Failure;
 use crate::vouching::Vouching;
+use crate::waking::Waking;
 use crate::{http, https, local, serve, tls, token_key, web_socket};
 
 /// Everything that runs.
@@ -62,7 +64,10 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let keyring = Arc::new(Keyring::open(&config.data));
     let outside = outside(config, &tls)?;
     let vouching = Arc::new(Vouching::new(Arc::clone(&keyring), outside.clone()));
-    let helpers = (vouching, Arc::new(Errands::new(&config.data, outside.clone())));
+    let vapid = VapidKey::open(&config.data, &format!("https://{}", config.base_domain));
+    let vapid = vapid.map_err(|fault| Failure::Failed(fault.to_string()))?;
+    let waking = Waking::new(Pusher::new(vapid, outside.clone()));
+    let helpers = (vouching, Arc::new(Errands::new(&config.data, outside.clone(), waking)));
     let door = http::bind("--http", config.http, config.http_may_move).await?;
     let http = door.local_addr().map_err(|fault| Failure::Failed(format!("--http: {fault}")))?;
     let secure_door = match config.https {

@@ -37,6 +37,7 @@ pub(crate) struct CallPath {
     trust: Arc<Trust>,
     media: MediaFacts,
     doors: Vec<WebDoor>,
+    errands: Arc<Errands>,
     threads: Mutex<Option<(ShardLoop, JoinHandle<()>)>>,
 }
 
@@ -52,7 +53,7 @@ impl CallPath {
         (vouching, errands): (Arc<Vouching>, Arc<Errands>),
     ) -> Result<Arc<Self>, Failure> {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let (desk, clearing) = Desk::new(writer, events.clone(), vouching, errands);
+        let (desk, clearing) = Desk::new(writer, events.clone(), vouching, Arc::clone(&errands));
         let trust = Arc::clone(&tls.trust);
         let setup = ShardSetup {
             clock: Clock::start(),
@@ -62,6 +63,7 @@ impl CallPath {
             shards: config.shards,
             media_workers: usize::from(config.media_workers),
             secret: token_key::read_or_make(&config.data)?,
+            vapid: errands.pushes().key().to_owned(),
             base_domain: config.base_domain.clone(),
             public_ip: config.media.public_ip,
             local_nets: config.media.local_nets.clone(),
@@ -89,6 +91,7 @@ impl CallPath {
             trust,
             media: MediaFacts::of(&threads, config.media.tick),
             doors: threads.doors().to_vec(),
+            errands,
             threads: Mutex::new(Some((threads, clearing))),
         }))
     }
@@ -200,6 +203,10 @@ impl Shards for CallPath {
         };
         let [opened, open, refused] = figures.counts();
         WebSocketReport { opened, open, refused, closed: figures.ends() }
+    }
+
+    fn pushes(&self) -> Vec<(&'static str, u64)> {
+        self.errands.pushes().counts()
     }
 
     fn readiness(&self) -> Readiness {

@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use crate::waking::Waking;
 use crate::wav;
 
 /// Whoever runs them.
@@ -25,6 +26,7 @@ pub(crate) struct Errands {
     kept: Mutex<Kept>,
     room: Arc<Semaphore>,
     tasks: Handle,
+    waking: Waking,
 }
 
 /// Sounds that were read before, by their files.
@@ -35,9 +37,15 @@ struct Kept {
 }
 
 impl Errands {
-    pub(crate) fn new(data: &Path, outside: Outside) -> Self {
+    pub(crate) fn new(data: &Path, outside: Outside, waking: Waking) -> Self {
         let room = Arc::new(Semaphore::new(AT_ONCE));
-        Self { sounds: data.join("sounds"), outside, kept: Mutex::default(), room, tasks: Handle::current() }
+        let (sounds, tasks) = (data.join("sounds"), Handle::current());
+        Self { sounds, outside, kept: Mutex::default(), room, tasks, waking }
+    }
+
+    /// Whoever wakes devices.
+    pub(crate) fn pushes(&self) -> &Waking {
+        &self.waking
     }
 
     /// Answers by `reply`, later. With too many under way it cannot be had.
@@ -46,6 +54,7 @@ impl Errands {
             return reply(match errand.wanted {
                 Wanted::Audio(_) => Brought::Audio(Err("too many calls want something at once".into())),
                 Wanted::Answer(_) => Brought::Answer(Told::of(Outcome::ERROR)),
+                Wanted::Push(address) => Brought::Pushed(address, self.waking.dropped()),
             });
         };
         let errands = Arc::clone(self);
@@ -60,6 +69,10 @@ impl Errands {
                     Brought::Audio(audio.map_err(String::into_boxed_str))
                 }
                 Wanted::Answer(asked) => Brought::Answer(errands.answer(&asked).await),
+                Wanted::Push(address) => {
+                    let pushed = errands.waking.wake(&address).await;
+                    Brought::Pushed(address, pushed)
+                }
             });
             drop(place);
         });

@@ -24,6 +24,7 @@ mod telemetry;
 mod tls;
 mod token_key;
 mod vouching;
+mod waking;
 mod wav;
 mod web_socket;
 

@@ -65,6 +65,7 @@ impl Peer {
             media_ports: (20000, 29999),
             bounds: Bounds::default(),
             nonce_life: Duration::from_secs(600),
+            vapid: "key".into(),
         };
         let mut peer = Self {
             shard: Shard::new(setup, now),

@@ -3,7 +3,7 @@
 # lamps, messages waiting, OPTIONS, a network that breaks, calls both ways as far as signalling goes.
 . "$(dirname "$0")/../lib.sh"
 HTTPS=127.0.0.1:8443
-check "server starts" server --https $HTTPS || exit
+check "server starts" server --https $HTTPS --http-allow 127.0.0.50/32 || exit
 alice=$(device alice); bob=$(device bob); carol=$(device carol)
 device secure '"transports":["wss"]' >/dev/null
 
@@ -82,6 +82,28 @@ signed_in() {
     report carol 'had("registered")'
 }
 check "the link of a phone: a page signs in with it" signed_in
+
+# --- asleep
+
+PUSHES=127.0.0.50:8090
+start push-service "$WORK/pushes" python3 -u -c '
+import http.server
+class Sink(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        print(self.path, self.headers.get("TTL"), self.headers.get("Authorization", "")[:8], self.headers.get("Content-Length"), flush=True)
+        self.send_response(201); self.end_headers()
+http.server.HTTPServer(("127.0.0.50", 8090), Sink).serve_forever()'
+CONTACT="sip:page@bob.invalid;transport=ws;pn-provider=webpush;pn-prid=http%3A%2F%2F127.0.0.50%3A8090%2Fs%2Fbob"
+sleeps() { web bob --contact "$CONTACT" --vanish --idle 1; report bob 'had("registered")' && sleep 1 && contacts "$bob" 1; }
+check "a page that wants pushes is closed: its registration stays" sleeps
+woken() {
+    ua --user alice --password pw-alice --at 127.0.0.33:6003 --cancel-after 15 call bob > "$WORK/a.json" & local a=$!
+    wait_for 5 grep -q '^/s/bob 30 vapid t=' "$WORK/pushes" || { cat "$WORK/pushes"; return 1; }
+    web bob --contact "$CONTACT" --answer --wait 8; wait $a
+    cat "$WORK/pushes"; report bob '"alice" in had("incoming")[0]["from"]'
+}
+check "a call pushes, waits, and rings the page that came" woken
+stop push-service
 
 counted() { "$LAB/tools/api.py" "http://$HTTP" "" GET /metrics | grep -E '^trunkline_sip_websockets'; }
 check "and all of it is counted" eval 'counted && [ "$(counted | grep -c "_opened_total [1-9]")" = 1 ]'

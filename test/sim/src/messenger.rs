@@ -1,7 +1,8 @@
-//! Does what calls have done outside: sounds are a second of silence, and web servers say what their address ends in.
+//! Does what calls have done outside: sounds are a second of silence, and web servers and push services
+//! say what their address ends in.
 
 use callflow::{Clip, Errand, Outcome, Told};
-use engine::{Brought, Wanted};
+use engine::{Brought, Pushed, Wanted};
 
 /// What comes of it.
 pub(crate) fn bring(wanted: &Wanted) -> Brought {
@@ -17,6 +18,14 @@ pub(crate) fn bring(wanted: &Wanted) -> Brought {
             let (Errand::Fetch { request, .. } | Errand::Webhook { request, .. }) = &**errand;
             let last = request.url.rsplit('/').next().unwrap_or_default();
             Brought::Answer(Told::of(Outcome::named(last)))
+        }
+        Wanted::Push(address) => {
+            let pushed = match address.rsplit('/').next() {
+                Some("gone") => Pushed::Gone,
+                Some("failed") => Pushed::Failed,
+                Some(_) | None => Pushed::Taken,
+            };
+            Brought::Pushed(address.clone(), pushed)
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use engine::control::{Answer, Ask, Event, Figures, Refusal, RegistrationLogRow};
 use engine::{
     BindingRow, Bounds, Brought, CallRecord, CounterRow, Input, Located, Outbox, Output, Persist, Setup,
-    Shard, ShardMessage, Vouched,
+    Shard, ShardMessage, Vouched, Wanted,
 };
 use routing::config::{Change, Delta};
 use sip_stack::Slot;
@@ -83,6 +83,8 @@ pub struct World {
     pub announced: Vec<Event>,
     /// Streams that we closed.
     pub disconnected: Vec<Flow>,
+    /// Where devices were woken.
+    pub woken: Vec<Box<str>>,
     /// The media plane.
     pub media: MediaPlane,
     /// First ports of each shard that another program has.
@@ -127,6 +129,7 @@ impl World {
             counters: BTreeMap::new(),
             announced: Vec::new(),
             disconnected: Vec::new(),
+            woken: Vec::new(),
             media: MediaPlane::default(),
             zone: Zone::default(),
             located: 0,
@@ -353,6 +356,9 @@ impl World {
                 self.put(soon, Arrival::Vouched { shard, call, vouched });
             }
             Output::Errand { call, errand } => {
+                if let Wanted::Push(address) = &errand.wanted {
+                    self.woken.push(address.clone());
+                }
                 let (number, brought) = (errand.number, crate::messenger::bring(&errand.wanted));
                 self.put(soon, Arrival::Brought { shard, call, number, brought });
             }
@@ -493,5 +499,6 @@ fn setup(index: u8, shards: u8, seed: u64, taken: &Arc<AtomicU16>) -> Setup {
         media_ports: (first, first + PORTS - 1),
         bounds: Bounds::default(),
         nonce_life: Duration::from_secs(60),
+        vapid: "key".into(),
     }
 }

@@ -141,6 +141,10 @@ ladders! {
     presence
     privacy
     probe
+    push_fails
+    push_rings_after_others
+    push_rings_also
+    push_wakes
     reasons_in_both_forms
     redirect
     refer_overtakes

@@ -9,6 +9,7 @@ use routing::config::AccountId;
 use super::{Doing, Purpose};
 use crate::call::Call;
 use crate::means::{Effect, Means};
+use crate::wake::Pushed;
 
 /// Something that a call has done.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub enum Wanted {
     Audio(Vec<Clip>),
     /// The answer of a web server; answered by [`Brought::Answer`].
     Answer(Box<callflow::Errand>),
+    /// A push to a device that sleeps, at this address; answered by [`Brought::Pushed`].
+    Push(Box<str>),
 }
 
 /// What came of it.
@@ -37,6 +40,8 @@ pub enum Brought {
     Audio(Result<Arc<[i16]>, Box<str>>),
     /// What the flow is told.
     Answer(Told),
+    /// What became of the push to this address.
+    Pushed(Box<str>, Pushed),
 }
 
 impl Call {
@@ -59,6 +64,9 @@ impl Call {
 
     /// Somebody came back with what was wanted.
     pub fn on_brought(&mut self, number: u32, brought: Brought, means: &mut Means<'_>) {
+        if let Brought::Pushed(address, pushed) = &brought {
+            return self.on_pushed(address, *pushed, means);
+        }
         let Some(attendant) = self.attendant.as_deref_mut().filter(|a| a.serial == number) else { return };
         attendant.until = None;
         match (core::mem::replace(&mut attendant.doing, Doing::Nothing), brought) {

@@ -58,6 +58,14 @@ const CAUSES: &[(Reason, &[&str])] = &[
         &["the callee registered over UDP or TCP", "the trunk's transport is not tls"],
     ),
     (
+        Reason::StaysAsleep,
+        &[
+            "the device is off, or without a network",
+            "its push service cannot be reached from here",
+            "the page does not register when it is woken",
+        ],
+    ),
+    (
         Reason::NoMedia,
         &[
             "a firewall drops UDP to our media ports",

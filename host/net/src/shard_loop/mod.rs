@@ -80,6 +80,8 @@ pub struct ShardSetup {
     pub media_workers: usize,
     /// Secret of the installation, kept across restarts.
     pub secret: [u8; 16],
+    /// The public key that pushes are signed with, in base64url.
+    pub vapid: String,
     /// Base domain of generated hosts.
     pub base_domain: String,
     /// Address shown outside the local networks.
@@ -178,6 +180,7 @@ impl ShardLoop {
                 media_ports: ports,
                 bounds: Bounds::default(),
                 nonce_life: NONCE_LIFE,
+                vapid: setup.vapid.as_str().into(),
             };
             let thread = ShardThread::new(
                 shard,

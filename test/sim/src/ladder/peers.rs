@@ -22,6 +22,15 @@ pub(crate) fn order(world: &mut World, word: &str, line: &Line) -> Result<(), St
                 false => Err("no shard registers there".to_owned()),
             }
         }
+        "woken" if line.word(1) == "nobody" => match world.woken.first() {
+            Some(address) => Err(format!("{address} was")),
+            None => Ok(()),
+        },
+        "woken" if world.woken.is_empty() => Err("nobody was woken".to_owned()),
+        "woken" => match world.woken.remove(0) {
+            address if *address == *line.word(1) => Ok(()),
+            other => Err(format!("{other} was")),
+        },
         "rehearse" => {
             let seconds = line.word(2).parse::<u32>().ok().map(|minutes| minutes * 60);
             let answers = world.ask(&Ask::Rehearse { connection: id.as_str().into(), seconds });

@@ -102,7 +102,7 @@ impl Playing {
     /// Orders to the world rather than to an agent.
     fn order(&mut self, word: &str, name: &str, line: &Line) -> Result<(), String> {
         match word {
-            "ban" | "register-now" | "rehearse" | "status" | "logged" | "announced" | "used" => {
+            "ban" | "register-now" | "rehearse" | "status" | "logged" | "announced" | "used" | "woken" => {
                 return super::peers::order(&mut self.world, word, line);
             }
             "drain" => drop(self.world.ask(&Ask::Drain)),
