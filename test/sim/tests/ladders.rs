@@ -39,6 +39,7 @@ ladders! {
     browser_calls_a_phone
     browser_changes_network
     browser_trickles
+    browsers_watch_and_write
     busy_lamp
     busy_lamp_transfer
     bye_before_ack
