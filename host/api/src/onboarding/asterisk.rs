@@ -4,9 +4,10 @@
 //! `from-trunkline`, which leads to the PBX's extensions; calls to us leave by `to-trunkline`. The same comes as objects of
 //! `pjsip.conf` and as one section of `pjsip_wizard.conf`, from which Asterisk makes these objects.
 
-use routing::config::{Kind, Srtp};
+use routing::config::Kind;
 
 use super::Facts;
+use super::encryption::Encryption;
 use super::guide::{Check, Draft, Pasted};
 
 /// Which of Asterisk's two files is written.
@@ -246,16 +247,17 @@ fn media(facts: &Facts<'_>) -> String {
             other => other,
         })
         .collect();
-    let encryption = match facts.row.media.srtp {
-        Srtp::Auto | Srtp::Off | Srtp::SdesOptional => "no",
-        Srtp::Sdes => "sdes",
-        Srtp::Dtls => "dtls",
+    let encryption = match facts.encryption() {
+        Encryption::Never => "no\n",
+        // RFC 8643: offered in RTP/AVP, and calls without keys are taken.
+        Encryption::Offered => "sdes\nmedia_encryption_optimistic = yes\n",
+        Encryption::Demanded => "sdes\n",
+        Encryption::DemandedByDtls => "dtls\ndtls_auto_generate_cert = yes\n",
     };
-    let dtls = if encryption == "dtls" { "dtls_auto_generate_cert = yes\n" } else { "" };
     format!(
         "disallow = all\nallow = {}\ndtmf_mode = rfc4733\n; audio passes through Asterisk, also behind a NAT\n\
          direct_media = no\nrtp_symmetric = yes\nforce_rport = yes\nrewrite_contact = yes\ntimers = yes\n\
-         media_encryption = {encryption}\n{dtls}",
+         media_encryption = {encryption}",
         codecs.join(",")
     )
 }

@@ -5,6 +5,7 @@
 //! ([`once`]) and stand as `<password>` otherwise.
 
 pub(crate) mod asterisk;
+mod encryption;
 mod freeswitch;
 pub(crate) mod guide;
 pub(crate) mod once;

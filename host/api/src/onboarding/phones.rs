@@ -1,6 +1,7 @@
 //! Phones: the values of their account pages, and for Yealink the same as a provisioning file.
 
 use super::Facts;
+use super::encryption::Encryption;
 use super::guide::{Check, Draft, Pasted, Typed};
 
 pub(super) fn yealink(facts: &Facts<'_>) -> Draft {
@@ -21,6 +22,13 @@ pub(super) fn yealink(facts: &Facts<'_>) -> Draft {
         ("sip_server.1.transport_type", code.to_owned()),
         ("sip_server.1.expires", "300".to_owned()),
     ];
+    // It knows SDES only.
+    let (srtp, srtp_shown) = match facts.encryption() {
+        Encryption::Never => ("0", "Disabled"),
+        Encryption::Offered => ("1", "Optional"),
+        Encryption::Demanded | Encryption::DemandedByDtls => ("2", "Compulsory"),
+    };
+    lines.push(("srtp_encryption", srtp.to_owned()));
     if let Some(proxy) = &facts.proxy {
         lines.push(("outbound_proxy_enable", "1".to_owned()));
         lines.push(("outbound_proxy.1.address", proxy.clone()));
@@ -35,6 +43,7 @@ pub(super) fn yealink(facts: &Facts<'_>) -> Draft {
         typed("Account > Register", "Server Expires", "300".to_owned(), ""),
         typed("Account > Codec", "Enable Codecs", codecs(facts), "in this order"),
         typed("Account > Advanced", "DTMF Type", "RFC2833".to_owned(), ""),
+        typed("Account > Advanced", "RTP Encryption (SRTP)", srtp_shown, ""),
     ]);
     proxy(facts, "Account > Register", "Outbound Proxy Server 1", &mut fields);
     Draft {
@@ -70,6 +79,7 @@ pub(super) fn zoiper(facts: &Facts<'_>) -> Draft {
         typed("Transport", "Choose", facts.transport.to_uppercase(), "skip the automatic search"),
         typed("Account > Audio codecs", "Order", codecs(facts), ""),
         typed("Account > Advanced", "DTMF style", "RFC-2833".to_owned(), ""),
+        typed("Account > Advanced", "Media encryption", facts.encryption().text(), ""),
     ];
     proxy(facts, "Login", "Outbound proxy", &mut fields);
     Draft {
@@ -87,6 +97,7 @@ pub(super) fn linphone(facts: &Facts<'_>) -> Draft {
         typed("Third-party SIP account", "Domain", facts.server_port(), ""),
         typed("Third-party SIP account", "Transport", facts.transport.to_uppercase(), ""),
         typed("Settings > Audio", "Codecs", codecs(facts), ""),
+        typed("Settings > Calls", "Media encryption", facts.encryption().text(), ""),
     ]);
     proxy(facts, "Account > Advanced", "SIP proxy address", &mut fields);
     Draft {

@@ -2,6 +2,7 @@
 
 use routing::config::Kind;
 
+use super::encryption::Encryption;
 use super::guide::{Check, Draft, Typed};
 use super::phones::{codecs, typed};
 use super::{Facts, asterisk};
@@ -57,6 +58,15 @@ pub(super) fn freepbx(facts: &Facts<'_>) -> Draft {
         typed(ADVANCED, "Rewrite Contact", "Yes", ""),
         typed("pjsip Settings > Codecs", "Enabled, in order", codecs(facts), ""),
     ];
+    match facts.encryption() {
+        Encryption::Never => {}
+        Encryption::Offered => fields.extend([
+            typed(ADVANCED, "Media Encryption", "SRTP via in-SDP", ""),
+            typed(ADVANCED, "Allow Non-Encrypted Media (Opportunistic SRTP)", "Yes", ""),
+        ]),
+        Encryption::Demanded => fields.push(typed(ADVANCED, "Media Encryption", "SRTP via in-SDP", "")),
+        Encryption::DemandedByDtls => fields.push(typed(ADVANCED, "Media Encryption", "DTLS-SRTP", "")),
+    }
     if registers || facts.authenticates() {
         fields.insert(3, typed(PJSIP, "Username", facts.user(), ""));
         fields.insert(4, typed(PJSIP, "Auth username", facts.user(), ""));
@@ -172,6 +182,7 @@ pub(super) fn generic(facts: &Facts<'_>) -> Draft {
         typed(HERE, "Our addresses", facts.address_list().join(", "), "requests and audio come from these"),
         typed("Audio", "Codecs", codecs(facts), ""),
         typed("Audio", "DTMF", "RFC 4733 (RFC 2833), telephone-event", ""),
+        typed("Audio", "Encryption", facts.encryption().text(), ""),
         typed("Numbers", "Format", "+ and country code", "what else is understood stands in /spec"),
         typed("Numbers", "Caller id", "P-Asserted-Identity, else From", ""),
     ]);

@@ -73,6 +73,38 @@ async fn every_kind_and_product_has_real_values_and_no_password() {
 }
 
 #[tokio::test]
+async fn guides_meet_the_encryption_of_the_connection() {
+    let rig = Rig::new().await;
+    let body = json!({"kind": "device", "name": "Desk", "user": "desk"});
+    let path = format!("/connections/{}", id(&rig.create("/connections", body).await));
+    for (srtp, asterisk, yealink) in [
+        ("off", "media_encryption = no\n", "srtp_encryption = 0\n"),
+        ("auto", "media_encryption = no\n", "srtp_encryption = 0\n"),
+        (
+            "sdes_optional",
+            "media_encryption = sdes\nmedia_encryption_optimistic = yes\n",
+            "srtp_encryption = 1\n",
+        ),
+        ("sdes", "media_encryption = sdes\n", "srtp_encryption = 2\n"),
+        ("dtls", "media_encryption = dtls\ndtls_auto_generate_cert = yes\n", "srtp_encryption = 2\n"),
+    ] {
+        let (status, reply) = rig.ask("PATCH", &path, json!({"media": {"srtp": srtp}})).await;
+        assert_eq!(status.as_u16(), 200, "{reply}");
+        for (product, expected) in [("asterisk", asterisk), ("yealink", yealink)] {
+            let guide = rig.get(&format!("{path}/peer-config?for={product}")).await;
+            let file = guide["files"][0]["text"].as_str().unwrap();
+            assert!(file.contains(expected), "{srtp} {product}: {file}");
+            assert_eq!(file.contains("optimistic"), expected.contains("optimistic"), "{srtp} {product}");
+        }
+        let wizard = rig.get(&format!("{path}/peer-config?for=asterisk-wizard")).await;
+        let file = wizard["files"][0]["text"].as_str().unwrap();
+        for line in asterisk.lines() {
+            assert!(file.contains(&format!("endpoint/{line}\n")), "{srtp}: {file}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_link_of_a_reply_shows_the_password_without_a_key() {
     let rig = Rig::new().await;
     let made = rig.create("/connections", json!({"kind": "register_in", "name": "PBX"})).await;
