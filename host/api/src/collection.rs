@@ -135,7 +135,7 @@ pub(crate) async fn create<R: Resource>(
     let turn = api.turn().await;
     let drafted = {
         let rows = api.rows();
-        let mut desk = Desk::new(&rows, &caller, &api.about.base_domain);
+        let mut desk = Desk::new(&rows, &caller, api);
         fresh::<R>(&mut desk, body, &secret)?
     };
     if dry_run {
@@ -173,7 +173,7 @@ pub(crate) async fn patch<R: Resource>(
         document.retain(|name, _| R::FIELDS.iter().any(|f| f.name == name && f.access != Access::ReadOnly));
         merge(&mut document, body);
         without_nulls(&mut document);
-        let mut desk = Desk::new(&rows, &caller, &api.about.base_domain);
+        let mut desk = Desk::new(&rows, &caller, api);
         let drafted = R::draft(&mut desk, document, &secret, Some(&existing))?;
         (existing, drafted)
     };
@@ -266,7 +266,7 @@ async fn draft_all<R: Resource>(
     let api = Arc::clone(api);
     let work = move || {
         let rows = api.rows();
-        let mut desk = Desk::new(&rows, &caller, &api.about.base_domain);
+        let mut desk = Desk::new(&rows, &caller, &api);
         let draft = |item| match item {
             Value::Object(mut body) => {
                 Secret::take(&mut body).and_then(|secret| fresh::<R>(&mut desk, body, &secret))

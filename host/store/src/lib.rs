@@ -55,6 +55,7 @@ pub use past_calls::{PastCall, Whose};
 pub use prune::Pruned;
 pub use refused::{NearMissRow, RefusedQuery, RefusedRow, RefusedSource};
 pub use registration_log::{LogLine, LogQuery};
+pub use secret::SEALED;
 pub use webhook::{Delivery, DeliveryAttempt, DeliveryQuery, NewDelivery, WebhookRow};
 pub use writer::Writer;
 pub use zone::{zone_of, zones_of};

@@ -5,8 +5,24 @@
 
 use aes_gcm::aead::{Aead, Generate, Nonce, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
+use base64ct::{Base64, Encoding};
 
+use crate::Store;
 use crate::error::StoreError;
+
+impl Store {
+    /// A secret as text that may stand in a resource: nobody but this installation opens it, and only for this owner.
+    pub fn seal_text(&self, owner: &str, clear: &str) -> Result<String, StoreError> {
+        let sealed = self.shared.vault.seal(owner, clear.as_bytes())?;
+        Ok(format!("{SEALED}{}", Base64::encode_string(&sealed)))
+    }
+
+    /// The secret that was sealed for this owner; `None` if it was not.
+    pub fn open_text(&self, owner: &str, text: &str) -> Option<String> {
+        let sealed = Base64::decode_vec(text.strip_prefix(SEALED)?).ok()?;
+        String::from_utf8(self.shared.vault.open(owner, &sealed)?).ok()
+    }
+}
 
 /// Seals and opens secrets.
 pub(crate) struct Vault(Aes256Gcm);
@@ -34,6 +50,8 @@ impl Vault {
 }
 
 const NONCE: usize = 12;
+/// What sealed text begins with.
+pub const SEALED: &str = "sealed:";
 
 #[cfg(test)]
 mod tests {

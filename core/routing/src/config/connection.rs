@@ -389,6 +389,9 @@ pub struct IceServer {
     pub username: Option<String>,
     /// Password there, which every phone is told.
     pub credential: Option<String>,
+    /// A secret shared with a TURN server, sealed: each phone is told a user and a password for a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
 }
 
 /// Media encryption of a connection.

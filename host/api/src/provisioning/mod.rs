@@ -1,11 +1,12 @@
 //! Everything a phone needs to sign in, made when it asks: where to connect, who it is, a pass for a while, ICE servers
-//! ([`settings`]); the same as a file that a softphone fetches ([`linphone`]), and as a picture to point a camera at ([`qr`]).
+//! ([`settings`], [`turn`]); the same as a file that a softphone fetches ([`linphone`]), and as a picture to point a camera at ([`qr`]).
 //!
 //! A device is let in by its link: a key of the API whose only scope is that phone.
 
 pub(crate) mod linphone;
 pub(crate) mod qr;
 pub(crate) mod settings;
+mod turn;
 
 use axum::http::HeaderMap;
 use axum::http::header::HOST;

@@ -5,8 +5,11 @@ use core::time::Duration;
 use engine::PassKey;
 use routing::config::{Connection, Domain};
 use serde::Serialize;
-use store::{now, rfc3339};
+use store::{Store, now, rfc3339};
+use timestamp::Timestamp;
 use utoipa::ToSchema;
+
+use super::turn;
 
 /// How a phone signs in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,6 +31,8 @@ pub(crate) struct Sign {
     pub(crate) realm: String,
     /// Until when the password is good.
     pub(crate) expires_at: String,
+    #[serde(skip)]
+    until: Timestamp,
     /// Seconds after which to ask again. The registration and calls go on with the new password.
     pub(crate) renew_after_s: u64,
     /// Seconds to register for.
@@ -68,7 +73,7 @@ pub(crate) struct IceSettings {
 struct IceServerSettings {
     /// `stun:HOST:PORT`, `turn:HOST:PORT?transport=udp`, …
     urls: Vec<String>,
-    /// User at a TURN server.
+    /// User at a TURN server; where a secret is shared with it, good as long as the password of SIP.
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
     /// Password there.
@@ -92,6 +97,7 @@ impl Sign {
             password: pass.password,
             realm: domain.realm.clone(),
             expires_at: rfc3339(until),
+            until,
             renew_after_s: lifetime.as_secs() / 2,
             register_expires_s: REGISTER_EXPIRES_S,
         }
@@ -100,18 +106,22 @@ impl Sign {
 
 impl Settings {
     /// For a browser that reaches us at this WebSocket.
-    pub(crate) fn of(row: &Connection, sign: Sign, websocket_url: String) -> Self {
-        let servers = row.media.ice.servers.iter().map(|server| IceServerSettings {
-            urls: server.urls.clone(),
-            username: server.username.clone(),
-            credential: server.credential.clone(),
+    pub(crate) fn of(row: &Connection, sign: Sign, websocket_url: String, store: &Store) -> Self {
+        let servers = row.media.ice.servers.iter().map(|server| {
+            let secret = server.secret.as_ref().and_then(|text| store.open_text(row.account.as_str(), text));
+            let (username, credential) =
+                match secret.map(|secret| turn::login(&secret, &sign.user, sign.until)) {
+                    Some((username, credential)) => (Some(username), Some(credential)),
+                    None => (server.username.clone(), server.credential.clone()),
+                };
+            IceServerSettings { urls: server.urls.clone(), username, credential }
         });
         let dtmf = serde_json::to_value(row.media.dtmf).ok();
         Self {
             connection: row.id.to_string(),
+            ice: IceSettings { ice_servers: servers.collect() },
             sign,
             websocket_url,
-            ice: IceSettings { ice_servers: servers.collect() },
             codecs: row.media.codecs.clone(),
             dtmf: dtmf.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default(),
         }

@@ -130,7 +130,7 @@ async fn sign_in(
     let (row, domain) = phone(&api, &caller, &id)?;
     let sign = Sign::of(&row, &domain, &api.about.passes, lifetime);
     let websocket = provisioning::web_socket(&provisioning::origin(&api.about, &headers));
-    Ok(unkept(Json(Settings::of(&row, sign, websocket))))
+    Ok(unkept(Json(Settings::of(&row, sign, websocket, &api.store))))
 }
 
 /// The links by which phones sign in as this connection, newest first.

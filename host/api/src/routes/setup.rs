@@ -138,7 +138,7 @@ fn with_country(api: &Api, caller: &Caller, country: &str) -> Result<Option<Chan
     document.remove("id");
     document.insert("country".to_owned(), Value::String(country.to_owned()));
     crate::merge::without_nulls(&mut document);
-    let mut desk = Desk::new(&rows, caller, &api.about.base_domain);
+    let mut desk = Desk::new(&rows, caller, api);
     let Drafted { row, .. } = Account::draft(&mut desk, document, &Secret::Keep, Some(&main))?;
     Ok(Some(Account::put(Arc::new(row))))
 }

@@ -94,7 +94,7 @@ async fn test_new(
     let secret = Secret::take(&mut body)?;
     let row = {
         let rows = api.rows();
-        let mut desk = Desk::new(&rows, &caller, &api.about.base_domain);
+        let mut desk = Desk::new(&rows, &caller, &api);
         let Drafted { row, .. } = fresh::<Connection>(&mut desk, body, &secret)?;
         Arc::new(row)
     };

@@ -87,6 +87,9 @@ pub(crate) fn draft(
     let id = existing.map_or_else(|| AccountId::from(new_id("acc").as_str()), |a| a.id.clone());
     document.insert("id".to_owned(), json!(id));
     let mut errors = Vec::new();
+    if let Some(Value::Object(defaults)) = document.get_mut("defaults") {
+        super::ice::seal(defaults, &id, desk.store, "/defaults", &mut errors)?;
+    }
     inheritable(&mut document, &mut errors);
     verdict(errors)?;
     let mut row: Account = typed(document)?;

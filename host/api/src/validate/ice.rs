@@ -1,8 +1,36 @@
-//! Servers that phones in browsers are told of (RFC 7064, RFC 7065).
+//! Servers that phones in browsers are told of (RFC 7064, RFC 7065), and the secrets shared with some of them.
 
-use routing::config::Ice;
+use routing::config::{AccountId, Ice};
+use serde_json::{Map, Value};
+use store::{SEALED, Store};
 
-use crate::problem::{Code, FieldError};
+use crate::problem::{Code, FieldError, Problem};
+
+/// Seals the secrets that the media settings of a document name in clear; those of somebody else are refused.
+pub(crate) fn seal(
+    document: &mut Map<String, Value>,
+    owner: &AccountId,
+    store: &Store,
+    pointer: &str,
+    errors: &mut Vec<FieldError>,
+) -> Result<(), Problem> {
+    let servers = document.get_mut("media").and_then(|media| media.pointer_mut("/ice/servers"));
+    let servers = servers.and_then(Value::as_array_mut).into_iter().flatten();
+    for (index, secret) in
+        servers.enumerate().filter_map(|(index, server)| Some((index, server.get_mut("secret")?)))
+    {
+        let Some(text) = secret.as_str() else { continue };
+        if !text.starts_with(SEALED) {
+            *secret = Value::String(store.seal_text(owner.as_str(), text)?);
+        } else if store.open_text(owner.as_str(), text).is_none() {
+            let pointer = format!("{pointer}/media/ice/servers/{index}/secret");
+            let message = "it was sealed for another account or installation";
+            errors
+                .push(FieldError::new(Code::InvalidValue, pointer, message).hint("Give the secret itself."));
+        }
+    }
+    Ok(())
+}
 
 /// Whether browsers can use them.
 pub(crate) fn check(ice: &Ice, pointer: &str, errors: &mut Vec<FieldError>) {
@@ -25,9 +53,14 @@ pub(crate) fn check(ice: &Ice, pointer: &str, errors: &mut Vec<FieldError>) {
             turn |= scheme.starts_with("turn");
         }
         // A browser refuses a TURN server without both (WebRTC 1.0 §4.2.3).
-        if turn && (server.username.is_none() || server.credential.is_none()) {
-            let message = "a TURN server needs username and credential";
+        let named = server.username.is_some() && server.credential.is_some();
+        if turn && !named && server.secret.is_none() {
+            let message = "a TURN server needs username and credential, or a secret";
             errors.push(FieldError::new(Code::FieldMissing, at("credential"), message));
+        }
+        if server.secret.is_some() && (!turn || server.username.is_some() || server.credential.is_some()) {
+            let message = "a secret is for a TURN server, and instead of username and credential";
+            errors.push(FieldError::new(Code::InvalidValue, at("secret"), message));
         }
     }
 }

@@ -20,7 +20,9 @@ use std::collections::{HashMap, HashSet};
 use routing::config::{Account, AccountId, Connection, ConnectionId, DomainId, FlowId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use store::Store;
 
+use crate::Api;
 use crate::edge::Caller;
 use crate::problem::{Code, FieldError, Problem};
 use crate::rows::Rows;
@@ -31,6 +33,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) pending: Pending,
     pub(crate) caller: &'a Caller,
     pub(crate) base_domain: &'a str,
+    pub(crate) store: &'a Store,
 }
 
 /// Names taken by drafts that are not in force yet.
@@ -93,8 +96,9 @@ impl Secret {
 }
 
 impl<'a> Desk<'a> {
-    pub(crate) fn new(rows: &'a Rows, caller: &'a Caller, base_domain: &'a str) -> Self {
-        Self { rows, pending: Pending::default(), caller, base_domain }
+    pub(crate) fn new(rows: &'a Rows, caller: &'a Caller, api: &'a Api) -> Self {
+        let base_domain = &api.about.base_domain;
+        Self { rows, pending: Pending::default(), caller, base_domain, store: &api.store }
     }
 
     /// The account a new row belongs to: the one named, the key's, or the first.

@@ -61,6 +61,8 @@ async fn ice_servers_come_from_the_device_or_its_account() {
     for (ice, pointer) in [
         (json!({"servers": [{"urls": ["http://x"]}]}), "/media/ice/servers/0/urls/0"),
         (json!({"servers": [{"urls": ["turn:x"]}]}), "/media/ice/servers/0/credential"),
+        (json!({"servers": [{"urls": ["stun:x"], "secret": "s"}]}), "/media/ice/servers/0/secret"),
+        (json!({"servers": [{"urls": ["turn:x"], "secret": "sealed:AAAA"}]}), "/media/ice/servers/0/secret"),
         (json!({"servers": [{}]}), "/media/ice/servers/0/urls"),
     ] {
         let (status, reply) = rig.ask("PATCH", &path, json!({"media": {"ice": ice}})).await;
@@ -70,6 +72,56 @@ async fn ice_servers_come_from_the_device_or_its_account() {
             "{reply}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_secret_shared_with_a_turn_server_makes_passwords_for_a_while() {
+    let rig = Rig::new().await;
+    let shared = json!({"servers": [{"urls": ["turn:turn.example.com?transport=udp"], "secret": "north"}]});
+    let account = format!("/accounts/{}", id(&rig.get("/accounts").await["data"][0]));
+    let (status, reply) = rig.ask("PATCH", &account, json!({"defaults": {"media": {"ice": shared}}})).await;
+    assert_eq!(status.as_u16(), 200, "{reply}");
+    let body = json!({"kind": "device", "name": "a", "user": "alice"});
+    let alice = id(&rig.create("/connections", body).await);
+    let server = async || {
+        let (status, reply) =
+            rig.ask("POST", "/session/phone", json!({"connection": alice, "lifetime_s": 60})).await;
+        assert_eq!(status.as_u16(), 200, "{reply}");
+        reply["ice"]["iceServers"][0].clone()
+    };
+    let inherited = server().await;
+    assert_eq!(inherited["urls"][0], "turn:turn.example.com?transport=udp");
+    let (until, user) = inherited["username"].as_str().unwrap().split_once(':').unwrap();
+    let left = until.parse::<u64>().unwrap() - store::now().as_secs();
+    assert!((55..=60).contains(&left) && user == "alice", "{inherited}");
+    assert_eq!((inherited["credential"].as_str().unwrap().len(), inherited.get("secret")), (28, None));
+
+    // Nobody sees it; what is shown can be sent back, here and in the account.
+    let path = format!("/connections/{alice}");
+    let own = json!({"servers": [{"urls": ["turn:other.example.com"], "secret": "south"}]});
+    assert_eq!(rig.ask("PATCH", &path, json!({"media": {"ice": own}})).await.0.as_u16(), 200);
+    for (path, at) in [(&path, "/media/ice"), (&account, "/defaults/media/ice")] {
+        let shown = rig.get(path).await;
+        assert!(!shown.to_string().contains("north") && !shown.to_string().contains("south"), "{shown}");
+        let ice = shown.pointer(at).unwrap();
+        assert!(ice["servers"][0]["secret"].as_str().unwrap().starts_with("sealed:"), "{shown}");
+        let back = if at.starts_with("/media") {
+            json!({"media": {"ice": ice}})
+        } else {
+            json!({"defaults": {"media": {"ice": ice}}})
+        };
+        assert_eq!(rig.ask("PATCH", path, back).await.0.as_u16(), 200);
+    }
+    assert_eq!(server().await["urls"][0], "turn:other.example.com");
+
+    // It is of one account.
+    let sealed = rig.get(&path).await["media"]["ice"].clone();
+    let other = id(&rig.create("/accounts", json!({"name": "other"})).await);
+    let body =
+        json!({"kind": "device", "name": "b", "user": "b", "account": other, "media": {"ice": sealed}});
+    let (status, reply) = rig.ask("POST", "/connections", body).await;
+    assert_eq!(status.as_u16(), 422, "{reply}");
+    assert_eq!(reply["errors"][0]["pointer"], "/media/ice/servers/0/secret", "{reply}");
 }
 
 #[tokio::test]

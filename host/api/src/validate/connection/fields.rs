@@ -261,6 +261,12 @@ const ICE_SERVER: &[Field] = &[
         Shape::Text(1, 500),
         "password there; every phone is told, so it is shown here",
     ),
+    Field::open(
+        "secret",
+        Shape::Text(1, 1_000),
+        "instead of both: what is shared with a TURN server (coturn: static-auth-secret), so that each phone gets a user and a \
+         password for a while; shown sealed, and taken like that",
+    ),
 ];
 
 pub(crate) const TIMERS: &[Field] = &[

@@ -38,8 +38,10 @@ pub(crate) fn draft(
     for (index, _) in peers.enumerate().filter(|(_, peer)| peer.is_object() && peer.get("host").is_none()) {
         errors.push(FieldError::new(Code::FieldMissing, format!("/peers/{index}/host"), "host is needed"));
     }
-    verdict(errors)?;
+    verdict(std::mem::take(&mut errors))?;
     let account = desk.owner(&document)?;
+    super::ice::seal(&mut document, &account.id, desk.store, "", &mut errors)?;
+    verdict(errors)?;
     let mut warnings = Vec::new();
     let said = inherit::said(&document);
     if existing.is_none() {
