@@ -88,7 +88,9 @@ pub(crate) fn draft(
     document.insert("id".to_owned(), json!(id));
     let mut errors = Vec::new();
     if let Some(Value::Object(defaults)) = document.get_mut("defaults") {
-        super::ice::seal(defaults, &id, desk.store, "/defaults", &mut errors)?;
+        let before = existing.and_then(|row| row.defaults.others.get("media.ice"));
+        let before = before.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        super::ice::seal(defaults, &id, (desk.store, &before), "/defaults", &mut errors)?;
     }
     inheritable(&mut document, &mut errors);
     verdict(errors)?;

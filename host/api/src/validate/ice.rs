@@ -6,11 +6,12 @@ use store::{SEALED, Store};
 
 use crate::problem::{Code, FieldError, Problem};
 
-/// Seals the secrets that the media settings of a document name in clear; those of somebody else are refused.
+/// Seals the secrets that the media settings of a document name in clear, those of `before` as they are; those of somebody
+/// else are refused.
 pub(crate) fn seal(
     document: &mut Map<String, Value>,
     owner: &AccountId,
-    store: &Store,
+    (store, before): (&Store, &Ice),
     pointer: &str,
     errors: &mut Vec<FieldError>,
 ) -> Result<(), Problem> {
@@ -21,7 +22,12 @@ pub(crate) fn seal(
     {
         let Some(text) = secret.as_str() else { continue };
         if !text.starts_with(SEALED) {
-            *secret = Value::String(store.seal_text(owner.as_str(), text)?);
+            let mut kept = before.servers.iter().filter_map(|server| server.secret.as_ref());
+            let same = |sealed: &&String| store.open_text(owner.as_str(), sealed).as_deref() == Some(text);
+            *secret = Value::String(match kept.find(same) {
+                Some(sealed) => sealed.clone(),
+                None => store.seal_text(owner.as_str(), text)?,
+            });
         } else if store.open_text(owner.as_str(), text).is_none() {
             let pointer = format!("{pointer}/media/ice/servers/{index}/secret");
             let message = "it was sealed for another account or installation";

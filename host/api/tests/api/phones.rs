@@ -114,6 +114,11 @@ async fn a_secret_shared_with_a_turn_server_makes_passwords_for_a_while() {
     }
     assert_eq!(server().await["urls"][0], "turn:other.example.com");
 
+    // Given in clear once more, it is the same.
+    let before = rig.get(&path).await["media"]["ice"].clone();
+    assert_eq!(rig.ask("PATCH", &path, json!({"media": {"ice": own}})).await.0.as_u16(), 200);
+    assert_eq!(rig.get(&path).await["media"]["ice"], before);
+
     // It is of one account.
     let sealed = rig.get(&path).await["media"]["ice"].clone();
     let other = id(&rig.create("/accounts", json!({"name": "other"})).await);

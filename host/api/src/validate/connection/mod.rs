@@ -40,7 +40,8 @@ pub(crate) fn draft(
     }
     verdict(std::mem::take(&mut errors))?;
     let account = desk.owner(&document)?;
-    super::ice::seal(&mut document, &account.id, desk.store, "", &mut errors)?;
+    let before = existing.map(|row| row.media.ice.clone()).unwrap_or_default();
+    super::ice::seal(&mut document, &account.id, (desk.store, &before), "", &mut errors)?;
     verdict(errors)?;
     let mut warnings = Vec::new();
     let said = inherit::said(&document);
