@@ -54,7 +54,7 @@ pub use outbox::{Located, Outbox, Output, Persist};
 pub use owner::{Owners, ShardMessage};
 pub use pass::{Pass, PassKey};
 pub use places::Remote;
-pub use registrar::{BindingRow, Bounds};
+pub use registrar::{BindingRow, Bounds, WEB_PUSH};
 pub use shard::{Setup, Shard};
 pub use suspicion::{BanOrder, Suspected};
 pub use tap::Tap;

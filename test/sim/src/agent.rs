@@ -22,6 +22,8 @@ pub struct Agent {
     pub host: String,
     /// What it answers challenges with.
     pub password: String,
+    /// User name and password of a pass, in place of its own.
+    pub pass: Option<(String, String)>,
     /// Where it is.
     pub addr: SocketAddr,
     /// The protocol it speaks.
@@ -109,6 +111,7 @@ impl Agent {
             user: name.to_owned(),
             host: crate::rows::DOMAIN.to_owned(),
             password: name.to_owned(),
+            pass: None,
             addr,
             protocol,
             stream,
@@ -143,7 +146,8 @@ impl Agent {
             false => format!("SIP/2.0/{} {};rport", self.protocol.via(), self.addr),
         };
         let contact = self.contact();
-        let (user, password) = (self.user.clone(), self.password.clone());
+        let login = || (self.user.clone(), self.password.clone());
+        let (user, password) = self.pass.clone().unwrap_or_else(login);
         let received = if wish.sends_back { self.received_from() } else { None };
         let dialog = self.dialogs.get_mut(label).ok_or("no dialog")?;
         let bound = matches!(method, "ACK" | "CANCEL");

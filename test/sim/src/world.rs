@@ -468,6 +468,8 @@ fn is_taken(port: u16, taken: &AtomicU16) -> bool {
     (port - FIRST_PORT) % PORTS < taken.load(Ordering::Relaxed)
 }
 
+/// The secret of the installation.
+pub(crate) const SECRET: [u8; 16] = [7; 16];
 /// Media ports of the first shard begin here, and each has so many.
 const FIRST_PORT: u16 = 20_000;
 const PORTS: u16 = 2_000;
@@ -490,7 +492,7 @@ fn setup(index: u8, shards: u8, seed: u64, taken: &Arc<AtomicU16>) -> Setup {
     Setup {
         index,
         shards,
-        secret: [7; 16],
+        secret: SECRET,
         seed: bytes,
         base_domain: "trunkline.test".to_owned(),
         own_addresses: vec![US.ip()],

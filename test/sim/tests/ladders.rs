@@ -182,6 +182,7 @@ ladders! {
     session_timer_refreshed_by_us
     session_timer_update
     session_timer_update_refused
+    signs_in_again
     sips
     srtp_clear_in_srtp_out
     srtp_early_media
@@ -223,5 +224,6 @@ ladders! {
     update_glare
     update_refreshes_target
     video
+    websocket_only
     winner_with_other_answer
 }

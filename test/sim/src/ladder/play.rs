@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use engine::PassKey;
 use engine::control::{Answer, Ask};
 use routing::config::Change;
 use sip_msg::Message;
@@ -16,7 +17,7 @@ use super::{Line, Word};
 use crate::agent::{Dialog, Wish, key_mark};
 use crate::draw;
 use crate::rows;
-use crate::world::{BEGINNING, World};
+use crate::world::{BEGINNING, SECRET, World};
 
 /// Plays the ladder in `text` with this many shards; the error holds the drawing of what happened.
 pub fn play(text: &str, shards: u8, seed: u64) -> Result<(), String> {
@@ -145,6 +146,20 @@ impl Playing {
                 (place.credentials, place.outward) = (credentials, outward);
                 let change = Change::Connection(Arc::new(place.clone()));
                 self.world.configure(vec![change]);
+            }
+            "sign-in" => {
+                let row =
+                    self.scene.connections.iter().find(|row| row.name == name).ok_or("no such connection")?;
+                let until = self.world.now() + duration(line.word(2))?;
+                let salt = u32::try_from(self.world.now().as_millis() & 0xffff_ffff).unwrap_or_default();
+                let pass = PassKey::new(&SECRET).make(row, until, salt);
+                let agent = self
+                    .scene
+                    .agents
+                    .iter_mut()
+                    .find(|agent| agent.name == name)
+                    .ok_or("nobody of this name")?;
+                agent.pass = Some((pass.auth_user, pass.password));
             }
             "remove" => self.world.configure(vec![Change::ConnectionGone(rows::id_of(name).as_str().into())]),
             "form" => {
