@@ -158,6 +158,8 @@ pub struct About {
     pub keyring: Arc<Keyring>,
     /// What passwords of phones that sign in are made with.
     pub passes: PassKey,
+    /// The public key that pushes are signed with, in base64url.
+    pub push_key: String,
     /// Which addresses our own requests may go to.
     pub outside: Rule,
     /// When the process began to serve.

@@ -229,6 +229,7 @@ fn about(
         trust: Arc::clone(&tls.trust),
         keyring,
         passes,
+        push_key: call_path.push_key().to_owned(),
         outside: Rule::new(config.http_allow.clone()),
         started_at: store::now(),
     }

@@ -117,6 +117,11 @@ impl CallPath {
         self.doors.iter().find(|door| door.protocol() == protocol).cloned()
     }
 
+    /// The public key that pushes are signed with.
+    pub(crate) fn push_key(&self) -> &str {
+        self.errands.pushes().key()
+    }
+
     /// Whom we believe.
     pub(crate) fn trust(&self) -> &Trust {
         &self.trust

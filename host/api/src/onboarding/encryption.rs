@@ -6,7 +6,7 @@ use super::Facts;
 
 /// How its media are encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encryption {
+pub(crate) enum Encryption {
     /// Not at all.
     Never,
     /// By SDES where both sides have it: keys in RTP/AVP, which nobody has to take (RFC 8643).
@@ -19,7 +19,7 @@ pub(super) enum Encryption {
 
 impl Facts<'_> {
     /// What fits the connection. Keys are offered of our own accord over TLS, where nobody reads them.
-    pub(super) fn encryption(&self) -> Encryption {
+    pub(crate) fn encryption(&self) -> Encryption {
         match self.row.media.srtp {
             Srtp::Auto if self.transport == "tls" => Encryption::Offered,
             Srtp::Auto | Srtp::Off => Encryption::Never,

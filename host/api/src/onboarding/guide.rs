@@ -130,6 +130,7 @@ pub(crate) fn guide(facts: &Facts<'_>, made_for: &str) -> Result<Guide, Problem>
     if facts.row.kind == Kind::Virtual {
         return Err(Problem::new(Code::ActionNotOfKind, "a virtual connection has no other end"));
     }
+    super::beyond_browsers(facts.row)?;
     if product.phone && facts.row.kind != Kind::Device {
         let message = format!("{} is a phone: it registers as a connection of kind device", product.name);
         return Err(Problem::new(Code::ActionNotOfKind, message));

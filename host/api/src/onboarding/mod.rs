@@ -5,7 +5,7 @@
 //! ([`once`]) and stand as `<password>` otherwise.
 
 pub(crate) mod asterisk;
-mod encryption;
+pub(crate) mod encryption;
 mod freeswitch;
 pub(crate) mod guide;
 pub(crate) mod once;
@@ -15,8 +15,9 @@ mod typed;
 
 use std::net::IpAddr;
 
-use routing::config::{Connection, Domain, IpPolicy, Kind, NumberRow, Target};
+use routing::config::{Connection, Domain, IpPolicy, Kind, NumberRow, Target, Transport};
 
+use crate::problem::{Code, Problem};
 use crate::{About, Rows, SipAddress};
 
 /// Everything that the other end has to know, worked out once.
@@ -189,6 +190,17 @@ fn named_host(row: &Connection, domain: Option<&Domain>, about: &About) -> Optio
             name.map(|name| format!("{name}.trunk.{}", about.base_domain))
         }
     }
+}
+
+/// What only browsers can reach has no configuration for anybody else.
+pub(crate) fn beyond_browsers(row: &Connection) -> Result<(), Problem> {
+    let web = |transport: &Transport| matches!(transport, Transport::Ws | Transport::Wss);
+    if row.transports.is_empty() || !row.transports.iter().all(web) {
+        return Ok(());
+    }
+    let message = "its transports allow WebSocket only, which browsers speak";
+    Err(Problem::new(Code::ActionNotOfKind, message)
+        .hint("POST /connections/{id}/provisioning makes a link for a browser."))
 }
 
 /// The listener that the other end is told: the first transport it may use, datagrams before streams.

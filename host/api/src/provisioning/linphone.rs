@@ -3,11 +3,27 @@
 use core::fmt::Write;
 
 use super::settings::Sign;
+use crate::onboarding::Facts;
+use crate::onboarding::encryption::Encryption;
 
-/// The file. `server` is host and port of SIP, `transport` a transport of it.
-pub(crate) fn file(sign: &Sign, server: &str, transport: &str) -> String {
+/// The file, for the phone that these facts are about.
+pub(crate) fn file(sign: &Sign, facts: &Facts<'_>) -> String {
+    let (server, transport) = (facts.reach(), facts.transport);
+    let (encryption, mandatory) = match facts.encryption() {
+        Encryption::Never => ("none", "0"),
+        Encryption::Offered => ("srtp", "0"),
+        Encryption::Demanded => ("srtp", "1"),
+        Encryption::DemandedByDtls => ("dtls", "1"),
+    };
     let sections = [
-        ("sip", vec![("default_proxy", "0".to_owned())]),
+        (
+            "sip",
+            vec![
+                ("default_proxy", "0".to_owned()),
+                ("media_encryption", encryption.to_owned()),
+                ("media_encryption_mandatory", mandatory.to_owned()),
+            ],
+        ),
         (
             "proxy_0",
             vec![

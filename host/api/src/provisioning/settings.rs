@@ -10,6 +10,7 @@ use timestamp::Timestamp;
 use utoipa::ToSchema;
 
 use super::turn;
+use crate::About;
 
 /// How a phone signs in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,11 +53,24 @@ pub(crate) struct Settings {
     pub(crate) websocket_url: String,
     /// What to give to RTCPeerConnection.
     pub(crate) ice: IceSettings,
+    /// How a page that is closed is woken.
+    pub(crate) push: PushSettings,
     /// Codecs in order of preference.
     pub(crate) codecs: Vec<String>,
     /// How digits travel.
     #[schema(example = "auto")]
     pub(crate) dtmf: String,
+}
+
+/// How a page that is closed is woken (RFC 8599): its Contact has `pn-provider` and, as `pn-prid`, the address that its
+/// browser subscribed at.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PushSettings {
+    /// For `pn-provider`.
+    #[schema(example = "webpush")]
+    provider: &'static str,
+    /// The `applicationServerKey` to subscribe with (RFC 8292), in base64url.
+    vapid: String,
 }
 
 /// ICE servers, in the words of RTCPeerConnection.
@@ -106,7 +120,12 @@ impl Sign {
 
 impl Settings {
     /// For a browser that reaches us at this WebSocket.
-    pub(crate) fn of(row: &Connection, sign: Sign, websocket_url: String, store: &Store) -> Self {
+    pub(crate) fn of(
+        row: &Connection,
+        sign: Sign,
+        websocket_url: String,
+        (about, store): (&About, &Store),
+    ) -> Self {
         let servers = row.media.ice.servers.iter().map(|server| {
             let secret = server.secret.as_ref().and_then(|text| store.open_text(row.account.as_str(), text));
             let (username, credential) =
@@ -120,6 +139,7 @@ impl Settings {
         Self {
             connection: row.id.to_string(),
             ice: IceSettings { ice_servers: servers.collect() },
+            push: PushSettings { provider: engine::WEB_PUSH, vapid: about.push_key.clone() },
             sign,
             websocket_url,
             codecs: row.media.codecs.clone(),

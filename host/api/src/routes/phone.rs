@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use crate::body::Emptiable;
 use crate::collection::find;
 use crate::edge::{Caller, Scope};
-use crate::onboarding::Facts;
+use crate::onboarding::{Facts, beyond_browsers};
 use crate::problem::{Code, FieldError, Problem};
 use crate::provisioning::settings::{Settings, Sign};
 use crate::provisioning::{self, linphone, qr};
@@ -130,7 +130,7 @@ async fn sign_in(
     let (row, domain) = phone(&api, &caller, &id)?;
     let sign = Sign::of(&row, &domain, &api.about.passes, lifetime);
     let websocket = provisioning::web_socket(&provisioning::origin(&api.about, &headers));
-    Ok(unkept(Json(Settings::of(&row, sign, websocket, &api.store))))
+    Ok(unkept(Json(Settings::of(&row, sign, websocket, (&api.about, &api.store)))))
 }
 
 /// The links by which phones sign in as this connection, newest first.
@@ -212,12 +212,13 @@ async fn file(State(api): State<Arc<Api>>, Path(key): Path<String>) -> Result<Re
     let caller = Caller::of_key(&row);
     let id = caller.phone.clone().ok_or_else(gone)?;
     let (connection, domain) = phone(&api, &caller, &id)?;
+    beyond_browsers(&connection)?;
     let until = row.expires_at.unwrap_or_else(|| now() + YEAR);
     let sign = Sign::of(&connection, &domain, &api.about.passes, until.since(now()));
     let text = {
         let rows = api.rows();
         let facts = Facts::of(&connection, &rows, &api.about, &[]);
-        linphone::file(&sign, &facts.reach(), facts.transport)
+        linphone::file(&sign, &facts)
     };
     Ok(unkept(([(header::CONTENT_TYPE, "application/xml; charset=utf-8")], text)))
 }

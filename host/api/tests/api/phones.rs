@@ -24,6 +24,7 @@ async fn a_link_signs_in_one_phone_and_can_do_nothing_else() {
     assert_eq!(phone["connection"], alice);
     assert_eq!(phone["uri"], "sip:alice@sip.localhost");
     assert_eq!(phone["websocket_url"], "ws://127.0.0.1:8080/sip");
+    assert_eq!(phone["push"], json!({"provider": "webpush", "vapid": "BPushKey"}));
     assert_eq!((&phone["renew_after_s"], &phone["ice"]["iceServers"]), (&json!(1800), &json!([])));
     assert!(phone["auth_user"].as_str().unwrap().starts_with("alice~"));
     let (_, again) = rig.ask_as(&key, "POST", "/session/phone", json!({"lifetime_s": 60})).await;
@@ -139,11 +140,25 @@ async fn a_softphone_fetches_a_file() {
     assert_eq!(response.headers()["content-type"], "application/xml; charset=utf-8");
     assert_eq!(response.headers()["cache-control"], "no-store");
     let text = String::from_utf8(to_bytes(response.into_body(), 65_536).await.unwrap().to_vec()).unwrap();
-    for part in
-        ["lpconfig", "A &amp; B", "sip:alice@sip.localhost", "name=\"userid\" overwrite=\"true\">alice~"]
-    {
+    for part in [
+        "lpconfig",
+        "A &amp; B",
+        "sip:alice@sip.localhost",
+        "name=\"userid\" overwrite=\"true\">alice~",
+        "name=\"media_encryption\" overwrite=\"true\">none<",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+    // Who may use WebSocket only is no matter for it.
+    let alice = format!("/connections/{}", id(&alice));
+    assert_eq!(rig.ask("PATCH", &alice, json!({"transports": ["ws", "wss"]})).await.0.as_u16(), 200);
+    let response = rig.send(Request::get(&path).body(Body::empty()).unwrap()).await;
+    let (status, reply) = read(response).await;
+    assert_eq!((status.as_u16(), &reply["code"]), (409, &json!("action_not_of_kind")), "{reply}");
+    assert_eq!(
+        rig.ask("GET", &format!("{alice}/peer-config?for=linphone"), Value::Null).await.0.as_u16(),
+        409
+    );
     let unknown = rig.send(Request::get("/api/v1/provisioning/nobody").body(Body::empty()).unwrap()).await;
     assert_eq!(read(unknown).await.0.as_u16(), 404);
     let trunk = json!({"kind": "trunk", "name": "t", "peers": [{"host": "192.0.2.1"}]});

@@ -201,6 +201,7 @@ impl Rig {
             own_addresses: Vec::new(),
             http: vec!["http://127.0.0.1:8080".to_owned()],
             passes: engine::PassKey::new(&[7; 16]),
+            push_key: "BPushKey".to_owned(),
             outside: outside::Rule::default(),
             started_at: now(),
         };
