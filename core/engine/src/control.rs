@@ -212,6 +212,8 @@ pub struct RegistrationView {
     pub expires_at: Timestamp,
     /// Label of the credential used.
     pub credential: Box<str>,
+    /// Whether its stream is gone, and a push is to wake it.
+    pub asleep: bool,
 }
 
 /// The answer of `/routes/explain`.

@@ -277,6 +277,7 @@ impl Shard {
                     user_agent: row.user_agent.clone(),
                     expires_at: row.expires_at,
                     credential: row.credential.clone(),
+                    asleep: row.asleep_at().is_some(),
                 })
                 .collect(),
             active_calls: self.places.of(id.as_str()),

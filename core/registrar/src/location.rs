@@ -112,10 +112,10 @@ impl Location {
     /// Its streams are gone, and their numbers mean other streams now. WebSockets come back as they like, or are woken.
     pub fn restore(&mut self, mut row: BindingRow) {
         row.stream = 0;
+        self.seen.insert(self.hasher.hash_one(&*row.connection));
         if matches!(&*row.transport, "ws" | "wss") && row.asleep_at().is_none() {
             return;
         }
-        self.seen.insert(self.hasher.hash_one(&*row.connection));
         let slot = self.slot(&row.connection);
         let at = row.expires_at;
         if let Some(record) = self.records.get_mut(slot) {

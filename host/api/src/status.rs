@@ -85,6 +85,8 @@ pub(crate) struct Registration {
     pub(crate) expires_at: String,
     /// Label of the credential used.
     pub(crate) credential: String,
+    /// Whether its socket is gone, and a push is to wake it (RFC 8599).
+    pub(crate) asleep: bool,
 }
 
 /// How much of each limit is used that is set.
@@ -232,6 +234,7 @@ impl ConnectionStatus {
                     user_agent: r.user_agent.to_string(),
                     expires_at: rfc3339(r.expires_at),
                     credential: r.credential.to_string(),
+                    asleep: r.asleep,
                 })
                 .collect(),
             active_calls,

@@ -94,7 +94,7 @@ class Sink(http.server.BaseHTTPRequestHandler):
         self.send_response(201); self.end_headers()
 http.server.HTTPServer(("127.0.0.50", 8090), Sink).serve_forever()'
 CONTACT="sip:page@bob.invalid;transport=ws;pn-provider=webpush;pn-prid=http%3A%2F%2F127.0.0.50%3A8090%2Fs%2Fbob"
-sleeps() { web bob --contact "$CONTACT" --vanish --idle 1; report bob 'had("registered")' && sleep 1 && contacts "$bob" 1; }
+sleeps() { web bob --contact "$CONTACT" --vanish --idle 1; report bob 'had("registered")' && sleep 1 && contacts "$bob" 1 && shows "$bob" asleep True; }
 check "a page that wants pushes is closed: its registration stays" sleeps
 woken() {
     ua --user alice --password pw-alice --at 127.0.0.33:6003 --cancel-after 15 call bob > "$WORK/a.json" & local a=$!
