@@ -1,6 +1,8 @@
 //! Requests of phones and peers to a running server: sent from an address of loopback, proved with a password where
 //! that is asked for, acknowledged.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
