@@ -3,7 +3,7 @@
 //! No lock on the way of a message: counters are atomic, and somebody is woken only where a bound was reached.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sip_stack::transport::Flow;
 use tokio::sync::Notify;
@@ -47,8 +47,9 @@ impl Line {
 
     /// Takes a message of the client to the shard; waits while the shard has too many of this socket before it.
     pub async fn deliver(&self, message: Vec<u8>) {
-        self.unread.add().await;
-        self.post.send(Mail::Frame(self.flow, message));
+        if self.unread.add().await {
+            self.post.send(Mail::Frame(self.flow, message));
+        }
     }
 
     /// What is to be sent next; the end if the shard has stopped.
@@ -99,16 +100,22 @@ impl Backlog {
 #[derive(Debug, Default)]
 pub(super) struct Unread {
     count: AtomicUsize,
+    /// The shard has let go of the socket, which the office learns behind all that waits for the client.
+    forgotten: AtomicBool,
     room: Notify,
 }
 
 impl Unread {
-    /// One more, as soon as there is room.
-    async fn add(&self) {
-        while self.count.load(Ordering::Acquire) >= MOST_UNREAD {
+    /// One more, as soon as there is room; `false` if none is read any more.
+    async fn add(&self) -> bool {
+        while !self.forgotten.load(Ordering::Acquire) {
+            if self.count.load(Ordering::Acquire) < MOST_UNREAD {
+                self.count.fetch_add(1, Ordering::AcqRel);
+                return true;
+            }
             self.room.notified().await;
         }
-        self.count.fetch_add(1, Ordering::AcqRel);
+        false
     }
 
     /// One was read.
@@ -118,9 +125,9 @@ impl Unread {
         }
     }
 
-    /// None of them will be.
+    /// None of them will be, nor any that comes.
     pub(super) fn forget(&self) {
-        self.count.store(0, Ordering::Release);
+        self.forgotten.store(true, Ordering::Release);
         self.room.notify_one();
     }
 }
@@ -147,7 +154,10 @@ mod tests {
         unread.add().await;
         assert!(timeout(Duration::from_millis(20), unread.add()).await.is_err());
         unread.forget();
-        unread.add().await;
+        for _ in 0..2 * MOST_UNREAD {
+            let added = timeout(Duration::from_secs(1), unread.add()).await;
+            assert_eq!(added, Ok(false), "nobody reads them, and nobody waits");
+        }
     }
 
     #[test]
