@@ -25,6 +25,9 @@ authorities() {
 check "authorities and signers" authorities
 make_cert "$KEYS/web" 127.0.0.14; trust_lab_ca
 start stir-web "$WORK/web.log" python3 "$TOOLS/https.py" $WEB "$KEYS/web/cert.pem" "$KEYS/web/key.pem" "$KEYS/public"
+# Before the server, whose own HTTPS takes the port at every address that is free.
+web_is_up() { ss -Hltn "src = $WEB" | grep -q .; }
+check "a web server for certificates" wait_for 5 web_is_up
 finish_web() { stop stir-web; finish; }
 trap finish_web EXIT
 cp "$KEYS/known.pem" "$DATA/certificates/stir/trusted/"
