@@ -4,6 +4,7 @@
 //! its duration in milliseconds.
 
 use media::{Command, Dtmf, EndId};
+use rtp::TelephoneEvent;
 use sip_msg::Message;
 
 use crate::anchor;
@@ -37,8 +38,8 @@ impl Call {
         let Some(leg) = self.leg_mut(anchor::end_owner(end).leg).filter(|leg| leg.is_confirmed()) else {
             return;
         };
-        let Some(&signal) = SIGNALS.get(usize::from(code)) else { return };
-        let body = Line::of(format_args!("Signal={}\r\nDuration={ms}\r\n", char::from(signal)));
+        let Some(signal) = TelephoneEvent::digit_of(code) else { return };
+        let body = Line::of(format_args!("Signal={signal}\r\nDuration={ms}\r\n"));
         leg.request(b"INFO", slot, FORWARD, means, &mut |writer| {
             writer.body(RELAY, body.as_bytes());
         });
@@ -46,7 +47,7 @@ impl Call {
 }
 
 /// The digit that an INFO brings, and its milliseconds: `application/dtmf-relay`, or `application/dtmf` with nothing but it.
-fn digit_of(request: &Message<'_>) -> Option<(u8, u32)> {
+pub(crate) fn digit_of(request: &Message<'_>) -> Option<(u8, u32)> {
     let (kind, body) = (request.content_type()?, core::str::from_utf8(request.body()).ok()?);
     let kind = kind.split(|&octet| octet == b';').next().unwrap_or_default().trim_ascii();
     let value = |name: &str| {
@@ -62,15 +63,17 @@ fn digit_of(request: &Message<'_>) -> Option<(u8, u32)> {
     } else {
         return None;
     };
-    let &[signal] = signal.as_bytes() else { return None };
-    let code = SIGNALS.iter().position(|known| known.eq_ignore_ascii_case(&signal))?;
-    Some((u8::try_from(code).ok()?, ms))
+    let code = match signal.as_bytes() {
+        [signal] => TelephoneEvent::code_of(char::from(*signal))?,
+        // Some send the code of the event.
+        b"10" => 10,
+        b"11" => 11,
+        _ => return None,
+    };
+    Some((code, ms))
 }
 
 /// How long a digit lasts whose sender does not say.
 const USUAL_MS: u32 = 160;
 
 const RELAY: &[u8] = b"application/dtmf-relay";
-
-/// Signals by event code (RFC 4733 §3.2).
-const SIGNALS: &[u8; 16] = b"0123456789*#ABCD";

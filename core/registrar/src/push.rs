@@ -3,6 +3,7 @@
 //! Of the push services only Web Push (`webpush`) is known: `pn-prid` is the address that the browser subscribed at.
 
 use sip_msg::Uri;
+use sip_msg::uri::unescaped;
 
 /// What a Contact says of pushes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,8 @@ impl PushAsked {
         if provider.is_empty() {
             return Self::Which;
         }
-        let address = contact.params.get(b"pn-prid").flatten().map(unescaped).unwrap_or_default();
-        let address = String::from_utf8(address).unwrap_or_default();
+        let address = contact.params.get(b"pn-prid").flatten().unwrap_or_default();
+        let address = String::from_utf8(unescaped(address).collect()).unwrap_or_default();
         let plain = address.len() <= LONGEST && address.bytes().all(|byte| byte.is_ascii_graphic());
         let web = address.starts_with("https://") || address.starts_with("http://");
         if provider.eq_ignore_ascii_case(WEB_PUSH.as_bytes()) && plain && web {
@@ -47,28 +48,6 @@ pub fn push_address(contact: &str) -> Option<String> {
         PushAsked::At(address) => Some(address),
         PushAsked::No | PushAsked::Which | PushAsked::Unknown => None,
     }
-}
-
-fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, after)) = rest.split_first() {
-        let escaped = || {
-            let digits = core::str::from_utf8(after.get(..2)?).ok()?;
-            u8::from_str_radix(digits, 16).ok()
-        };
-        match (byte == b'%').then(escaped).flatten() {
-            Some(octet) => {
-                out.push(octet);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                out.push(byte);
-                rest = after;
-            }
-        }
-    }
-    out
 }
 
 /// The name of Web Push among push services (RFC 8599 §14.3).

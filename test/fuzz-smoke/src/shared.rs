@@ -9,9 +9,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
-use media::{
-    Action, Actions, Command, Credentials, EndId, Identity, Latching, Peer, Plane, Remote, SocketKey, Source,
-};
+use media::{Action, Actions, Command, Credentials, EndId, Identity, Peer, Plane, Remote, SocketKey, Source};
 use rtp::{Kind, RtpHeader, classify};
 use srtp::{Inbound, OVERHEAD, Outbound};
 use stun::Message;
@@ -164,17 +162,7 @@ impl Story {
 
     /// What its description says.
     fn remote(&self) -> Remote {
-        Remote {
-            rtp: None,
-            rtcp: None,
-            signalling: self.browser.addr.ip(),
-            latch: Latching::Auto,
-            clock_rate: 8000,
-            sends: true,
-            receives: true,
-            renegotiated: false,
-            udptl: false,
-        }
+        Remote::of(self.browser.addr.ip())
     }
 
     /// One that waits, which may stay to come again.

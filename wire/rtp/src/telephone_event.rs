@@ -37,7 +37,12 @@ impl TelephoneEvent {
 
     /// The DTMF digit, if the event is one.
     pub fn digit(&self) -> Option<char> {
-        DIGITS.get(usize::from(self.event)).map(|&digit| char::from(digit))
+        Self::digit_of(self.event)
+    }
+
+    /// The DTMF digit of an event code, if it is one (RFC 4733 §3.2).
+    pub fn digit_of(code: u8) -> Option<char> {
+        DIGITS.get(usize::from(code)).map(|&digit| char::from(digit))
     }
 
     /// The event code of a DTMF digit.

@@ -20,6 +20,6 @@ pub use build::{AudioOffer, build_audio};
 pub use crypto::{Crypto, write_crypto};
 pub use description::{Description, Flaw, Origin};
 pub use formats::{ListedFormat, add_formats, replace_formats};
-pub use media::{Direction, Media, RtpMap};
+pub use media::{Direction, Media, RtpMap, is_companion};
 pub use prefer::preferred;
 pub use rewrite::{MediaRewrite, OriginRewrite, rewrite};

@@ -109,15 +109,27 @@ impl<'a> Media<'a> {
         self.format_list().filter_map(lines::payload_type)
     }
 
-    /// The encoding's name of a payload type: what `a=rtpmap` says, else what the number stands for (RFC 3551 §6).
+    /// The encoding's name of a payload type; see [`Self::encoding_and_clock`].
     pub fn encoding(&self, payload_type: u8) -> Option<&'a [u8]> {
-        let named = self.rtpmaps().find(|map| map.payload_type == payload_type).map(|map| map.name);
-        named.or(match payload_type {
-            0 => Some(b"PCMU"),
-            8 => Some(b"PCMA"),
-            9 => Some(b"G722"),
-            18 => Some(b"G729"),
-            _ => None,
+        self.encoding_and_clock(payload_type).map(|(name, _)| name)
+    }
+
+    /// Name and clock of a payload type: what `a=rtpmap` says, else what the number stands for (RFC 3551 §6).
+    pub fn encoding_and_clock(&self, payload_type: u8) -> Option<(&'a [u8], u32)> {
+        let named = self.rtpmaps().find(|map| map.payload_type == payload_type);
+        named.map(|map| (map.name, map.clock)).or_else(|| {
+            let name: &[u8] = match payload_type {
+                0 => b"PCMU",
+                3 => b"GSM",
+                4 => b"G723",
+                8 => b"PCMA",
+                9 => b"G722",
+                13 => b"CN",
+                15 => b"G728",
+                18 => b"G729",
+                _ => return None,
+            };
+            Some((name, 8000))
         })
     }
 
@@ -220,4 +232,9 @@ impl<'a> RtpMap<'a> {
             channels: u8::try_from(channels).ok()?,
         })
     }
+}
+
+/// Whether an encoding of this name is no voice but goes with one: events, comfort noise, redundancy.
+pub fn is_companion(encoding: &[u8]) -> bool {
+    [&b"telephone-event"[..], b"CN", b"red"].iter().any(|name| encoding.eq_ignore_ascii_case(name))
 }

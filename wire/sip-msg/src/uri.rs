@@ -117,18 +117,18 @@ impl<'a> Uri<'a> {
         if lex::find(b'%', user).is_none() {
             return Cow::Borrowed(user);
         }
-        Cow::Owned(equality::Unescaped::new(user).map(|(octet, _)| octet).collect())
+        Cow::Owned(unescaped(user).collect())
     }
 
     /// Appends the user to `out`, escapes resolved.
     pub fn unescape_user(&self, out: &mut Vec<u8>) {
-        out.extend(equality::Unescaped::new(self.user.unwrap_or_default()).map(|(octet, _)| octet));
+        out.extend(unescaped(self.user.unwrap_or_default()));
     }
 
     /// The header fields that a request to this URI is to have (RFC 3261 §19.1.5), name and value, escapes resolved.
     /// Those that would break a header line are left out.
     pub fn header_fields(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + use<'a> {
-        let plain = |part: &[u8]| equality::Unescaped::new(part).map(|(octet, _)| octet).collect::<Vec<u8>>();
+        let plain = |part: &[u8]| unescaped(part).collect::<Vec<u8>>();
         let pairs = self.headers.split(|&b| b == b'&').filter(|pair| !pair.is_empty());
         pairs
             .map(move |pair| {
@@ -144,6 +144,11 @@ impl<'a> Uri<'a> {
     pub fn same_as(&self, other: &Uri<'_>) -> bool {
         equality::same(self, other)
     }
+}
+
+/// The octets of a part of a URI, escapes resolved; a `%` that begins none stands for itself.
+pub fn unescaped(part: &[u8]) -> impl Iterator<Item = u8> {
+    equality::Unescaped::new(part).map(|(octet, _)| octet)
 }
 
 /// `host` without the brackets of an IPv6 reference.

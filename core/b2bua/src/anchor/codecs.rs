@@ -274,8 +274,7 @@ fn additions(media: &Media<'_>, codecs: &[String]) -> SmallVec<[ListedFormat; 6]
             continue;
         }
         let Some(number) = codec.static_payload_type().or_else(|| free(OPUS)) else { continue };
-        let parameters = (codec == Codec::Opus).then_some("useinbandfec=1");
-        added.push(ListedFormat { payload_type: number, encoding: codec.encoding(), parameters });
+        added.push(listed_codec(codec, number));
     }
     // Digits go with the clock of the voice they interrupt (RFC 4733 §2.1).
     let has_events = events(media, 0).is_some();
@@ -288,7 +287,7 @@ fn additions(media: &Media<'_>, codecs: &[String]) -> SmallVec<[ListedFormat; 6]
             && !listed
             && let Some(payload_type) = free(number)
         {
-            added.push(ListedFormat { payload_type, encoding, parameters: Some("0-15") });
+            added.push(listed_events(encoding, payload_type));
         }
     }
     added
@@ -304,7 +303,7 @@ fn event_additions(media: &Media<'_>) -> SmallVec<[ListedFormat; 6]> {
     let added =
         EVENTS.into_iter().filter(|(clock, ..)| spoken(*clock)).filter_map(|(_, encoding, number)| {
             let free = !taken.contains(&number);
-            free.then_some(ListedFormat { payload_type: number, encoding, parameters: Some("0-15") })
+            free.then(|| listed_events(encoding, number))
         });
     added.collect()
 }
@@ -319,7 +318,7 @@ fn settle(
     [asking, answering]: [DtmfMode; 2],
 ) -> Option<Settled> {
     let unknown = Settled { asking: None, answering: None, converted: false };
-    let Some(first) = encodings(answer).find(|encoding| !encoding.is_companion()) else {
+    let Some(first) = encodings(answer).find(|encoding| !sdp::is_companion(encoding.name)) else {
         return Some(unknown);
     };
     let voice = voices(answer).find(|voice| voice.payload_type == first.payload_type);
@@ -338,30 +337,30 @@ fn settle(
 }
 
 fn first_voice(answer: &Media<'_>) -> Option<Voice> {
-    let first = encodings(answer).find(|encoding| !encoding.is_companion())?;
+    let first = encodings(answer).find(|encoding| !sdp::is_companion(encoding.name))?;
     voices(answer).find(|voice| voice.payload_type == first.payload_type)
 }
 
 /// The formats to list for one who hears `format` from us, in place of its own.
 fn listed(format: &Format, media: &Media<'_>) -> SmallVec<[ListedFormat; 2]> {
-    let parameters = (format.codec == Codec::Opus).then_some("useinbandfec=1");
     let mut list: SmallVec<[ListedFormat; 2]> = SmallVec::new();
-    list.push(ListedFormat {
-        payload_type: format.payload_type,
-        encoding: format.codec.encoding(),
-        parameters,
-    });
+    list.push(listed_codec(format.codec, format.payload_type));
     let offered = events(media, format.codec.clock());
     if let Some(found) = offered.filter(|_| matches!(format.dtmf, Dtmf::Events { .. })) {
         let encoding =
             EVENTS.iter().find(|(clock, ..)| *clock == found.clock).map(|(_, encoding, _)| *encoding);
-        list.extend(encoding.map(|encoding| ListedFormat {
-            payload_type: found.payload_type,
-            encoding,
-            parameters: Some("0-15"),
-        }));
+        list.extend(encoding.map(|encoding| listed_events(encoding, found.payload_type)));
     }
     list
+}
+
+fn listed_codec(codec: Codec, payload_type: u8) -> ListedFormat {
+    let parameters = (codec == Codec::Opus).then_some("useinbandfec=1");
+    ListedFormat { payload_type, encoding: codec.encoding(), parameters }
+}
+
+fn listed_events(encoding: &'static str, payload_type: u8) -> ListedFormat {
+    ListedFormat { payload_type, encoding, parameters: Some("0-15") }
 }
 
 /// Which number of the answer the asking leg is to see instead; none for what it never asked for.
@@ -434,11 +433,6 @@ impl Encoding<'_> {
         self.name.eq_ignore_ascii_case(other.name) && self.clock == other.clock
     }
 
-    /// Whether it is no voice but goes with one.
-    fn is_companion(&self) -> bool {
-        [EVENT, b"CN", b"red"].iter().any(|name| self.name.eq_ignore_ascii_case(name))
-    }
-
     /// Whether it is what we may have added.
     fn is_ours(&self) -> bool {
         Codec::of_name(self.name).is_some() || self.name.eq_ignore_ascii_case(EVENT)
@@ -448,26 +442,9 @@ impl Encoding<'_> {
 fn encodings<'a>(media: &Media<'a>) -> impl Iterator<Item = Encoding<'a>> + use<'a> {
     let media = *media;
     media.payload_types().map(move |payload_type| {
-        let named = media.rtpmaps().find(|map| map.payload_type == payload_type);
-        let (name, clock) = named.map(|map| (map.name, map.clock)).unwrap_or_else(|| fixed(payload_type));
+        let (name, clock) = media.encoding_and_clock(payload_type).unwrap_or_default();
         Encoding { payload_type, name, clock }
     })
-}
-
-/// Static payload types that are in use for voice (RFC 3551 §6).
-fn fixed(payload_type: u8) -> (&'static [u8], u32) {
-    let name: &[u8] = match payload_type {
-        0 => b"PCMU",
-        3 => b"GSM",
-        4 => b"G723",
-        8 => b"PCMA",
-        9 => b"G722",
-        13 => b"CN",
-        15 => b"G728",
-        18 => b"G729",
-        _ => return (b"", 0),
-    };
-    (name, 8000)
 }
 
 const EVENT: &[u8] = b"telephone-event";

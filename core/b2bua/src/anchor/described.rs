@@ -36,7 +36,7 @@ impl Described {
             Some((ip, port)) => ip.or(address).map(|ip| SocketAddr::new(ip, port)),
             None => rtp.and_then(|rtp| Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?))),
         };
-        let clock = media.rtpmaps().find(|map| !is_companion(map.name)).map_or(8000, |map| map.clock);
+        let clock = media.rtpmaps().find(|map| !sdp::is_companion(map.name)).map_or(8000, |map| map.clock);
         // RFC 3264 §6: of an m-line with port 0 nothing is awaited.
         let direction = if held || media.port == 0 { Direction::Inactive } else { media.direction() };
         Self { rtp, rtcp, direction, clock, udptl }
@@ -46,14 +46,9 @@ impl Described {
 /// Name of the first codec of an m-line, if it has one: some list the events of a voice before the voice.
 pub(super) fn codec(media: &sdp::Media<'_>) -> Option<Arc<str>> {
     let mut voices =
-        media.payload_types().filter(|&number| !media.encoding(number).is_some_and(is_companion));
+        media.payload_types().filter(|&number| !media.encoding(number).is_some_and(sdp::is_companion));
     let name = media.encoding(voices.next()?)?;
     Some(String::from_utf8_lossy(name).to_ascii_lowercase().into())
-}
-
-/// Whether a format of this name is no voice but goes with one.
-fn is_companion(name: &[u8]) -> bool {
-    [&b"telephone-event"[..], b"CN", b"red"].iter().any(|companion| companion.eq_ignore_ascii_case(name))
 }
 
 /// Tells the plane what is known of the far side of an end; `others` is what the other leg described, if there is one.

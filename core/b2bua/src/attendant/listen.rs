@@ -8,11 +8,13 @@ use std::sync::Arc;
 use callflow::{Collected, Collector, Gather, Outcome, Play, Signal, Told};
 use media::{Command, EndId, Source};
 use routing::reason::Reason;
+use rtp::TelephoneEvent;
 use sip_msg::Message;
 
 use super::{Doing, Gathering, Purpose, Wanted};
 use crate::anchor;
 use crate::call::{Call, Phase};
+use crate::digits::digit_of;
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone};
 use crate::provisional::Progress;
@@ -251,7 +253,8 @@ impl Call {
             return false;
         }
         respond(event, 200, &[], means);
-        if let Some(key) = key_in(event.request) {
+        let key = digit_of(event.request).and_then(|(code, _)| TelephoneEvent::digit_of(code));
+        if let Some(key) = key.and_then(|key| u8::try_from(key).ok()) {
             self.on_key(key, means);
         }
         true
@@ -278,27 +281,4 @@ fn audio_of(leg: &Leg) -> Option<Heard> {
             .find(|map| map.name.eq_ignore_ascii_case(b"telephone-event") && map.clock == 8_000);
         Some(Heard { end: end.id, law, keys: events.map(|map| map.payload_type) })
     })
-}
-
-/// The key in an INFO: `application/dtmf-relay` says `Signal=5`, `application/dtmf` nothing else than the key.
-fn key_in(request: &Message<'_>) -> Option<u8> {
-    let kind = request.content_type()?;
-    let body = request.body();
-    let text = if kind.eq_ignore_ascii_case(b"application/dtmf-relay") {
-        let mut lines = body.split(|b| matches!(b, b'\r' | b'\n'));
-        lines.find_map(|line| {
-            let (name, value) = line.split_at_checked(line.iter().position(|b| *b == b'=')?)?;
-            name.trim_ascii().eq_ignore_ascii_case(b"signal").then(|| value.get(1..)).flatten()
-        })?
-    } else if kind.eq_ignore_ascii_case(b"application/dtmf") {
-        body
-    } else {
-        return None;
-    };
-    match text.trim_ascii() {
-        [key] => Some(key.to_ascii_uppercase()),
-        b"10" => Some(b'*'),
-        b"11" => Some(b'#'),
-        _ => None,
-    }
 }

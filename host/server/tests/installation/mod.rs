@@ -39,7 +39,7 @@ impl Installation {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("trunkline-test-{}-{number}", std::process::id());
-        let media = 30_000 + (std::process::id() % 100) as u16 * 200 + number as u16 * 40;
+        let media = 20_000 + (std::process::id() % 60) as u16 * 200 + number as u16 * 40;
         Self { data: std::env::temp_dir().join(name), sip: free_port(), http: free_port(), media }
     }
 
@@ -179,12 +179,15 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A port that is free for UDP and TCP.
+/// A port that is free for UDP and TCP. Below the ephemeral ports, so that no connection of another test takes it
+/// before the server does, and never the same twice.
 pub(crate) fn free_port() -> u16 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let first = 10_000 + std::process::id() % 100 * 100;
     loop {
-        let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = tcp.local_addr().expect("an address").port();
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+        let port = (first + COUNT.fetch_add(1, Ordering::Relaxed)) as u16;
+        let tcp = TcpListener::bind(("127.0.0.1", port));
+        if tcp.is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }
