@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What codecs cost alone: the example `conversions` of proto/media, as results; it also writes the speech that media.py plays."""
+"""What codecs cost alone: the example `conversions` of test/cost, as results; it also writes the speech that media.py plays."""
 import argparse, os, re, subprocess, sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/lib")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """RTP load on a media relay: PCMA both ways, and what the *relay* spent on it. See README.md. Loopback only, bounded.
-With --convert speech one way between codecs, from the packets that the example `conversions` of proto/media wrote to RUN.
+With --convert speech one way between codecs, from the packets that the example `conversions` of test/cost wrote to RUN.
 The calls are set up by the ng protocol (rtpengine's), or by INVITE through a SIP server; `direct` is the generator alone,
 the floor of the latency."""
 import argparse, json, os, subprocess, sys

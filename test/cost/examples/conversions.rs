@@ -1,6 +1,6 @@
 //! What a second of converted audio costs: the codecs alone, and the same through the plane, in milliseconds of CPU.
 //!
-//! `cargo run --release -p media --example conversions`. The plane's figure has everything in it but the sockets: RTP,
+//! `cargo run --release -p cost --example conversions`. The plane's figure has everything in it but the sockets: RTP,
 //! order, codecs, the packet that is made. Speech is imitated by a voice of harmonics that swells and pauses; Opus runs
 //! at the complexity that few conversions get, with 24 kbit/s beside G.711 and 32 kbit/s beside G.722. With a folder as its
 //! argument it also writes that voice there, CODEC.packets each: two octets of length and a payload, again and again.
@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use codec::{Codec, Decoder, Encoder, Rate, Resampler, Tuning};
-use media::{Actions, Command, Dtmf, EndId, Format, Latching, Plane, Remote, SocketKey};
+use media::{Actions, Command, Dtmf, EndId, Format, Plane, Remote, SocketKey};
 use timestamp::Timestamp;
 
 const SECONDS: usize = 60;
@@ -89,17 +89,7 @@ fn through_plane(from: Codec, to: Codec, relayed: bool) -> f64 {
     for end in ends {
         let port = 20_000 + 2 * end.0 as u16;
         plane.handle_command(Command::Open { end, bind: LOCAL, port, inactivity: None }, now, &mut out);
-        let remote = Remote {
-            rtp: Some(peer(end)),
-            rtcp: None,
-            signalling: LOCAL,
-            latch: Latching::Auto,
-            clock_rate: from.clock(),
-            sends: true,
-            receives: true,
-            renegotiated: false,
-            udptl: false,
-        };
+        let remote = Remote { rtp: Some(peer(end)), clock_rate: from.clock(), ..Remote::of(LOCAL) };
         plane.handle_command(Command::Remote { end, remote }, now, &mut out);
     }
     let [a, b] = ends;
