@@ -52,6 +52,8 @@ pub(crate) struct Attendant {
     hears: Option<media::Source>,
     /// The payload type of what the caller hears; none without a common codec.
     law: Option<u8>,
+    /// The payload type of its telephone events, once they are listened to.
+    keys: Option<u8>,
 }
 
 /// What the call is doing about an ask.
@@ -172,6 +174,7 @@ impl Call {
             serial: 0,
             hears: None,
             law: None,
+            keys: None,
         }));
         self.carry_on(ask, means);
     }

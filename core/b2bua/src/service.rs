@@ -67,9 +67,8 @@ impl Call {
         }
     }
 
-    /// A re-INVITE to ourselves: the echo follows its caller, and so does whoever waits in a transfer.
+    /// A re-INVITE to ourselves: what is heard follows its caller, and so does whoever waits in a transfer.
     pub(crate) fn reinvite_service(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
-        let keep = |media: &sdp::Media<'_>| media.port != 0;
         let (body, slot) = (event.request.body(), self.slot);
         let Some(leg) = self.leg_mut(event.leg) else { return };
         if leg.media.bypass {
@@ -81,15 +80,50 @@ impl Call {
         let answered = if body.is_empty() {
             anchor::offer_ourselves(leg, slot, means)
         } else {
-            anchor::answer_ourselves(body, leg, slot, &keep, means)
+            self.answer_anew(event.leg, body, means)
         };
         match answered {
-            Ok(body) => self.accept(&event, &body, means),
+            Ok(answer) => {
+                self.accept(&event, &answer, means);
+                if !body.is_empty() {
+                    self.go_on_serving(event.leg, means);
+                }
+            }
             Err(reason) => {
                 let Some(leg) = self.leg_mut(event.leg) else { return };
                 (leg.usage, leg.offered) = (InviteUsage::Idle, false);
                 refuse_in_dialog(&event, reason, means);
             }
+        }
+    }
+
+    /// An answer to what somebody offers anew whom we serve; if there is none, all stays as it was.
+    pub(crate) fn answer_anew(
+        &mut self,
+        number: u8,
+        body: &[u8],
+        means: &mut Means<'_>,
+    ) -> Result<Vec<u8>, Reason> {
+        let slot = self.slot;
+        let plays = self.attendant.is_some() && number == self.caller.number;
+        let Some(leg) = self.leg_mut(number) else { return Err(Reason::Fault) };
+        let keep = |media: &sdp::Media<'_>| media.port != 0 && (!plays || law_of(media).is_some());
+        let before = leg.media.raw.clone();
+        let answered = anchor::answer_ourselves(body, leg, slot, &keep, means);
+        if answered.is_err() {
+            anchor::restore(&before, leg);
+        }
+        answered
+    }
+
+    /// Somebody whom we serve has described itself anew.
+    pub(crate) fn go_on_serving(&mut self, number: u8, means: &mut Means<'_>) {
+        if self.attendant.is_some() && number == self.caller.number {
+            self.listen_on(means);
+        } else if self.handover.transfer.is_none()
+            && let Some(leg) = self.leg_mut(number)
+        {
+            anchor::follow(leg, means);
         }
     }
 }

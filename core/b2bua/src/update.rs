@@ -100,15 +100,16 @@ impl Call {
     }
 
     fn update_service(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
-        let keep = |media: &sdp::Media<'_>| media.port != 0;
-        let (body, slot) = (event.request.body(), self.slot);
         let Some(leg) = self.leg_mut(event.leg) else { return };
         if leg.media.bypass {
             respond(&event, 491, &[], means);
             return;
         }
-        match anchor::answer_ourselves(body, leg, slot, &keep, means) {
-            Ok(body) => self.accept(&event, &body, means),
+        match self.answer_anew(event.leg, event.request.body(), means) {
+            Ok(body) => {
+                self.accept(&event, &body, means);
+                self.go_on_serving(event.leg, means);
+            }
             Err(reason) => refuse_in_dialog(&event, reason, means),
         }
     }

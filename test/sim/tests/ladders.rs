@@ -87,6 +87,7 @@ ladders! {
     first_call_held
     flow_cancelled
     flow_failover
+    flow_hold
     flow_hunt
     flow_menu
     flow_menu_nobody_answers

@@ -349,6 +349,15 @@ pub(crate) fn serve(leg: &mut Leg, source: media::Source, means: &mut Means<'_>)
     }
 }
 
+/// A leg that is served by ourselves described itself anew: what it hears goes on, wherever it is now.
+pub(crate) fn follow(leg: &mut Leg, means: &mut Means<'_>) {
+    leg.media.tell_transport(means);
+    for (index, end) in leg.media.ends.iter().enumerate().filter(|(_, end)| end.port != 0) {
+        leg.media.protection.tell(index, end.id, false, means);
+        describe(leg, end.id, leg.media.described.get(index), None, true, means);
+    }
+}
+
 /// Remembers and answers a description that we serve ourselves: `keep` says which m-lines are taken.
 pub(crate) fn answer_ourselves(
     body: &[u8],

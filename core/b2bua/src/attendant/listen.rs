@@ -65,14 +65,44 @@ impl Call {
         let found = audio_of(&self.caller);
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
         attendant.law = found.map(|found| found.law);
+        attendant.keys = found.and_then(|found| found.keys);
         if let Some(Heard { end, keys: Some(payload_type), .. }) = found {
             means.media(Command::Listen { end, payload_type });
         }
     }
 
+    /// The caller has described itself anew, as for a hold: what it hears goes on, and so do its keys.
+    pub(crate) fn listen_on(&mut self, means: &mut Means<'_>) {
+        anchor::follow(&mut self.caller, means);
+        let Some(found) = audio_of(&self.caller) else { return };
+        let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        if let Some(payload_type) = found.keys.filter(|_| attendant.keys != found.keys) {
+            means.media(Command::Listen { end: found.end, payload_type });
+        }
+        attendant.keys = found.keys;
+        if attendant.law != Some(found.law) {
+            attendant.law = Some(found.law);
+            self.let_hear_again(means);
+        }
+    }
+
+    /// The caller has another codec: what it hears without an end goes on in that one.
+    fn let_hear_again(&mut self, means: &mut Means<'_>) {
+        let payload_type = self.law();
+        let again = match self.attendant.as_deref().and_then(|attendant| attendant.hears) {
+            Some(Source::Milliwatt { .. }) => Source::Milliwatt { payload_type },
+            Some(Source::Signal { signal, .. }) => Source::Signal { signal, payload_type },
+            Some(Source::Echo | Source::Silence) | None => return,
+        };
+        self.let_hear(again, means);
+    }
+
     /// The caller's answer to our own offer came in its ACK.
     pub(crate) fn on_flow_answer(&mut self, body: &[u8], means: &mut Means<'_>) {
         match anchor::hear_answer(body, &mut self.caller, means) {
+            Ok(()) if self.attendant.as_deref().is_some_and(|attendant| attendant.law.is_some()) => {
+                self.listen_on(means);
+            }
             Ok(()) => self.begin_to_listen(means),
             Err(reason) => self.hang_up(reason, EndedBy::System, means),
         }
@@ -151,7 +181,7 @@ impl Call {
         attendant.serial = attendant.serial.wrapping_add(1);
         let serial = attendant.serial;
         match audio_of(&self.caller) {
-            Some(Heard { end, law, .. }) if !self.caller.offered => {
+            Some(Heard { end, law, .. }) if attendant.law.is_some() || !self.caller.offered => {
                 means.media(Command::Play { end, payload_type: law, audio, times, serial });
             }
             Some(_) | None => self.on_played(serial, means),
