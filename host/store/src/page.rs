@@ -68,4 +68,44 @@ impl<T> Page<T> {
         let next = rows.last().filter(|_| older).map(cursor);
         Self { data: rows, has_more, next }
     }
+
+    /// The part of a list that is at hand, whole and newest first.
+    pub fn of(query: &PageQuery, mut all: Vec<T>, id: impl Fn(&T) -> &str) -> Self {
+        if let Some(after) = &query.after {
+            all.retain(|row| id(row) < after.as_str());
+        }
+        if let Some(before) = &query.before {
+            all.retain(|row| id(row) > before.as_str());
+        }
+        if query.upwards() {
+            all.reverse();
+        }
+        Self::cut(query, all, |row| id(row).to_owned())
+    }
+
+    /// The same rows, each as something else.
+    pub fn map<U>(self, shown: impl FnMut(T) -> U) -> Page<U> {
+        Page { data: self.data.into_iter().map(shown).collect(), has_more: self.has_more, next: self.next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_in_either_direction_to_its_end() {
+        let all = || vec!["e", "d", "c", "b", "a"];
+        let ask = |after: Option<&str>, before: Option<&str>| {
+            let (after, before) = (after.map(str::to_owned), before.map(str::to_owned));
+            let page = Page::of(&PageQuery { limit: 2, after, before }, all(), |row| row);
+            (page.data, page.has_more, page.next)
+        };
+        let next = |cursor: &str| Some(cursor.to_owned());
+        assert_eq!(ask(None, None), (vec!["e", "d"], true, next("d")));
+        assert_eq!(ask(Some("d"), None), (vec!["c", "b"], true, next("b")));
+        assert_eq!(ask(Some("b"), None), (vec!["a"], false, None));
+        assert_eq!(ask(None, Some("a")), (vec!["c", "b"], true, next("b")));
+        assert_eq!(ask(None, Some("c")), (vec!["e", "d"], false, next("d")));
+    }
 }

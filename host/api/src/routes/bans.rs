@@ -11,7 +11,7 @@ use engine::control::{Answer, Ask};
 use engine::{Ban, BanOrder};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use store::{BanQuery, from_rfc3339, new_id, now, rfc3339};
+use store::{BanQuery, Page, from_rfc3339, new_id, now, rfc3339};
 use timestamp::Timestamp;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -89,13 +89,12 @@ async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Asked(query): Asked<Bans>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Page<Entry>>, Problem> {
     may_read(&caller)?;
     let page = past::page(query.limit, query.after, query.before)?;
     let found = api.store.bans(&BanQuery { page, over: query.over.unwrap_or(false), now: now() }).await?;
     let dropped = dropped(&api).await;
-    let data: Vec<_> = found.data.iter().map(|ban| Entry::of(ban, &dropped)).collect();
-    Ok(Json(json!({"data": data, "has_more": found.has_more, "next": found.next})))
+    Ok(Json(found.map(|ban| Entry::of(&ban, &dropped))))
 }
 
 /// One ban, with its evidence.

@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use engine::control::{Answer, Ask, CallView};
-use serde_json::{Value, json};
+use serde_json::Value;
+use store::Page;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -39,10 +40,9 @@ async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Asked(query): Asked<LiveCalls>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Page<Call>>, Problem> {
     caller.may(Scope::ConnectionsRead)?;
-    let cut = crate::collection::Cut { limit: query.limit, after: query.after, before: query.before };
-    let limit = cut.rows()?;
+    let page = past::page(query.limit, query.after, query.before)?;
     let account = past::account(&api, &caller, query.account.as_deref())?;
     let wanted = |call: &CallView| {
         account.as_ref().is_none_or(|a| *call.account == **a)
@@ -51,17 +51,10 @@ async fn list(
                 .as_deref()
                 .is_none_or(|c| *call.connection_in == *c || *call.connection_out == *c)
             && query.state.as_deref().is_none_or(|s| call.state == s)
-            && cut.after.as_deref().is_none_or(|a| *call.id < *a)
-            && cut.before.as_deref().is_none_or(|b| *call.id > *b)
     };
-    let mut found: Vec<_> = status::calls(&api).await.iter().filter(|c| wanted(c)).map(Call::from).collect();
-    if cut.after.is_none() && cut.before.is_some() {
-        found.drain(..found.len().saturating_sub(limit));
-    }
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| has_more).map(|call| call.id.clone());
-    Ok(Json(json!({"data": found, "has_more": has_more, "next": next})))
+    let calls = status::calls(&api).await;
+    let found = calls.iter().filter(|call| wanted(call)).map(Call::from).collect();
+    Ok(Json(Page::of(&page, found, |call: &Call| &call.id)))
 }
 
 /// One call in progress.

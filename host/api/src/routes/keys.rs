@@ -6,13 +6,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
-use serde_json::{Value, json};
-use store::{KeyRow, NewKey, from_rfc3339, now, rfc3339};
+use serde_json::Value;
+use store::{KeyRow, NewKey, Page, from_rfc3339, now, rfc3339};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::collections::list_query;
+use super::past;
 use crate::body::{Asked, Document};
 use crate::edge::{Caller, Scope};
 use crate::problem::{Code, FieldError, Problem};
@@ -92,25 +93,10 @@ async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Asked(query): Asked<Keys>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Page<Key>>, Problem> {
     caller.may(Scope::Admin)?;
-    let cut = crate::collection::Cut { limit: query.limit, after: query.after, before: query.before };
-    let limit = cut.rows()?;
-    let mut keys = seen(&api, &caller).await?;
-    match (&cut.after, &cut.before) {
-        (Some(after), _) => keys.retain(|key| key.id < *after),
-        (None, Some(before)) => {
-            keys.retain(|key| key.id > *before);
-            keys.drain(..keys.len().saturating_sub(limit));
-        }
-        (None, None) => {}
-    }
-    let has_more = keys.len() > limit;
-    keys.truncate(limit);
-    let next = keys.last().filter(|_| has_more).map(|key| key.id.clone());
-    Ok(Json(
-        json!({"data": keys.into_iter().map(Key::from).collect::<Vec<_>>(), "has_more": has_more, "next": next}),
-    ))
+    let page = past::page(query.limit, query.after, query.before)?;
+    Ok(Json(Page::of(&page, seen(&api, &caller).await?, |key| &key.id).map(Key::from)))
 }
 
 /// One key.

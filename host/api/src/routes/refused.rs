@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use routing::config::{Account, Connection, NumberRow};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use store::{NearMissRow, RefusedQuery, RefusedRow};
+use store::{NearMissRow, Page, RefusedQuery, RefusedRow};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -189,7 +189,7 @@ async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Asked(query): Asked<Refusals>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Page<Value>>, Problem> {
     caller.may(Scope::HistoryRead)?;
     let query = RefusedQuery {
         page: past::page(query.limit, query.after, query.before)?,
@@ -203,8 +203,7 @@ async fn list(
     };
     let page = api.store.refused(&query).await?;
     let rows = api.rows();
-    let data: Vec<_> = page.data.into_iter().map(|row| shown(&rows, &caller, row)).collect();
-    Ok(Json(json!({"data": data, "has_more": page.has_more, "next": page.next})))
+    Ok(Json(page.map(|row| shown(&rows, &caller, row))))
 }
 
 /// One row of refusals.

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use outside::Fault;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use store::{Delivery, DeliveryQuery, NewDelivery, WebhookRow, now, rfc3339};
+use store::{Delivery, DeliveryQuery, NewDelivery, Page, WebhookRow, now, rfc3339};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -126,24 +126,12 @@ async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Asked(query): Asked<Webhooks>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Page<Webhook>>, Problem> {
     caller.may(Scope::ConnectionsRead)?;
-    let limit = crate::collection::Cut { limit: query.limit, after: None, before: None }.rows()?;
+    let page = past::page(query.limit, query.after, query.before)?;
     let rows = api.store.webhooks().await?;
-    let mut rows: Vec<_> = rows.iter().filter(|row| sees(&caller, row)).collect();
-    match (&query.after, &query.before) {
-        (Some(after), _) => rows.retain(|row| row.id < *after),
-        (None, Some(before)) => {
-            rows.retain(|row| row.id > *before);
-            rows.drain(..rows.len().saturating_sub(limit));
-        }
-        (None, None) => {}
-    }
-    let has_more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| has_more).map(|row| row.id.clone());
-    let data: Vec<_> = rows.into_iter().map(Webhook::from).collect();
-    Ok(Json(json!({"data": data, "has_more": has_more, "next": next})))
+    let rows = rows.iter().filter(|row| sees(&caller, row)).collect();
+    Ok(Json(Page::of(&page, rows, |row| &row.id).map(Webhook::from)))
 }
 
 /// One endpoint.
@@ -288,7 +276,7 @@ async fn deliveries(
     caller: Caller,
     Path(id): Path<String>,
     Asked(query): Asked<Deliveries>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Page<Entry>>, Problem> {
     caller.may(Scope::ConnectionsRead)?;
     find(&api, &caller, &id).await?;
     let query = DeliveryQuery {
@@ -298,9 +286,7 @@ async fn deliveries(
         event: query.event,
         since: past::time("since", query.since.as_deref())?,
     };
-    let found = api.store.deliveries(&query).await?;
-    let data: Vec<_> = found.data.into_iter().map(Entry::from).collect();
-    Ok(Json(json!({"data": data, "has_more": found.has_more, "next": found.next})))
+    Ok(Json(api.store.deliveries(&query).await?.map(Entry::from)))
 }
 
 /// One delivery.
