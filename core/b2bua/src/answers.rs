@@ -9,6 +9,7 @@ use sip_stack::transport::{FaultKind, StreamFault};
 use routing::reason::Reason;
 
 use crate::anchor::{self, Passing};
+use crate::attendant::Attendant;
 use crate::branch::Offer;
 use crate::call::{Call, Final, Phase};
 use crate::dial::present;
@@ -57,7 +58,8 @@ impl Call {
             branch.cancel(&reason, means);
             return;
         }
-        let code = response.code();
+        let lets_hear = self.attendant.as_deref().is_none_or(Attendant::lets_hear);
+        let code = if lets_hear || response.code() == 100 { response.code() } else { 180 };
         let heard = branch.hear_provisional(response);
         if code == 100 || heard == Heard::Dropped {
             return;
@@ -69,7 +71,9 @@ impl Call {
         // Without an offer of ours only a reliable answer may have one of theirs (RFC 3262 §5).
         let has_body = !response.body().is_empty() && (reliable || !late);
         let first = dialling.early.is_none();
-        let passes = has_body && (first || dialling.early == Some(number) && !(late && branch.leg.agreed));
+        let passes = has_body
+            && lets_hear
+            && (first || dialling.early == Some(number) && !(late && branch.leg.agreed));
         if let Heard::Next(rseq) = heard {
             if late && passes && self.caller.abilities.reliable {
                 branch.early.owed = Some(rseq);
@@ -103,7 +107,7 @@ impl Call {
         dialling.shown = shown;
         let ringing = self.times.ringing.is_none();
         self.times.ringing.get_or_insert(means.now);
-        let phrase = response_phrase(response).to_vec();
+        let phrase = if code == response.code() { response_phrase(response).to_vec() } else { Vec::new() };
         self.show(Progress { code, phrase, body, reliable }, means);
         if ringing {
             means.effects.push(Effect::Announce(Milestone::Ringing));
@@ -118,6 +122,9 @@ impl Call {
             return;
         };
         let mut winner = dialling.branches.remove(index);
+        if let Some(search) = &dialling.search {
+            search.places_but(winner.party).for_each(|target| self.leave_place(target, means));
+        }
         for mut loser in dialling.branches {
             loser.cancel(ELSEWHERE, means);
             self.note_attempt(&loser, &Final::ours(0, Reason::CompletedElsewhere), means);
@@ -201,7 +208,7 @@ impl Call {
             reason: crate::cause::given(response),
             why: None,
         };
-        let redirected = (300..400).contains(&code) && self.follow(response, means);
+        let redirected = (300..400).contains(&code) && !self.searches() && self.follow(response, means);
         let failure = if redirected { Failure::Redirected } else { Failure::Answered { code, rang: false } };
         self.branch_over(number, failed, failure, means);
     }
@@ -246,6 +253,9 @@ impl Call {
         };
         if failure == Failure::Unreachable {
             branch.was_not_answered(means);
+        }
+        if dialling.search.is_some() {
+            return self.party_branch_over(branch, &failed, failure, means);
         }
         let media_began = dialling.early.is_some();
         dialling.again &= branch.leg.connection.as_deref().is_some_and(|c| hunts(failure, c));
@@ -329,7 +339,12 @@ impl Call {
         let invite = self.invite.clone()?;
         let Phase::Dialling(dialling) = &self.phase else { return None };
         // Ourselves are no target: nothing about us changes what is shown there.
-        let destination = self.target(dialling.target).cloned();
+        let branch = dialling.branches.iter().find(|b| b.leg.number == number)?;
+        let destination = self.target(branch.target).cloned();
+        if let (Some(search), Some(party)) = (&dialling.search, branch.party) {
+            let passport = search.passport(party);
+            self.vouching.present(passport);
+        }
         let presentation = match &destination {
             Some(destination) => self.shown_as(present(&invite.presentation, destination)),
             None => invite.presentation.clone(),
@@ -342,7 +357,8 @@ impl Call {
         let (caller, max_forwards) = (caller.as_deref(), invite.max_forwards);
         let way = destination.as_ref().map(|destination| &*destination.connection);
         let signed = self.vouching.signed_for(way);
-        let offer = Offer { call: slot, invite: &message, caller, reliable, max_forwards, signed };
+        let fields = self.attendant.as_deref().map_or(&[][..], Attendant::fields);
+        let offer = Offer { call: slot, invite: &message, caller, reliable, max_forwards, signed, fields };
         branch.send(&body, credentials, &presentation, &offer, means);
         Some(())
     }
@@ -355,7 +371,7 @@ impl Final {
     }
 
     /// The same; a description that demands encryption is most likely refused for that.
-    fn as_refusal_of(&self, leg: &Leg) -> Self {
+    pub(crate) fn as_refusal_of(&self, leg: &Leg) -> Self {
         let demanded = self.code == 488 && anchor::is_demanded(leg.connection.as_deref());
         Self { why: self.why.or_else(|| demanded.then_some(Reason::EncryptionMismatch)), ..self.clone() }
     }

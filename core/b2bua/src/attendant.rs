@@ -296,7 +296,8 @@ impl Call {
                 self.collected(collected, means);
             }
             Doing::Awaiting(_) => self.tell_flow(Told::of(Outcome::FAILED), means),
-            Doing::Nothing | Doing::Playing(_) | Doing::Ringing(_) | Doing::Talking => {}
+            Doing::Ringing(_) => self.on_ringing_timer(means),
+            Doing::Nothing | Doing::Playing(_) | Doing::Talking => {}
         }
     }
 

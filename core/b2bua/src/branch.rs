@@ -18,7 +18,7 @@ use crate::early::EarlyDialogs;
 use crate::leg::{Leg, SUPPORTED, SUPPORTED_WITHIN, via, write_ourselves};
 use crate::line::Line;
 use crate::means::Means;
-use crate::passthrough::copy_renumbered;
+use crate::passthrough::{add_header, copy_renumbered};
 use crate::renumber::Numbering;
 use crate::vouch::Signed;
 
@@ -27,6 +27,10 @@ use crate::vouch::Signed;
 pub(crate) struct Branch {
     /// The callee's leg.
     pub leg: Leg,
+    /// The target that it is for.
+    pub target: usize,
+    /// The party that it is for, where several are looked for at once.
+    pub party: Option<usize>,
     /// The INVITE's transaction.
     pub client: Slot,
     /// When its INVITE was first sent.
@@ -109,6 +113,8 @@ impl Branch {
         let leg = Leg::new(number, connection, dialog, crate::anchor::LegMedia::default());
         Self {
             leg,
+            target: 0,
+            party: None,
             client: Slot { index: u32::MAX, generation: 0 },
             sent_at: means.now,
             heard_at: None,
@@ -122,6 +128,12 @@ impl Branch {
             uri: place.uri.as_bytes().into(),
             path: place.path.clone(),
         }
+    }
+
+    /// The same, as one of this target, and of this party of a search.
+    pub(crate) fn of(mut self, target: usize, party: Option<usize>) -> Self {
+        (self.target, self.party) = (target, party);
+        self
     }
 
     /// Sends, or sends again with credentials, the INVITE with this body.
@@ -177,6 +189,9 @@ impl Branch {
                 Some(Signed { beside: false, .. }) => &[Name::Date, Name::Identity],
             };
             copy_renumbered(offer.invite, &mut writer, [offer.caller, connection], numbering, anew);
+            for (name, value) in offer.fields {
+                add_header(name.as_bytes(), value.as_bytes(), &mut writer);
+            }
             if let Some(Signed { passport, .. }) = offer.signed {
                 writer.field(Name::Date, passport.date.as_bytes());
                 writer.field(Name::Identity, passport.identity.as_bytes());
@@ -241,6 +256,8 @@ pub(crate) struct Offer<'a, 'm> {
     pub max_forwards: u8,
     /// A signature of ours.
     pub signed: Option<Signed<'a>>,
+    /// Header fields that a flow adds.
+    pub fields: &'a [(Box<str>, String)],
 }
 
 /// Where a registered contact is reached.

@@ -18,6 +18,7 @@ use routing::decision::{Destination, Outcome, next_in_line};
 use routing::reason::Reason;
 
 use crate::anchor::{self, Passing};
+use crate::attendant::Attendant;
 use crate::branch::{
     ANONYMOUS, Branch, Offer, Place, Presentation, escape_user, is_registered_kind, place_at_pbx,
     place_of_binding,
@@ -28,6 +29,7 @@ use crate::losers::TIMED_OUT;
 use crate::means::{Effect, MOST_LEGS, Means};
 use crate::provisional::Progress;
 use crate::record::EndedBy;
+use crate::search::Search;
 
 /// Callees being rung.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub(crate) struct Dialling {
     pub(crate) rest: Vec<Target>,
     pub(crate) ring_until: Timestamp,
     pub(crate) alive_until: Option<Timestamp>,
+    /// Several parties are looked for, and this is how far it is with each.
+    pub(crate) search: Option<Box<Search>>,
 }
 
 impl Dialling {
@@ -68,6 +72,7 @@ impl Dialling {
             rest: Vec::new(),
             ring_until,
             alive_until: None,
+            search: None,
         }
     }
 }
@@ -97,6 +102,10 @@ impl Call {
         self.asked = false;
         if self.handover.replacing.is_some() && matches!(self.phase, Phase::Talking { .. }) {
             self.on_replacement_told(told, means);
+            return;
+        }
+        if self.searches() {
+            self.on_search_told(told, means);
             return;
         }
         match (&self.phase, told) {
@@ -229,7 +238,7 @@ impl Call {
             let presentation = self.shown_as(present(&invite.presentation, &destination));
             for place in places.iter().take(usize::from(MOST_LEGS / 2)) {
                 match self.start(place, &destination.connection, &presentation, &invite, &message, means) {
-                    Ok(branch) => branches.push(branch),
+                    Ok(branch) => branches.push(branch.of(target, None)),
                     Err(reason) => fault = Some(reason),
                 }
             }
@@ -264,11 +273,11 @@ impl Call {
         let presentation = self.shown_as(present(&invite.presentation, &destination));
         let branch = self.start(place, &destination.connection, &presentation, &invite, &message, means);
         if let (Ok(branch), Phase::Dialling(dialling)) = (branch, &mut self.phase) {
-            dialling.branches.push(branch);
+            dialling.branches.push(branch.of(dialling.target, None));
         }
     }
 
-    fn start(
+    pub(crate) fn start(
         &mut self,
         place: &Place,
         connection: &Arc<Connection>,
@@ -279,7 +288,9 @@ impl Call {
     ) -> Result<Branch, Reason> {
         let number = self.fresh_leg();
         let moved = self.handover.transfer.is_some() && !self.caller.media.ends.is_empty();
-        let bypass = !moved && anchor::bypasses(self.caller.connection.as_deref(), Some(connection));
+        let bypass = !moved
+            && !self.searches()
+            && anchor::bypasses(self.caller.connection.as_deref(), Some(connection));
         let connection = Some(Arc::clone(connection));
         // What came with the call is said of its caller, and of nobody who is handed over.
         let told = self.vouching.verstat_for(connection.as_deref()).filter(|_| !self.handover.swapped());
@@ -301,6 +312,7 @@ impl Call {
             reliable: self.caller.abilities.reliable || !message.body().is_empty(),
             max_forwards: invite.max_forwards,
             signed: self.vouching.signed_for(connection.as_deref()),
+            fields: self.attendant.as_deref().map_or(&[], Attendant::fields),
         };
         branch.send(&body, None, presentation, &offer, means);
         Ok(branch)
@@ -346,7 +358,7 @@ impl Call {
     }
 
     /// Gives back the place at a target that did not answer.
-    fn leave_place(&mut self, target: usize, means: &mut Means<'_>) {
+    pub(crate) fn leave_place(&mut self, target: usize, means: &mut Means<'_>) {
         let Some(id) = self.target(target).map(|t| t.connection.id.clone()) else { return };
         let held = self.held.iter().filter(|held| held.is_of(&id) && !held.left).count();
         if held > self.present(&id) {
@@ -422,6 +434,9 @@ impl Call {
 
     /// Nobody answered in time.
     pub(crate) fn on_ring_timer(&mut self, means: &mut Means<'_>) {
+        if self.searches() {
+            return self.on_search_timer(means);
+        }
         let Phase::Dialling(dialling) = &self.phase else { return };
         if means.now < dialling.ring_until || dialling.answered.is_some() {
             return;
@@ -434,6 +449,9 @@ impl Call {
 
     /// A peer gave no sign of life in time.
     pub(crate) fn on_alive_timer(&mut self, means: &mut Means<'_>) {
+        if self.searches() {
+            return self.on_search_alive_timer(means);
+        }
         let Phase::Dialling(dialling) = &self.phase else { return };
         let late = dialling.alive_until.is_some_and(|at| means.now >= at);
         if !late || !dialling.again || self.waking.is_awaited() || dialling.branches.iter().any(|b| b.alive) {

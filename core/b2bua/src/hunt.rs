@@ -45,12 +45,17 @@ pub(crate) struct Hunt {
 }
 
 impl Hunt {
-    fn new(connection: &Connection, means: &mut Means<'_>) -> Self {
+    pub(crate) fn new(connection: &Connection, means: &mut Means<'_>) -> Self {
         let peers = connection.peers.iter().enumerate();
         let ranked = peers.map(|(index, peer)| (peer.priority, peer.weight, index)).collect();
         let mut order = by_weight(ranked, &mut |bound| means.random.below(bound));
         order.truncate(MOST_PEERS);
         Self { order, put_off: 0 }
+    }
+
+    /// The peer at this place, as an index into the row.
+    pub(crate) fn at(&self, place: usize) -> Option<usize> {
+        self.order.get(place).copied()
     }
 
     /// Puts the peer at this place behind those not looked at yet, if there are any.
@@ -76,6 +81,9 @@ impl Call {
 
     /// A host name was resolved.
     pub fn on_located(&mut self, targets: &[Target], means: &mut Means<'_>) {
+        if self.on_search_located(targets, means) {
+            return;
+        }
         let Phase::Locating { target, peer } = self.phase else { return };
         if targets.is_empty() {
             self.peer_is_nowhere((target, peer), Final::ours(500, Reason::NameNotFound), means);
@@ -142,7 +150,7 @@ impl Call {
 
     /// The peer whose turn it is.
     fn peer(&self, target: usize, place: usize) -> Option<&Peer> {
-        let index = *self.hunt.order.get(place)?;
+        let index = self.hunt.at(place)?;
         self.target(target)?.connection.peers.get(index)
     }
 

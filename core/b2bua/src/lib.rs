@@ -39,6 +39,7 @@ mod reinvite;
 mod renew;
 mod renumber;
 mod replaces;
+mod search;
 mod service;
 mod session_id;
 mod talk;

@@ -33,6 +33,13 @@ pub(crate) fn copy_renumbered(
     }
 }
 
+/// Adds a header that is not of the message's own making, if it is one that passes.
+pub(crate) fn add_header(name: &[u8], value: &[u8], writer: &mut Writer<'_>) {
+    if passes(Name::from_bytes(name), name) {
+        writer.named(name, value);
+    }
+}
+
 fn passes(name: Name, written: &[u8]) -> bool {
     match name {
         Name::AlertInfo

@@ -265,6 +265,7 @@ impl Call {
                 reliable: true,
                 max_forwards: invite.max_forwards,
                 signed: None,
+                fields: &[],
             };
             branch.send(&body, None, &invite.presentation, &offer, means);
             Ok(())

@@ -213,6 +213,23 @@ impl Call {
         presentation: Presentation,
         means: &mut Means<'_>,
     ) {
+        let outside = matches!(&decision.outcome, Outcome::Ring(targets) if targets.iter().any(|target| target.outbound));
+        self.wait_with(decision, to, presentation, means);
+        match outside {
+            true if self.vouch_for_transfer(means) => {}
+            true => self.go_onward(means),
+            false => self.seek(0, means),
+        }
+    }
+
+    /// The same, with nobody being looked for yet.
+    pub(crate) fn wait_with(
+        &mut self,
+        decision: Decision,
+        to: &str,
+        presentation: Presentation,
+        means: &mut Means<'_>,
+    ) {
         let goal = Goal {
             user: to.to_owned(),
             host: String::new(),
@@ -222,7 +239,6 @@ impl Call {
         };
         let invite = Invite { presentation, ..self.invitation(&goal, means) };
         self.invite = Some(Arc::new(invite));
-        let outside = matches!(&decision.outcome, Outcome::Ring(targets) if targets.iter().any(|target| target.outbound));
         self.phase = Phase::Seeking { target: 0 };
         self.handover.transfer = Some(Box::new(Transfer {
             transferor: None,
@@ -234,11 +250,6 @@ impl Call {
             before: [self.caller.media.raw.clone(), Vec::new()],
             bypass: self.caller.media.bypass,
         }));
-        match outside {
-            true if self.vouch_for_transfer(means) => {}
-            true => self.go_onward(means),
-            false => self.seek(0, means),
-        }
     }
 
     /// A new call outside, as far as limits of the transferor are concerned; the place that it has is enough.

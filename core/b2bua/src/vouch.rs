@@ -115,6 +115,8 @@ enum Then {
     Begin { admitted: bool },
     /// A transfer that leads outside.
     HandOver,
+    /// One of several parties that are looked for.
+    Search,
 }
 
 /// A signature of ours, as an INVITE carries it.
@@ -136,6 +138,11 @@ impl Vouching {
         connection.filter(|connection| connection.stir.sign)?;
         let beside = matches!(self.said, Some(Statement::Diversion(_)));
         self.passport.as_ref().map(|passport| Signed { passport, beside })
+    }
+
+    /// Who is called next is called with this.
+    pub(crate) fn present(&mut self, passport: Option<Passport>) {
+        self.passport = passport;
     }
 
     /// Whoever is called from now on is not called with what was said of the call before.
@@ -181,27 +188,37 @@ impl Call {
         if judge.is_empty() && signing.is_none() {
             return true;
         }
-        self.ask_to_vouch(judge, orig, signing, Then::Begin { admitted: false }, means);
+        let dest = self.decision.called.as_str().into();
+        self.ask_to_vouch((judge, orig, dest), signing, Then::Begin { admitted: false }, means);
         true
     }
 
     /// Asks for a signature of the call that a transfer makes, if it is to have one. Whether it has to wait.
     pub(crate) fn vouch_for_transfer(&mut self, means: &mut Means<'_>) -> bool {
-        let Some(signing) = self.signing(self.routed(), means.tables) else { return false };
+        let decision = self.routed().clone();
+        self.vouch_anew(&decision, Then::HandOver, means)
+    }
+
+    /// The same for one of several parties that are looked for.
+    pub(crate) fn vouch_for_party(&mut self, decision: &Decision, means: &mut Means<'_>) -> bool {
+        self.vouch_anew(decision, Then::Search, means)
+    }
+
+    fn vouch_anew(&mut self, decision: &Decision, then: Then, means: &mut Means<'_>) -> bool {
+        let Some(signing) = self.signing(decision, means.tables) else { return false };
         let said = Statement::Origin(signing.attest);
-        self.ask_to_vouch(Vec::new(), String::new(), Some((signing, said)), Then::HandOver, means);
+        let about = (Vec::new(), String::new(), decision.called.as_str().into());
+        self.ask_to_vouch(about, Some((signing, said)), then, means);
         true
     }
 
     fn ask_to_vouch(
         &mut self,
-        judge: Vec<Box<str>>,
-        orig: String,
+        (judge, orig, dest): (Vec<Box<str>>, String, Box<str>),
         signing: Option<(Signing, Statement)>,
         then: Then,
         means: &mut Means<'_>,
     ) {
-        let dest = self.routed().called.as_str().into();
         let (sign, shown) = match signing {
             Some((signing, said)) => (Some((signing.account, said)), signing.shown),
             None => (None, String::new()),
@@ -222,7 +239,7 @@ impl Call {
                 *admitted = true;
                 true
             }
-            Some(Waiting { then: Then::HandOver, .. }) | None => false,
+            Some(Waiting { then: Then::HandOver | Then::Search, .. }) | None => false,
         }
     }
 
@@ -232,6 +249,9 @@ impl Call {
         let Some(waiting) = self.vouching.waiting.take_if(|_| self.vouching.asked == number) else { return };
         if let (Some(_), Some(said)) = (&vouched.passport, &self.vouching.said) {
             self.vouching.signed.get_or_insert_with(|| said.name());
+        }
+        if waiting.then == Then::Search {
+            return self.on_search_vouched(vouched.passport, means);
         }
         self.vouching.passport = vouched.passport;
         let refused = vouched.verdict.and_then(|verdict| self.note_verdict(verdict));
@@ -261,7 +281,7 @@ impl Call {
             return;
         };
         let judging = self.caller.connection.as_ref().is_some_and(|c| c.stir.verify != Verify::Off)
-            && waiting.then != Then::HandOver;
+            && matches!(waiting.then, Then::Begin { .. });
         let late = || Verdict::Failed(Reason::SignerNotFound, "not in time".into());
         let verdict = (judging && self.vouching.came.is_none()).then(late);
         self.on_vouched(Vouched { number: self.vouching.asked, verdict, passport: None }, means);

@@ -53,9 +53,12 @@ impl Call {
             return false;
         };
         let until = means.now + PATIENCE.min(Duration::from_secs(connection.dialled.ring_s.max(1).into()));
-        let addresses = bindings.iter().filter_map(BindingRow::asleep_at).take(MOST).collect();
+        let mut addresses: Vec<_> = bindings.iter().filter_map(BindingRow::asleep_at).take(MOST).collect();
+        let others = if self.searches() { self.waking.addresses.len() } else { 0 };
+        addresses.extend(self.waking.addresses.drain(..).take(others));
+        let fresh = addresses.len().saturating_sub(others);
         self.waking = Waking { addresses, until: Some(until) };
-        for address in &self.waking.addresses {
+        for address in self.waking.addresses.iter().take(fresh) {
             let wanted = Wanted::Push(address.as_str().into());
             let account = connection.account.clone();
             means.effects.push(Effect::Errand(Box::new(Errand { number: 0, account, wanted })));
@@ -63,7 +66,7 @@ impl Call {
         if self.waking.is_awaited() {
             means.out.arm(until, Timer::User(User::Call(self.slot), timers::WAKE));
         }
-        self.waking.is_awaited()
+        fresh > 0
     }
 
     /// A device registered: it is rung if this call woke it.
@@ -72,6 +75,10 @@ impl Call {
         let Some(index) = self.waking.addresses.iter().position(|waking| *waking == address) else { return };
         let Some(target) = self.target_being_woken() else { return };
         let Some(connection) = self.target(target).map(|target| target.connection.clone()) else { return };
+        if self.ring_woken(binding, means) {
+            self.waking.addresses.swap_remove(index);
+            return;
+        }
         if *connection.id.as_str() != *binding.connection {
             return;
         }
@@ -118,6 +125,7 @@ impl Call {
                 let target = *target;
                 self.pass_over(target, Final::ours(480, Reason::StaysAsleep), means);
             }
+            Phase::Dialling(dialling) if dialling.search.is_some() => self.all_sleep_on(means),
             Phase::Dialling(dialling) if dialling.branches.is_empty() => {
                 let again = dialling.early.is_none() && dialling.again;
                 let (target, peer, best) = (dialling.target, dialling.peer, dialling.best.take());

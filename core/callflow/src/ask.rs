@@ -94,16 +94,57 @@ pub struct Gather {
 /// Somebody to reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dial {
-    /// Whom, one after the other.
-    pub to: Vec<Party>,
-    /// How long each may ring.
-    pub ring: Duration,
+    /// Whom.
+    pub to: Vec<Callee>,
+    /// In which order.
+    pub strategy: Strategy,
+    /// How long all of it may take; none for as long as they may ring.
+    pub patience: Option<Duration>,
     /// Number to show instead of the caller's.
     pub caller_id: Option<String>,
     /// Name to show instead of the caller's.
     pub caller_name: Option<String>,
     /// The connection on whose behalf calls leave; none for the one that the flow is attached to.
     pub as_connection: Option<String>,
+    /// Header fields that callees get.
+    pub fields: Vec<(Box<str>, String)>,
+    /// Whether the caller hears what callees say before they answer.
+    pub early_media: bool,
+    /// What whoever answers hears before the talk begins.
+    pub whisper: Vec<Clip>,
+    /// What whoever answers has to press before the talk begins.
+    pub accept: Option<Accept>,
+}
+
+/// In which order several are rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// One after the other, as they are listed.
+    InOrder,
+    /// All at once.
+    All,
+    /// One after the other, in an order that every call draws anew.
+    Random,
+}
+
+/// One of those to be rung.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callee {
+    /// Who.
+    pub party: Party,
+    /// How much later: than the one before, or where all ring at once, than the first.
+    pub after: Duration,
+    /// How long.
+    pub ring: Duration,
+}
+
+/// How a callee takes a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accept {
+    /// The key; any other one declines.
+    pub key: u8,
+    /// How long after the end of what it hears.
+    pub patience: Duration,
 }
 
 /// Whom to reach.

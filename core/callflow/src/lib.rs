@@ -18,7 +18,9 @@ mod template;
 mod variables;
 mod verb;
 
-pub use ask::{Ask, Clip, Dial, Errand, Gather, Party, Play, Request, Signal, Told};
+pub use ask::{
+    Accept, Ask, Callee, Clip, Dial, Errand, Gather, Party, Play, Request, Signal, Strategy, Told,
+};
 pub use collector::{Collected, Collector, DigitRule};
 pub use graph::{Graph, Node};
 pub use problem::{Fault, Problem};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use timestamp::Timestamp;
 
-use crate::ask::{Ask, Clip, Party, Told};
+use crate::ask::{Ask, Clip, Dial, Strategy, Told};
 use crate::collector::{Collected, Collector};
 use crate::run::{Facts, Published, Run, World};
 use crate::verb::Outcome;
@@ -133,7 +133,7 @@ impl Play<'_> {
             },
             Ask::Dial(dial) => match given {
                 Some(outcome) => Told::of(outcome),
-                None => self.pass(dial.ring, Outcome::NO_ANSWER),
+                None => self.pass(patience(dial), Outcome::NO_ANSWER),
             },
             Ask::Errand(_) => Told::of(given.unwrap_or(Outcome::ERROR)),
             Ask::Answer | Ask::Reject { .. } | Ask::HangUp { .. } | Ask::End(_) => Told::of(Outcome::NEXT),
@@ -206,8 +206,16 @@ fn describe(ask: &Ask) -> String {
         Ask::Gather(gather) if gather.prompt.is_empty() => "waits for keys".to_owned(),
         Ask::Gather(gather) => format!("plays {} and waits for keys", clips(&gather.prompt)),
         Ask::Dial(dial) => {
-            let to: Vec<_> = dial.to.iter().map(Party::as_str).collect();
-            format!("rings {} for {} s", to.join(", then "), dial.ring.as_secs())
+            let to = dial
+                .to
+                .iter()
+                .map(|callee| format!("{} for {} s", callee.party.as_str(), callee.ring.as_secs()));
+            let between = match dial.strategy {
+                Strategy::InOrder => ", then ",
+                Strategy::All => " and ",
+                Strategy::Random => " or ",
+            };
+            format!("rings {}", to.collect::<Vec<_>>().join(between))
         }
         Ask::Errand(errand) => {
             let (crate::Errand::Fetch { request, .. } | crate::Errand::Webhook { request, .. }) = errand;
@@ -215,6 +223,16 @@ fn describe(ask: &Ask) -> String {
         }
         Ask::End(_) => String::new(),
     }
+}
+
+/// How long it takes until everybody has rung.
+fn patience(dial: &Dial) -> Duration {
+    let each = dial.to.iter().map(|callee| callee.after + callee.ring);
+    let all = match dial.strategy {
+        Strategy::InOrder | Strategy::Random => each.sum(),
+        Strategy::All => each.max().unwrap_or_default(),
+    };
+    dial.patience.map_or(all, |limit| limit.min(all))
 }
 
 fn clips(clips: &[Clip]) -> String {

@@ -87,6 +87,9 @@ ladders! {
     first_call_held
     flow_cancelled
     flow_failover
+    flow_group
+    flow_group_answered
+    flow_group_nobody
     flow_hold
     flow_hunt
     flow_menu

@@ -6,26 +6,34 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use callflow::{Dial, Outcome, Party, Told};
+use callflow::{Callee, Dial, Outcome, Party, Strategy, Told};
 use routing::caller_id::Proposal;
 use routing::config::Connection;
 use routing::decide::{Addressed, Caller, Question, decide, decide_at, decide_devices};
 use routing::decision::{Decision, Outcome as Routed, Proof};
 use routing::reason::Reason;
 use sip_msg::Uri;
+use timestamp::Timestamp;
 
 use super::{Attendant, Doing};
 use crate::branch::Presentation;
 use crate::call::{Call, Final, Phase};
 use crate::losers::TIMED_OUT;
 use crate::means::Means;
+use crate::search::{Search, Sought};
 
 /// Others being rung for the caller.
 #[derive(Debug)]
 pub(super) struct Ringing {
     dial: Dial,
     /// Who is left, the next one last.
-    left: Vec<Party>,
+    left: Vec<Callee>,
+    /// How long whoever rings now may do so.
+    ring: Duration,
+    /// Until when the next one is paused for.
+    paused: Option<Timestamp>,
+    /// When all of it has taken long enough.
+    until: Option<Timestamp>,
     /// What is told if nobody answers.
     outcome: Outcome,
 }
@@ -34,35 +42,53 @@ impl Call {
     /// Begins to ring them.
     pub(super) fn ring_others(&mut self, mut dial: Dial, means: &mut Means<'_>) -> Option<Told> {
         let mut left = core::mem::take(&mut dial.to);
+        if dial.strategy == Strategy::Random {
+            shuffle(&mut left, means);
+        }
         left.reverse();
+        let until = dial.patience.map(|patience| means.now + patience);
+        let all = dial.strategy == Strategy::All;
+        let ring = Duration::ZERO;
+        let ringing = Ringing { dial, left, ring, paused: None, until, outcome: Outcome::FAILED };
         let attendant = self.attendant.as_deref_mut()?;
-        attendant.doing = Doing::Ringing(Box::new(Ringing { dial, left, outcome: Outcome::FAILED }));
-        self.ring_next(means)
+        (attendant.doing, attendant.failed) = (Doing::Ringing(Box::new(ringing)), None);
+        self.watch_ringing(means);
+        if all { self.ring_all(means) } else { self.ring_next(means) }
+    }
+
+    /// The flow is looked at again when a pause is over, or all of it has taken long enough.
+    fn watch_ringing(&mut self, means: &mut Means<'_>) {
+        if let Some(at) =
+            self.ringing().and_then(|ringing| ringing.paused.into_iter().chain(ringing.until).min())
+        {
+            self.look_again(at, means);
+        }
+    }
+
+    fn ringing(&mut self) -> Option<&mut Ringing> {
+        match &mut self.attendant.as_deref_mut()?.doing {
+            Doing::Ringing(ringing) => Some(ringing),
+            _ => None,
+        }
     }
 
     /// Rings the next one who can be rung; what is told, if there is none.
     fn ring_next(&mut self, means: &mut Means<'_>) -> Option<Told> {
         loop {
-            let attendant = self.attendant.as_deref_mut()?;
-            let Doing::Ringing(ringing) = &mut attendant.doing else { return None };
-            let Some(party) = ringing.left.pop() else {
-                return Some(Told::of(ringing.outcome.clone()));
-            };
-            self.moved_on();
-            let Doing::Ringing(ringing) = &self.attendant.as_deref()?.doing else { return None };
-            let dial = &ringing.dial;
-            let (caller_id, as_connection) = (dial.caller_id.clone(), dial.as_connection.clone());
-            let mut decision =
-                self.decide_party(&party, caller_id.as_deref(), as_connection.as_deref(), means);
-            if let (Routed::Ring(targets), Some(caller_id)) = (&mut decision.outcome, &caller_id) {
-                // Outside, the caller id was looked at; within, it is shown as the flow says.
-                for target in targets.iter_mut().filter(|target| !target.outbound) {
-                    target.caller_id = Some(caller_id.clone());
-                }
+            let ringing = self.ringing()?;
+            let Some(next) = ringing.left.pop() else { return Some(self.unreached()) };
+            if !next.after.is_zero() {
+                ringing.paused = Some(means.now + next.after);
+                ringing.left.push(Callee { after: Duration::ZERO, ..next });
+                self.watch_ringing(means);
+                return None;
             }
+            ringing.ring = next.ring;
+            self.moved_on();
+            let decision = self.decide_callee(&next.party, means);
             match decision.outcome {
                 Routed::Ring(_) => {
-                    self.look_for(decision, party.as_str(), means);
+                    self.look_for(decision, next.party.as_str(), means);
                     return None;
                 }
                 Routed::Refuse(reason) => self.note_unreached(Final::ours(reason.sip_code(), reason)),
@@ -71,6 +97,101 @@ impl Call {
                 }
             }
         }
+    }
+
+    /// Rings all who can be rung, each at its time; what is told, if there is none.
+    fn ring_all(&mut self, means: &mut Means<'_>) -> Option<Told> {
+        let mut parties = Vec::new();
+        let mut names = Vec::new();
+        while let Some(next) = self.ringing()?.left.pop() {
+            let decision = self.decide_callee(&next.party, means);
+            match decision.outcome {
+                Routed::Ring(_) => {
+                    names.push(next.party.as_str().to_owned());
+                    parties.push(Sought::new(decision, means.now + next.after, next.ring));
+                }
+                Routed::Refuse(reason) => self.note_party_unreached(&Final::ours(reason.sip_code(), reason)),
+                Routed::Run(_) | Routed::Serve(_) | Routed::Challenge => {
+                    self.note_party_unreached(&Final::ours(480, Reason::NothingAttached));
+                }
+            }
+        }
+        let Some((search, decision)) = Search::of(parties) else { return Some(self.unreached()) };
+        if matches!(self.phase, Phase::Talking { .. }) {
+            let presentation = self.attendant.as_deref().map(|a| a.presentation.clone())?;
+            self.wait_with(decision, &names.join(", "), presentation, means);
+            self.let_ring(means);
+        } else if let Some(attendant) = self.attendant.as_deref_mut() {
+            attendant.decision = Some(Box::new(decision));
+        }
+        self.begin_search(search, means);
+        None
+    }
+
+    /// What a flow is told when it has reached nobody.
+    fn unreached(&mut self) -> Told {
+        let outcome = self.ringing().map_or(Outcome::FAILED, |ringing| ringing.outcome.clone());
+        let told = Told::of(outcome);
+        match self.attendant.as_deref().and_then(|attendant| attendant.failed.as_ref()) {
+            Some(failed) => told.with("dial_code", failed.for_caller().0.to_string()),
+            None => told,
+        }
+    }
+
+    /// A pause is over, or all of it has taken long enough.
+    pub(super) fn on_ringing_timer(&mut self, means: &mut Means<'_>) {
+        let now = means.now;
+        let Some(ringing) = self.ringing() else { return };
+        if ringing.until.is_some_and(|until| until <= now) {
+            ringing.left.clear();
+            self.stop_ringing(means);
+            let told = self.unreached();
+            self.tell_flow(told, means);
+        } else if ringing.paused.take_if(|at| *at <= now).is_some() {
+            self.watch_ringing(means);
+            if let Some(told) = self.ring_next(means) {
+                self.tell_flow(told, means);
+            }
+        } else {
+            self.watch_ringing(means);
+        }
+    }
+
+    /// Whoever rings has done so for long enough.
+    fn stop_ringing(&mut self, means: &mut Means<'_>) {
+        let places: Vec<usize> = match &self.phase {
+            Phase::Dialling(dialling) => match &dialling.search {
+                Some(search) => search.places_but(None).collect(),
+                None => vec![dialling.target],
+            },
+            _ => Vec::new(),
+        };
+        self.cancel_branches(TIMED_OUT, Reason::NobodyAnswered, means);
+        places.into_iter().for_each(|target| self.leave_place(target, means));
+        self.contacts.clear();
+        self.waking.clear();
+        if self.handover.transfer.is_some() {
+            self.give_up_transfer(408, means);
+        } else if !matches!(self.phase, Phase::Talking { .. }) {
+            self.phase = Phase::Attending;
+        }
+        self.note_unreached(Final::ours(480, Reason::NobodyAnswered));
+    }
+
+    /// What calling this party leads to, seen as the flow wants it to be.
+    fn decide_callee(&mut self, party: &Party, means: &Means<'_>) -> Decision {
+        let dial = self
+            .ringing()
+            .map(|ringing| (ringing.dial.caller_id.clone(), ringing.dial.as_connection.clone()));
+        let (caller_id, as_connection) = dial.unwrap_or_default();
+        let mut decision = self.decide_party(party, caller_id.as_deref(), as_connection.as_deref(), means);
+        if let (Routed::Ring(targets), Some(caller_id)) = (&mut decision.outcome, &caller_id) {
+            // Outside, the caller id was looked at; within, it is shown as the flow says.
+            for target in targets.iter_mut().filter(|target| !target.outbound) {
+                target.caller_id = Some(caller_id.clone());
+            }
+        }
+        decision
     }
 
     /// Rings whom a decision names, for a caller that waits.
@@ -84,10 +205,16 @@ impl Call {
             return;
         }
         let outbound = matches!(&decision.outcome, Routed::Ring(targets) if targets.iter().any(|target| target.outbound));
+        self.vouching.present(None);
+        self.phase = Phase::Seeking { target: 0 };
         if let Some(attendant) = self.attendant.as_deref_mut() {
             attendant.decision = Some(Box::new(decision));
         }
-        if outbound { self.go_onward(means) } else { self.seek(0, means) }
+        match outbound {
+            true if self.vouch_for_transfer(means) => {}
+            true => self.go_onward(means),
+            false => self.seek(0, means),
+        }
     }
 
     /// What the connection that the flow acts for would reach by calling this party.
@@ -159,13 +286,20 @@ impl Call {
     }
 
     fn note_unreached(&mut self, failed: Final) {
+        self.note_party_unreached(&failed);
+        if let Some(attendant) = self.attendant.as_deref_mut() {
+            attendant.decision = None;
+        }
+    }
+
+    /// One of several could not be reached.
+    pub(crate) fn note_party_unreached(&mut self, failed: &Final) {
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
-        attendant.decision = None;
         if let Doing::Ringing(ringing) = &mut attendant.doing {
-            let outcome = outcome_of(&failed);
-            if rank(&outcome) >= rank(&ringing.outcome) {
+            let (outcome, all) = (outcome_of(failed), ringing.dial.strategy == Strategy::All);
+            if attendant.failed.is_none() || rank(&outcome, all) >= rank(&ringing.outcome, all) {
                 ringing.outcome = outcome;
-                attendant.failed = Some(failed);
+                attendant.failed = Some(failed.clone());
             }
         }
     }
@@ -194,7 +328,7 @@ impl Call {
     /// How long those may ring who are being rung, if a flow says so.
     pub(crate) fn flow_rings_for(&self) -> Option<Duration> {
         match &self.attendant.as_deref()?.doing {
-            Doing::Ringing(ringing) => Some(ringing.dial.ring),
+            Doing::Ringing(ringing) => Some(ringing.ring),
             _ => None,
         }
     }
@@ -216,6 +350,22 @@ impl Call {
 }
 
 impl Attendant {
+    /// Header fields that a flow adds for those whom it rings.
+    pub(crate) fn fields(&self) -> &[(Box<str>, String)] {
+        match &self.doing {
+            Doing::Ringing(ringing) => &ringing.dial.fields,
+            _ => &[],
+        }
+    }
+
+    /// Whether the caller hears what callees say before they answer.
+    pub(crate) fn lets_hear(&self) -> bool {
+        match &self.doing {
+            Doing::Ringing(ringing) => ringing.dial.early_media,
+            _ => true,
+        }
+    }
+
     /// Who calls when the flow does: the connection that it names, the one that it is attached to, or its account.
     fn acts_for(&self, named: Option<&str>, means: &Means<'_>) -> Option<Caller> {
         let ours = |row: &&Arc<Connection>| row.enabled && row.account == self.flow.account;
@@ -251,8 +401,19 @@ fn outcome_of(failed: &Final) -> Outcome {
     }
 }
 
-/// Of several failures the flow is told the one that says most.
-fn rank(outcome: &Outcome) -> usize {
-    const ORDER: [Outcome; 4] = [Outcome::FAILED, Outcome::OFFLINE, Outcome::NO_ANSWER, Outcome::BUSY];
-    ORDER.iter().position(|known| known == outcome).unwrap_or(0)
+/// Of several failures the flow is told the one that says most: of those that rang at once, that somebody might have
+/// answered.
+fn rank(outcome: &Outcome, at_once: bool) -> usize {
+    const IN_TURN: [Outcome; 4] = [Outcome::FAILED, Outcome::OFFLINE, Outcome::NO_ANSWER, Outcome::BUSY];
+    const AT_ONCE: [Outcome; 4] = [Outcome::FAILED, Outcome::OFFLINE, Outcome::BUSY, Outcome::NO_ANSWER];
+    let order = if at_once { &AT_ONCE } else { &IN_TURN };
+    order.iter().position(|known| known == outcome).unwrap_or(0)
+}
+
+/// Any order is as likely as any other (Fisher and Yates).
+fn shuffle(callees: &mut [Callee], means: &mut Means<'_>) {
+    for last in (1..callees.len()).rev() {
+        let other = usize::try_from(means.random.below(last as u64 + 1)).unwrap_or(last);
+        callees.swap(last, other);
+    }
 }

@@ -95,7 +95,7 @@ fn read(settings: &mut Reader<'_>) -> Box<dyn Verb> {
 impl Verb for GatherKeys {
     fn begin(&self, scene: &mut Scene<'_>) -> Move {
         let words = self.words.iter().map(|words| words.clip(scene));
-        let prompt = clips(&self.sounds).chain(words).collect();
+        let prompt = clips(&self.sounds, scene.variables).chain(words).collect();
         Move::Ask(Ask::Gather(Gather { prompt, rule: self.rule.clone(), variable: self.variable.clone() }))
     }
 

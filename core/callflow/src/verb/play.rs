@@ -2,6 +2,8 @@
 
 use super::{Kind, Move, Reader, Row, Scene, Setting, Verb, leads};
 use crate::ask::{Ask, Clip, Play};
+use crate::template::Template;
+use crate::variables::Variables;
 
 pub(super) const ROW: Row = Row {
     name: "play",
@@ -84,11 +86,14 @@ pub(super) fn sounds(settings: &mut Reader<'_>, name: &str) -> Vec<Box<str>> {
     sounds
 }
 
-/// What is to be heard of these.
-pub(super) fn clips<'s>(sounds: impl IntoIterator<Item = &'s Box<str>>) -> impl Iterator<Item = Clip> {
-    sounds.into_iter().map(|sound| match is_address(sound) {
-        true => Clip::Address(sound.clone()),
-        false => Clip::Sound(sound.clone()),
+/// What is to be heard of these; variables in their names are filled in.
+pub(super) fn clips<'s>(
+    sounds: impl IntoIterator<Item = &'s Box<str>>,
+    variables: &Variables,
+) -> impl Iterator<Item = Clip> {
+    sounds.into_iter().map(|sound| {
+        let sound = Template::new(sound).fill(variables);
+        if is_address(&sound) { Clip::Address(sound.into()) } else { Clip::Sound(sound.into()) }
     })
 }
 
@@ -98,8 +103,8 @@ pub(super) fn is_address(text: &str) -> bool {
 }
 
 impl Verb for PlaySounds {
-    fn begin(&self, _: &mut Scene<'_>) -> Move {
-        self.manner.of(clips(&self.sounds).collect())
+    fn begin(&self, scene: &mut Scene<'_>) -> Move {
+        self.manner.of(clips(&self.sounds, scene.variables).collect())
     }
 
     fn excludes(&self, outcome: &str) -> bool {
