@@ -149,7 +149,7 @@ pub fn write(body: &[u8], description: &Description<'_>, ours: &Ours<'_>) -> Vec
         put(&mut out, format_args!("c=IN {family} {addr}\r\n"));
         write_lines(&mut out, medium.section(), &mut |kind, value| match kind {
             b'm' | b'c' => false,
-            b'a' => !is_transport(lines::attribute(value).0),
+            b'a' => !is_transport(lines::attribute(value).0) && !is_voice_source(medium, value),
             _ => true,
         });
         out.extend_from_slice(b"a=mid:");
@@ -262,6 +262,12 @@ fn is_stream(name: &[u8]) -> bool {
             | b"ssrc"
             | b"ssrc-group"
     )
+}
+
+/// What names the source of a voice (RFC 5576). A browser that is told of one plays no other, and what it hears may become
+/// a stream of ours at any time: converted, of a flow, of whoever a call is handed to.
+fn is_voice_source(medium: &Media<'_>, value: &[u8]) -> bool {
+    medium.kind == b"audio" && matches!(lines::attribute(value).0, b"ssrc" | b"ssrc-group")
 }
 
 /// What names a medium or a stream of one side's in its packets, which the other side calls otherwise.

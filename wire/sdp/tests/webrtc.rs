@@ -144,10 +144,30 @@ fn what_is_put_on_is_read_and_comes_off_again() {
         assert_eq!(webrtc::mids(&description), names);
         assert_eq!(count(&text, "a=ice-lite"), 1);
         let again = plain(text.as_bytes(), true);
-        for line in bare.lines().filter(|line| !line.starts_with("c=") && !line.starts_with("m=")) {
-            assert!(again.contains(line), "{line} is gone from\n{again}");
+        let mut is_voice = false;
+        for line in bare.lines() {
+            is_voice = line.strip_prefix("m=").map_or(is_voice, |kind| kind.starts_with("audio"));
+            // Of these, tested below.
+            let is_source = is_voice && line.starts_with("a=ssrc");
+            assert!(
+                line.starts_with("c=") || line.starts_with("m=") || is_source || again.contains(line),
+                "{line} is gone from\n{again}"
+            );
         }
     }
+}
+
+#[test]
+fn a_browser_is_told_no_source_of_a_voice_that_may_become_ours() {
+    let sources = |body: &[u8]| {
+        let text = written(body, Setup::Passive, &[]);
+        let video = text.find("m=video").unwrap_or(text.len());
+        (count(&text[..video], "a=ssrc"), count(&text[video..], "a=ssrc"))
+    };
+    assert!(count(&plain(BARESIP, true), "a=ssrc:") > 0);
+    assert_eq!(sources(BARESIP), (0, 0));
+    let (voice, video) = sources(FIREFOX);
+    assert!(voice == 0 && video > 0, "those of a video pass as they are");
 }
 
 proptest! {
