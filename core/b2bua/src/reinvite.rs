@@ -298,7 +298,7 @@ impl Call {
     /// The answer to a description of ours that the peer had before: only this leg's side may have moved.
     pub(crate) fn described_again(&mut self, number: u8, body: &[u8], means: &mut Means<'_>) {
         let Some((answered, other)) = self.pair(number) else { return };
-        if !anchor::unchanged(body, answered) && anchor::heard(body, answered, means).is_ok() {
+        if !anchor::unchanged(body, answered) && anchor::heard(body, answered, other, means).is_ok() {
             anchor::connect(answered, other, true, means);
         }
     }

@@ -125,7 +125,7 @@ impl Call {
             self.renew(number, means);
         } else if let Some((leg, other)) = self.pair(number) {
             // Whoever refuses keeps what it has: our side of it has not moved.
-            let heard = if accepted { anchor::heard(response.body(), leg, means) } else { Ok(()) };
+            let heard = if accepted { anchor::heard(response.body(), leg, other, means) } else { Ok(()) };
             match heard {
                 Err(Reason::EncryptionMismatch) => {
                     self.hang_up(Reason::EncryptionMismatch, EndedBy::System, means);

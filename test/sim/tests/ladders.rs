@@ -107,6 +107,7 @@ ladders! {
     info
     info_unanswered
     late_offer
+    late_offer_digits_as_info
     late_offer_refused
     late_offer_without_100rel
     late_offer_without_answer
@@ -212,6 +213,7 @@ ladders! {
     transfer_blind_by_callee
     transfer_blind_by_caller
     transfer_by_operator
+    transfer_digits_as_info
     transfer_odd_caller
     transfer_outside_counts
     transfer_signed

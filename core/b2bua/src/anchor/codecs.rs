@@ -146,9 +146,10 @@ pub(super) fn answered(
     Ok(reshape)
 }
 
-/// An answer to our own offer: what is agreed on with its leg.
-pub(super) fn heard(description: &Description<'_>, leg: &mut Leg) {
-    if !leg.media.widened && !leg.media.transcoded {
+/// An answer to our own offer: what is agreed on with its leg, which hears this other one.
+pub(super) fn heard(description: &Description<'_>, leg: &mut Leg, other: Option<&Leg>) {
+    let has_own_way = has_own_way(digit_mode(leg)) || other.is_some_and(|other| has_own_way(digit_mode(other)));
+    if !leg.media.widened && !leg.media.transcoded && !has_own_way {
         return;
     }
     let Some((line, answer)) = audio(description) else { return };

@@ -202,7 +202,7 @@ pub(crate) fn pass(
     let reshape = match passing {
         Passing::Offer | Passing::LateOffer => codecs::offered(&description, from, to, means),
         Passing::AnswerAsOffer => {
-            codecs::heard(&description, from);
+            codecs::heard(&description, from, Some(to));
             codecs::offered(&description, from, to, means)
         }
         Passing::Answer => codecs::answered(&description, from, to, means)?,
@@ -432,15 +432,15 @@ pub(crate) fn offer_ourselves(leg: &mut Leg, call: Slot, means: &mut Means<'_>) 
 /// The answer to an offer of our own.
 pub(crate) fn hear_answer(body: &[u8], leg: &mut Leg, means: &mut Means<'_>) -> Result<(), Reason> {
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    take_in(body, &description, leg, means)?;
+    take_in(body, &description, leg, None, means)?;
     let taken = description.media().iter().any(|m| m.port != 0 && m.is_rtp());
     if taken { Ok(()) } else { Err(Reason::NoCommonCodec) }
 }
 
 /// Hears an answer that changes nothing on the other side.
-pub(crate) fn heard(body: &[u8], leg: &mut Leg, means: &mut Means<'_>) -> Result<(), Reason> {
+pub(crate) fn heard(body: &[u8], leg: &mut Leg, other: &Leg, means: &mut Means<'_>) -> Result<(), Reason> {
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    take_in(body, &description, leg, means)
+    take_in(body, &description, leg, Some(other), means)
 }
 
 /// Takes in an answer that goes no further.
@@ -448,11 +448,12 @@ fn take_in(
     body: &[u8],
     description: &Description<'_>,
     leg: &mut Leg,
+    other: Option<&Leg>,
     means: &mut Means<'_>,
 ) -> Result<(), Reason> {
     take_off_answer(description, leg, means)?;
     hear(Role::Answer, body, description, leg, means)?;
-    codecs::heard(description, leg);
+    codecs::heard(description, leg, other);
     Ok(())
 }
 
