@@ -2,8 +2,7 @@
 # Sides that share no codec: PJSUA, baresip and Asterisk with one each. Both tones, digits both ways, and what history says.
 . "$(dirname "$0")/../lib.sh"
 check "server starts" server || exit
-# This baresip gives up when a challenge names SHA-256, even beside MD5.
-check "the domain offers MD5 only" eval "api PATCH /domains/$(api GET /domains | pick data.0.id) '{\"digest\":\"md5\"}' | pick digest"
+check "the domain offers MD5 only" md5_only
 for user in alice bob carol dave; do device $user '"media":{"nat":"always"}' >/dev/null; done
 wav tone "$WORK/440.wav" 440 60 8000; wav tone "$WORK/880.wav" 880 60 8000
 pj() { "$LAB/pjsua.sh" --addr "$1" --user "$2" --password "pw-$2" --server $SIP "${@:3}"; }
@@ -48,7 +47,7 @@ for codec in PCMA PCMU G722; do check "PJSUA $codec -> baresip Opus: both tones"
 from_opus() {                        # a phone with G.711 alone hears tone and digits of one with Opus alone
     pj 127.0.0.22 bob --codec "$1" --answer --wait 15 --seconds 12 --play "$WORK/440.wav" --record "$WORK/bob.wav" > "$WORK/bob.json" 2> "$WORK/bob.log" & local p=$!
     sleep 1.5; phone_do opus dial sip:bob@$SIP >/dev/null; sleep 2
-    local n; for n in $(fold -w1 <<< "$DIGITS"); do phone_do opus sndcode "$n" >/dev/null; sleep 0.35; done
+    local i; for ((i = 0; i < ${#DIGITS}; i++)); do phone_do opus sndcode "${DIGITS:i:1}" >/dev/null; sleep 0.35; done
     wait $p; phone_do opus hangup >/dev/null
     said "r['ok'] and r['dtmf'] == '$DIGITS'" < "$WORK/bob.json" && share "$WORK/bob.wav" 880 0.5 && last_call legs.0.codec=opus "legs.1.codec=${1,,}"
 }
