@@ -27,12 +27,10 @@ for a in none srtp srtp-mand; do
     check "alice ($a) calls bob (srtp-mand), of whom keys are demanded" tried pair $a srtp-mand sdes $leg sdes
 done
 
-# --- a phone in the clear behind an encrypted one: digits, hold, and somebody in between
+# --- a phone in the clear behind an encrypted one: digits, and somebody in between
 
 wants "$bob" auto
 check "DTMF 4711 from the encrypted side arrives" tried sends_digits enc=srtp-mand
-goes_on() { resumes enc=srtp-mand && share "$WORK/b.wav" 1000 0.5; }
-check "hold and resume; the tone goes on" tried goes_on
 between() {
     # A packet of G.711 with its tag; bob's have none.
     against_ua 'python3 "$TOOLS/replay.py" 182 20000 20999 40 > "$WORK/replay.json"; sleep 1' enc=srtp-mand
@@ -94,9 +92,9 @@ check "Asterisk's call with keys offered comes in, encrypted" eval "api PATCH /c
 
 # --- PJSIP
 
-pj() {                               # pj SRTP TARGET : what it hears of TARGET
+pj() {                               # pj SRTP TARGET ARGS... : what it hears of TARGET
     "$LAB/pjsua.sh" --addr 127.0.0.22 --user alice --password pw-alice --server $SIP --codec PCMA --srtp "$1" --play "$WORK/440.wav" \
-        --record "$WORK/pj.wav" --call "sip:$2@127.0.0.1" --seconds 4 > "$WORK/pj.json" 2> "$WORK/pj.log"
+        --record "$WORK/pj.wav" --call "sip:$2@127.0.0.1" --seconds 4 "${@:3}" > "$WORK/pj.json" 2> "$WORK/pj.log"
     cat "$WORK/pj.json"; grep -q '"srtp": true' "$WORK/pj.json"
 }
 for srtp in 1 2; do
@@ -104,6 +102,16 @@ for srtp in 1 2; do
     check "PJSIP (--use-srtp=$srtp) -> 600 at Asterisk, encrypted there, too" eval \
         "api PATCH /connections/$out '{\"media\":{\"srtp\":\"sdes_optional\"}}' > /dev/null; pj $srtp 600 && share \"$WORK/pj.wav\" 440 0.9 && legs sdes sdes"
 done
+
+# Not with baresip, which dies as it sets up its keys anew while its file plays.
+goes_on() {
+    ua --user bob --password pw-bob --at 127.0.0.32:6002 --tone 880 --record "$WORK/b.wav" answer --wait 20 > "$WORK/b.json" & local p=$!
+    sleep 1; pj 2 bob --hold 2 --seconds 5 > /dev/null; local secured=$?
+    wait $p; cat "$WORK/pj.json"
+    [ $secured = 0 ] && holds 'r["offers"] == ["sendonly", "sendrecv"]' < "$WORK/b.json" && legs sdes none &&
+        share "$WORK/b.wav" 440 0.5 && share "$WORK/pj.wav" 880 0.5
+}
+check "hold and resume, encrypted; both tones go on" goes_on
 
 no_keys() { ! grep -aE 'inline:' "$WORK/server.log" && api GET '/history?limit=100' > "$WORK/all.json" && ! grep -q 'inline' "$WORK/all.json"; }
 check "no key in the log or in history" no_keys

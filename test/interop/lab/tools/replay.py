@@ -14,8 +14,8 @@ while len(taken) < count and time.time() < until:
         packet, where = tap.recvfrom(4096)
     except TimeoutError:
         continue
-    # Loopback shows every packet twice, on its way out and in.
-    if where[2] != socket.PACKET_OUTGOING or packet[9] != socket.IPPROTO_UDP:
+    # Some kernels show a packet of loopback twice, on its way out and in.
+    if where[2] == socket.PACKET_OUTGOING or packet[9] != socket.IPPROTO_UDP:
         continue
     header = 4 * (packet[0] & 15)
     port = struct.unpack(">H", packet[header + 2:header + 4])[0]
