@@ -148,7 +148,8 @@ pub(super) fn answered(
 
 /// An answer to our own offer: what is agreed on with its leg, which hears this other one.
 pub(super) fn heard(description: &Description<'_>, leg: &mut Leg, other: Option<&Leg>) {
-    let has_own_way = has_own_way(digit_mode(leg)) || other.is_some_and(|other| has_own_way(digit_mode(other)));
+    let has_own_way =
+        has_own_way(digit_mode(leg)) || other.is_some_and(|other| has_own_way(digit_mode(other)));
     if !leg.media.widened && !leg.media.transcoded && !has_own_way {
         return;
     }
