@@ -39,6 +39,8 @@ pub struct Call {
     /// `call_…`.
     pub id: Arc<str>,
     pub(crate) decision: Box<Decision>,
+    /// What was decided since people had the call go elsewhere.
+    pub(crate) diverted: Option<Box<Decision>>,
     pub(crate) began: Began,
     /// The caller's leg, or while a transfer looks for somebody else and after it, the leg that waits.
     pub(crate) caller: Leg,
@@ -252,6 +254,7 @@ impl Call {
             slot,
             id: call_id(means.now, random as u64),
             decision: Box::new(decision),
+            diverted: None,
             began,
             caller,
             invite: Some(Arc::new(Invite {
@@ -443,15 +446,19 @@ impl Call {
     pub(crate) fn target(&self, index: usize) -> Option<&Destination> {
         match &self.routed().outcome {
             Outcome::Ring(targets) => targets.get(index),
-            Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
+            Outcome::Run(_)
+            | Outcome::Serve(_)
+            | Outcome::Divert(_)
+            | Outcome::Challenge
+            | Outcome::Refuse(_) => None,
         }
     }
 
-    /// The decision that says who is rung: the call's, that of a transfer under way, or that of its flow.
+    /// The decision that says who is rung: the call's, that of whoever forwarded it, of a transfer under way, or of its flow.
     pub(crate) fn routed(&self) -> &Decision {
         let of_transfer = self.handover.transfer.as_ref().map(|transfer| &*transfer.decision);
         let of_flow = || self.attendant.as_ref()?.decision.as_deref();
-        of_transfer.or_else(of_flow).unwrap_or(&self.decision)
+        of_transfer.or_else(of_flow).or(self.diverted.as_deref()).unwrap_or(&self.decision)
     }
 
     /// Whether this was dialled in it, at first or by a transfer.
@@ -460,9 +467,13 @@ impl Call {
     }
 
     pub(crate) fn service(&self) -> Option<TestLine> {
-        match self.decision.outcome {
+        match self.diverted.as_ref().unwrap_or(&self.decision).outcome {
             Outcome::Serve(service) => Some(service),
-            Outcome::Run(_) | Outcome::Ring(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
+            Outcome::Run(_)
+            | Outcome::Ring(_)
+            | Outcome::Divert(_)
+            | Outcome::Challenge
+            | Outcome::Refuse(_) => None,
         }
     }
 

@@ -80,7 +80,7 @@ impl Dialling {
 impl Call {
     /// The caller's place is settled: answer ourselves, or go to the first target.
     pub(crate) fn admitted(&mut self, means: &mut Means<'_>) {
-        if self.flow_rings() {
+        if self.flow_rings() || self.diverted.is_some() {
             self.seek(0, means);
             return;
         }
@@ -92,6 +92,10 @@ impl Call {
             Outcome::Run(attached) => {
                 let attached = attached.clone();
                 self.attend(&attached, means);
+            }
+            Outcome::Divert(condition) => {
+                let condition = *condition;
+                self.divert(condition, means);
             }
             Outcome::Ring(_) | Outcome::Challenge | Outcome::Refuse(_) => self.seek(0, means),
         }
@@ -353,7 +357,11 @@ impl Call {
     fn next_target(&self, target: usize) -> Option<usize> {
         match &self.routed().outcome {
             Outcome::Ring(targets) => next_in_line(targets, target),
-            Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => None,
+            Outcome::Run(_)
+            | Outcome::Serve(_)
+            | Outcome::Divert(_)
+            | Outcome::Challenge
+            | Outcome::Refuse(_) => None,
         }
     }
 

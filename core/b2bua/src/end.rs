@@ -99,6 +99,9 @@ impl Call {
             self.flow_not_reached(failed, means);
             return;
         }
+        if self.diverts(&failed, means) {
+            return;
+        }
         let (code, why) = failed.for_caller();
         let phrase: &[u8] = if code == failed.code { &failed.phrase } else { b"" };
         let given = if why.is_some() && failed.reason.is_empty() {

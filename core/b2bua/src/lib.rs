@@ -15,6 +15,7 @@ mod cause;
 mod claim;
 mod dial;
 mod digits;
+mod divert;
 mod early;
 mod end;
 mod failure;

@@ -27,7 +27,7 @@ impl Call {
             let Some((user, host)) = Uri::parse(contact.uri).as_ref().and_then(party) else { continue };
             let (called_user, called_host) = (user.as_str(), host.as_str());
             let (presented, addressed) = (Proposal::from(&presented), Addressed::Directly);
-            let question = Question { called_user, called_host, presented, addressed };
+            let question = Question { called_user, called_host, presented, addressed, at: None };
             let Outcome::Ring(found) = decide(means.tables, &caller, &question).outcome else { continue };
             for destination in found {
                 if self.redirects < MOST_REDIRECTS && !self.knows(&destination) {
@@ -51,7 +51,7 @@ impl Call {
     fn add_target(&mut self, place: usize, destination: Destination) {
         let decision = match &mut self.handover.transfer {
             Some(transfer) => &mut transfer.decision,
-            None => &mut self.decision,
+            None => self.diverted.as_mut().unwrap_or(&mut self.decision),
         };
         if let Outcome::Ring(targets) = &mut decision.outcome {
             targets.insert(place.min(targets.len()), destination);

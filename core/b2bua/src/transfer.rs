@@ -18,7 +18,7 @@ use timestamp::Timestamp;
 
 use routing::caller_id::Proposal;
 use routing::config::{AccountId, Connection};
-use routing::decide::{Addressed, Caller, Question, decide, decide_at};
+use routing::decide::{Addressed, Caller, Question, decide_at, decide_through};
 use routing::decision::{Decision, Outcome, Proof};
 use routing::reason::Reason;
 
@@ -199,7 +199,7 @@ impl Call {
             }
             Outcome::Ring(_) => self.seek(0, means),
             Outcome::Refuse(reason) => self.refuse(reason, EndedBy::System, means),
-            Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge => {
+            Outcome::Run(_) | Outcome::Serve(_) | Outcome::Divert(_) | Outcome::Challenge => {
                 self.refuse(Reason::NothingAttached, EndedBy::System, means)
             }
         }
@@ -290,12 +290,17 @@ impl Call {
         let unnamed = foreign || goal.host.is_empty();
         let addressed = if unnamed { Addressed::ToContact } else { Addressed::Directly };
         let (called_user, called_host, presented_as) = (&*goal.user, &*goal.host, &*presented);
-        let question =
-            Question { called_user, called_host, presented: Proposal::from(presented_as), addressed };
+        let question = Question {
+            called_user,
+            called_host,
+            presented: Proposal::from(presented_as),
+            addressed,
+            at: Some(means.now),
+        };
         let at = self.at_home(transferor, &goal.host).filter(|_| foreign);
         let mut decision = match at {
             Some(at) => decide_at(tables, &caller, &question, &at.id),
-            None => decide(tables, &caller, &question),
+            None => decide_through(tables, &caller, &question),
         };
         if let Outcome::Ring(targets) = &mut decision.outcome {
             if foreign && !targets.iter().all(|target| target.outbound) {

@@ -81,6 +81,8 @@ pub struct ExplainQuery {
     pub connection: Option<ConnectionId>,
     /// Source address to be assumed.
     pub source: Option<IpAddr>,
+    /// When it would begin.
+    pub at: Timestamp,
 }
 
 /// The answer to an [`Ask`].

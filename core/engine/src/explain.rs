@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use b2bua::{candidates, proof_text};
 use routing::caller_id::Proposal;
-use routing::config::{Connection, Transport};
-use routing::decide::{Addressed, Caller, Question, decide};
-use routing::decision::{Decision, Outcome, Proof};
+use routing::config::{Condition, Connection, RingOrder, Transport};
+use routing::decide::{Addressed, Caller, Question, decide_through};
+use routing::decision::{Decision, Hop, Outcome, Proof};
 use routing::identify::{Clue, Facts, Finding, Identity, after_digest, identify_aloud};
 use routing::near::{Attempt, near_misses};
 use routing::reason::Reason;
@@ -44,13 +44,18 @@ impl Shard {
                     called_host: &called_host,
                     presented: Proposal::from(&from_user),
                     addressed: Addressed::Directly,
+                    at: Some(query.at),
                 };
-                let decision = decide(&self.tables, &caller, &question);
+                let decision = decide_through(&self.tables, &caller, &question);
                 let near_misses = match decision.outcome {
                     Outcome::Refuse(reason) => {
                         near_misses(&self.tables, &attempt, reason, decision.caller.as_deref())
                     }
-                    Outcome::Ring(_) | Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge => Vec::new(),
+                    Outcome::Ring(_)
+                    | Outcome::Run(_)
+                    | Outcome::Serve(_)
+                    | Outcome::Divert(_)
+                    | Outcome::Challenge => Vec::new(),
                 };
                 ExplainView {
                     identification,
@@ -132,6 +137,38 @@ fn told(looked: &[(Clue, Finding)]) -> Vec<ClueView> {
     Clue::ORDER.into_iter().map(view).collect()
 }
 
+/// Who forwards the call before that, in words.
+fn through(decision: &Decision) -> String {
+    let hop = |hop: &Hop| {
+        let why = match hop.condition {
+            Condition::Always => "forwards every call",
+            Condition::Busy => "does not want to be disturbed and forwards calls",
+            Condition::NoAnswer => "forwards calls that nobody answers",
+            Condition::Offline => "forwards calls that reach no device",
+        };
+        format!("{} {why}; ", hop.person.name)
+    };
+    decision.hops.iter().map(hop).collect()
+}
+
+/// Where a person has the call go if that does not help, in words.
+fn later(decision: &Decision) -> String {
+    let Some(forwarding) = &decision.forwarding else { return String::new() };
+    let person = &forwarding.person;
+    let mut text = String::new();
+    if person.ring == RingOrder::InOrder && person.connections.len() > 1 {
+        text = format!("; then the other connections of {}", person.name);
+    }
+    let conditions =
+        [(Condition::Busy, "busy"), (Condition::NoAnswer, "not answered"), (Condition::Offline, "offline")];
+    for (condition, word) in conditions {
+        if let Some(to) = person.forward.to(condition) {
+            text += &format!("; if {word}, {} forwards to {to}", person.name);
+        }
+    }
+    text
+}
+
 fn shown(decision: &Decision) -> DecisionView {
     let name = |connection: &Arc<Connection>| connection.id.clone();
     let (action, targets, reason, text) = match &decision.outcome {
@@ -141,6 +178,7 @@ fn shown(decision: &Decision) -> DecisionView {
             let behind =
                 behind.map(|attached| format!("; then the flow {} takes the call", attached.flow.name));
             let text = "these are rung, one after the other".to_owned() + &behind.unwrap_or_default();
+            let text = text + &later(decision);
             ("ring", ids, None, text)
         }
         Outcome::Run(attached) => {
@@ -149,10 +187,12 @@ fn shown(decision: &Decision) -> DecisionView {
             let text = format!("version {version} of the flow {} takes the call", attached.flow.name);
             ("flow", attached_to, None, text)
         }
+        Outcome::Divert(_) => ("refuse", Vec::new(), Some(Reason::NothingAttached), String::new()),
         Outcome::Serve(_) => ("serve", Vec::new(), None, "answered by the server itself".to_owned()),
         Outcome::Challenge => ("challenge", Vec::new(), None, "the caller must prove who it is".to_owned()),
         Outcome::Refuse(reason) => ("refuse", Vec::new(), Some(*reason), reason.text().to_owned()),
     };
+    let text = through(decision) + &text;
     DecisionView {
         action,
         config_rev: decision.revision,

@@ -67,6 +67,7 @@ impl Shard {
             called_host: &parties.called_host,
             presented: parties.proposal(),
             addressed: called.addressed,
+            at: Some(now),
         };
         let mut decision = decide(&self.tables, &caller, &question);
         if self.came_back(request, &decision.called) {
@@ -250,7 +251,11 @@ impl Shard {
 fn raise_alarm(decision: &Decision, parties: &Parties, now: Timestamp, out: &mut Outbox) {
     let ways = match &decision.outcome {
         Outcome::Ring(ways) => ways.iter().map(|way| way.connection.id.clone()).collect(),
-        Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_) => Vec::new(),
+        Outcome::Run(_)
+        | Outcome::Serve(_)
+        | Outcome::Divert(_)
+        | Outcome::Challenge
+        | Outcome::Refuse(_) => Vec::new(),
     };
     let call = EmergencyCall {
         at: now,

@@ -99,6 +99,7 @@ impl Shard {
             called_host: &parties.called_host,
             presented: parties.proposal(),
             addressed: called.addressed,
+            at: None,
         };
         let decision = decide(&self.tables, &sender.caller, &question);
         let refused = decision.refused();
@@ -111,12 +112,19 @@ impl Shard {
                 match decide_devices(&self.tables, &sender.caller, &question, &connection.id).outcome {
                     Outcome::Ring(targets) => Ok(targets),
                     Outcome::Refuse(reason) => Err(reason),
-                    Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge => Err(Reason::UserNotKnown),
+                    Outcome::Run(_) | Outcome::Serve(_) | Outcome::Divert(_) | Outcome::Challenge => {
+                        Err(Reason::UserNotKnown)
+                    }
                 }
             }
-            (None, Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_)) => {
-                Err(Reason::UserNotKnown)
-            }
+            (
+                None,
+                Outcome::Run(_)
+                | Outcome::Serve(_)
+                | Outcome::Divert(_)
+                | Outcome::Challenge
+                | Outcome::Refuse(_),
+            ) => Err(Reason::UserNotKnown),
         };
         let targets = match targets {
             Ok(targets) => targets,

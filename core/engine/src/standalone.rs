@@ -126,6 +126,7 @@ impl Shard {
             called_host: &parties.called_host,
             presented: parties.proposal(),
             addressed: Addressed::Directly,
+            at: None,
         };
         let decision = decide(&self.tables, &sender.caller, &question);
         match (decision.refused(), &decision.outcome) {
@@ -140,7 +141,9 @@ impl Shard {
                 local.map(|target| Arc::clone(&target.connection)).ok_or(Reason::UserNotKnown)
             }
             (None, Outcome::Run(attached)) => attached.connection.clone().ok_or(Reason::UserNotKnown),
-            (None, Outcome::Serve(_) | Outcome::Challenge | Outcome::Refuse(_)) => Err(Reason::UserNotKnown),
+            (None, Outcome::Serve(_) | Outcome::Divert(_) | Outcome::Challenge | Outcome::Refuse(_)) => {
+                Err(Reason::UserNotKnown)
+            }
         }
     }
 

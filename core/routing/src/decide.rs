@@ -2,19 +2,25 @@
 
 mod failover;
 mod flow;
+mod forward;
 
 use std::sync::Arc;
 
 use failover::Origin;
 use smallvec::SmallVec;
+use timestamp::Timestamp;
 
 pub use flow::decide_devices;
+pub use forward::{divert, follow};
 
 use crate::caller_id::{self, Proposal};
 use crate::config::{
-    Account, AccountId, Connection, ConnectionId, DialAction, Domain, Kind, NumberFormat, NumberRow, Target,
+    Account, AccountId, Condition, Connection, ConnectionId, DialAction, Domain, Kind, NumberFormat,
+    NumberRow, Target,
 };
-use crate::decision::{Attached, Candidate, Decision, Destination, Outcome, Proof, TestLine, Verdict};
+use crate::decision::{
+    Attached, Candidate, Decision, Destination, Forwarding, Hop, Outcome, Proof, TestLine, Verdict,
+};
 use crate::near::known_number;
 use crate::number::{for_peer, rewrite, to_e164};
 use crate::policy::{Country, destination, number_for_help, ways_for_help};
@@ -41,6 +47,8 @@ pub struct Question<'a> {
     pub presented: Proposal<'a>,
     /// How it was addressed.
     pub addressed: Addressed,
+    /// When it begins; none for what is no call, which people do not forward.
+    pub at: Option<Timestamp>,
 }
 
 /// How a call was addressed.
@@ -77,16 +85,41 @@ pub fn decide_at(tables: &Tables, caller: &Caller, question: &Question<'_>, at: 
     })
 }
 
+/// The same, and where people have calls go elsewhere at once, what becomes of it there.
+pub fn decide_through(tables: &Tables, caller: &Caller, question: &Question<'_>) -> Decision {
+    let mut decision = decide(tables, caller, question);
+    while let (Outcome::Divert(condition), Some(at)) = (&decision.outcome, question.at) {
+        match divert(tables, &decision, *condition, question.presented, at) {
+            Some(next) => decision = next,
+            None => decision.outcome = Outcome::Refuse(Reason::NothingAttached),
+        }
+    }
+    decision
+}
+
 fn decide_by(
     tables: &Tables,
     caller: &Caller,
     question: &Question<'_>,
     outcome: impl FnOnce(&mut Deciding<'_>) -> (String, Outcome),
 ) -> Decision {
+    decide_hopping(tables, caller, question, SmallVec::new(), outcome)
+}
+
+fn decide_hopping(
+    tables: &Tables,
+    caller: &Caller,
+    question: &Question<'_>,
+    hops: SmallVec<[Hop; 0]>,
+    outcome: impl FnOnce(&mut Deciding<'_>) -> (String, Outcome),
+) -> Decision {
     let mut deciding = Deciding {
         tables,
         caller,
         presented: question.presented,
+        at: question.at,
+        hops,
+        forwarding: None,
         candidates: SmallVec::new(),
         country: None,
         emergency: false,
@@ -108,6 +141,8 @@ fn decide_by(
         country: deciding.country,
         emergency: deciding.emergency,
         failover: deciding.failover,
+        forwarding: deciding.forwarding,
+        hops: deciding.hops,
     }
 }
 
@@ -115,6 +150,9 @@ struct Deciding<'t> {
     tables: &'t Tables,
     caller: &'t Caller,
     presented: Proposal<'t>,
+    at: Option<Timestamp>,
+    hops: SmallVec<[Hop; 0]>,
+    forwarding: Option<Forwarding>,
     candidates: SmallVec<[Candidate; 2]>,
     country: Option<Country>,
     emergency: bool,
@@ -266,6 +304,9 @@ impl Deciding<'_> {
             self.note(&connection.id, true, verdict);
             return self.run(flow, Some(connection));
         }
+        if let Some(outcome) = self.wishes(connection) {
+            return outcome;
+        }
         let refused = unfit(connection);
         self.note(&connection.id, refused.is_none(), refused.map_or(verdict, Verdict::Refused));
         let mut targets = SmallVec::new();
@@ -278,9 +319,11 @@ impl Deciding<'_> {
         }
         self.stand_in(&mut targets, called);
         match refused {
-            Some(reason) if targets.is_empty() => {
-                self.failover.take().map_or(Outcome::Refuse(reason), Outcome::Run)
-            }
+            Some(reason) if targets.is_empty() => match self.failover.take() {
+                Some(attached) => Outcome::Run(attached),
+                None if self.forwards(Condition::Offline) => Outcome::Divert(Condition::Offline),
+                None => Outcome::Refuse(reason),
+            },
             Some(_) | None => Outcome::Ring(targets),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use crate::config::{AccountId, CallFlow, Connection, ConnectionId, FailurePolicy};
+use crate::config::{AccountId, CallFlow, Condition, Connection, ConnectionId, FailurePolicy, Person};
 use crate::policy::Country;
 use crate::reason::Reason;
 
@@ -32,6 +32,32 @@ pub struct Decision {
     pub emergency: bool,
     /// The flow that takes over where nobody who rings can be reached.
     pub failover: Option<Attached>,
+    /// Whose calls it is about that go elsewhere at times.
+    pub forwarding: Option<Forwarding>,
+    /// Who forwarded it so far.
+    pub hops: SmallVec<[Hop; 0]>,
+}
+
+/// A person who is called.
+#[derive(Clone, Debug)]
+pub struct Forwarding {
+    /// The person.
+    pub person: Arc<Person>,
+    /// The connection of theirs that was dialled, as which forwarded calls are made.
+    pub connection: Arc<Connection>,
+    /// How many of their connections had their turn.
+    pub rung: u8,
+}
+
+/// A person who forwarded a call.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    /// The person.
+    pub person: Arc<Person>,
+    /// Who called first, whoever forwarded it.
+    pub caller: Option<Arc<Connection>>,
+    /// Why it was forwarded.
+    pub condition: Condition,
 }
 
 impl Decision {
@@ -43,7 +69,7 @@ impl Decision {
             Outcome::Ring(_) => self.candidates.iter().find_map(|candidate| {
                 if let Verdict::Refused(reason) = candidate.reason { Some(reason) } else { None }
             }),
-            Outcome::Run(_) | Outcome::Serve(_) | Outcome::Challenge => None,
+            Outcome::Run(_) | Outcome::Serve(_) | Outcome::Divert(_) | Outcome::Challenge => None,
         }
     }
 }
@@ -77,6 +103,8 @@ pub enum Outcome {
     Run(Attached),
     /// Rings these, one after the other.
     Ring(SmallVec<[Destination; 2]>),
+    /// The person who is called has calls go elsewhere under this condition, which is met: see [`crate::decide::divert`].
+    Divert(Condition),
     /// Must prove who it is.
     Challenge,
     /// Refused.
@@ -155,6 +183,10 @@ pub enum Verdict {
     DefaultTarget,
     /// Taken: it takes over where the connection before it cannot be reached.
     Failover,
+    /// Taken: it is the next connection of the person who is called.
+    Follows,
+    /// Its owner has calls go elsewhere.
+    Forwarded(Condition),
     /// Taken: it is a way for emergency calls.
     Emergency,
     /// Taken: its dial pattern matches.
@@ -183,6 +215,8 @@ impl Verdict {
             | Self::Number
             | Self::DefaultTarget
             | Self::Failover
+            | Self::Follows
+            | Self::Forwarded(_)
             | Self::Emergency
             | Self::Pattern => "OK",
             Self::InLine | Self::PatternDiffers | Self::NoPattern | Self::NotOffered | Self::CameFromIt => {
@@ -200,6 +234,13 @@ impl Verdict {
             Self::Number => "the number points at it",
             Self::DefaultTarget => "default target of the connection that calls",
             Self::Failover => "takes over when the connection before it cannot be reached, fails or is full",
+            Self::Follows => "the next connection of the person who is called",
+            Self::Forwarded(condition) => match condition {
+                Condition::Always => "its owner forwards every call",
+                Condition::Busy => "its owner forwards calls when busy",
+                Condition::NoAnswer => "its owner forwards calls that nobody answers",
+                Condition::Offline => "its owner forwards calls that reach no device",
+            },
             Self::Emergency => "a way for emergency calls",
             Self::Pattern => "its dial pattern matches",
             Self::PatternDiffers => "its dial pattern does not match",

@@ -121,6 +121,7 @@ reasons! {
     SignerNotFound "R-22" 436 21 "the certificate of the signer cannot be fetched" "Check that its address answers from here.";
     SignatureWrong "R-23" 438 21 "the signature of the caller id does not fit the call" "A hop in between changed a number, or somebody forges; ask the carrier.";
     StaysAsleep "R-24" 480 20 "the device sleeps, and a push did not wake it" "Open the page or the app; if that is needed again, let its user allow notifications there.";
+    DoNotDisturb "R-25" 486 17 "the called person does not want to be disturbed" "Set dnd_until of the person to null, or let the person dial *79.";
     ShuttingDown "S-01" 503 41 "the server is shutting down" "Try again in a moment.";
     Restarted "S-02" 0 41 "the server was restarted" "Nothing to do.";
     Fault "S-03" 500 41 "a fault of ours ended the call" "Please report it with the trace.";

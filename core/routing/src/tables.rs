@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::config::{
     Account, AccountId, CallFlow, Change, Connection, ConnectionId, Delta, Domain, DomainId, DomainRole,
-    FlowId, IpPolicy, Limits, NumberId, NumberRow, Target,
+    FlowId, IpPolicy, Limits, NumberId, NumberRow, Person, PersonId, Target,
 };
 use crate::near::Neighbours;
 use crate::pattern::Pattern;
@@ -39,6 +39,8 @@ pub struct Tables {
     offered: BTreeMap<(i32, ConnectionId), WayOut>,
     limits: Option<Arc<Limits>>,
     call_flows: HashMap<FlowId, Arc<CallFlow>>,
+    people: HashMap<PersonId, Arc<Person>>,
+    person_of: HashMap<ConnectionId, Arc<Person>>,
 }
 
 /// A connection with a dial pattern.
@@ -91,6 +93,8 @@ impl Tables {
                 Change::Limits(limits) => self.limits = Some(Arc::clone(limits)),
                 Change::Number(row) => self.put_number(row),
                 Change::NumberGone(id) => self.drop_number(id),
+                Change::Person(row) => self.put_person(row),
+                Change::PersonGone(id) => self.drop_person(id),
             }
         }
         self.revision = delta.revision;
@@ -119,6 +123,16 @@ impl Tables {
     /// A call flow by id.
     pub fn call_flow(&self, id: &FlowId) -> Option<&Arc<CallFlow>> {
         self.call_flows.get(id)
+    }
+
+    /// A person by id.
+    pub fn person(&self, id: &PersonId) -> Option<&Arc<Person>> {
+        self.people.get(id)
+    }
+
+    /// Whose connection it is.
+    pub fn person_of(&self, connection: &ConnectionId) -> Option<&Arc<Person>> {
+        self.person_of.get(connection)
     }
 
     /// The installation's limits.
@@ -309,6 +323,23 @@ impl Tables {
         }
         if let Target::Connection(id) = &row.target {
             self.numbers_of.entry(id.clone()).or_default().push(row.e164.as_str().into());
+        }
+    }
+
+    fn put_person(&mut self, row: &Arc<Person>) {
+        self.drop_person(&row.id);
+        for connection in &row.connections {
+            self.person_of.insert(connection.clone(), Arc::clone(row));
+        }
+        self.people.insert(row.id.clone(), Arc::clone(row));
+    }
+
+    fn drop_person(&mut self, id: &PersonId) {
+        let Some(old) = self.people.remove(id) else { return };
+        for connection in &old.connections {
+            if self.person_of.get(connection).is_some_and(|person| person.id == *id) {
+                self.person_of.remove(connection);
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use crate::merge::Difference;
 use crate::problem::{Code, ProblemDocument};
 use crate::shape::{Field, object};
 use crate::status::ConnectionStatus;
-use crate::validate::{account, connection, domain, flow, limits, number};
+use crate::validate::{account, connection, domain, flow, limits, number, person};
 
 /// What every document begins with.
 #[derive(utoipa::OpenApi)]
@@ -141,6 +141,7 @@ documents! {
     Connection NewConnection ConnectionChange ConnectionPage ConnectionBatch connection::fields::FIELDS, ["name", "kind"];
     Flow NewFlow FlowChange FlowPage FlowBatch flow::FIELDS, ["name"];
     Number NewNumber NumberChange NumberPage NumberBatch number::FIELDS, ["e164", "target"];
+    Person NewPerson PersonChange PersonPage PersonBatch person::FIELDS, ["name"];
 }
 
 /// The schema Limits.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use routing::config::{Account, AccountId, CallFlow, Change, Connection, Domain, NumberRow};
+use routing::config::{Account, AccountId, CallFlow, Change, Connection, Domain, NumberRow, Person};
 use serde_json::{Map, Value};
 
 use crate::Api;
@@ -11,7 +11,7 @@ use crate::problem::{Code, Problem};
 use crate::rows::{Rows, Table};
 use crate::shape::Field;
 use crate::status;
-use crate::validate::{Desk, Drafted, Secret, account, connection, domain, flow, number, referrers};
+use crate::validate::{Desk, Drafted, Secret, account, connection, domain, flow, number, person, referrers};
 
 /// Where a row is kept, who owns it, and how shards learn of it.
 macro_rules! kept {
@@ -150,6 +150,18 @@ impl Resource for CallFlow {
             document.insert("problems".to_owned(), serde_json::json!(flow::findings(&rows, row).1));
             document.insert("used_by".to_owned(), serde_json::json!(row.referrers(&rows)));
         }
+    }
+}
+
+impl Resource for Person {
+    const NOUN: &'static str = "person";
+    const PATH: &'static str = "/people";
+
+    kept!(people, account, Person, PersonGone);
+    drafted!(person);
+
+    fn referrers(&self, _: &Rows) -> Vec<String> {
+        Vec::new()
     }
 }
 

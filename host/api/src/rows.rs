@@ -9,7 +9,7 @@ use std::sync::Arc;
 use callflow::Graph;
 use routing::config::{
     Account, AccountId, CallFlow, Change, Connection, ConnectionId, Delta, Domain, DomainId, DomainRole,
-    FlowId, Limits, NumberId, NumberRow,
+    FlowId, Limits, NumberId, NumberRow, Person, PersonId,
 };
 use store::Loaded;
 
@@ -23,6 +23,7 @@ pub struct Rows {
     pub(crate) connections: Table<Connection>,
     pub(crate) numbers: Table<NumberRow>,
     pub(crate) flows: Table<CallFlow>,
+    pub(crate) people: Table<Person>,
     /// What each flow leads into.
     leads: HashMap<FlowId, Vec<Box<str>>>,
     pub(crate) limits: Kept<Limits>,
@@ -33,6 +34,7 @@ pub struct Rows {
     trunk_names: HashMap<String, ConnectionId>,
     e164s: HashMap<String, BTreeMap<NumberId, Option<ConnectionId>>>,
     forms: HashMap<(AccountId, String), NumberId>,
+    people_of: HashMap<ConnectionId, PersonId>,
     owned: HashMap<AccountId, Owned>,
 }
 
@@ -63,6 +65,7 @@ impl Rows {
             .chain(loaded.connections.into_iter().map(|r| Change::Connection(Arc::new(r))))
             .chain(loaded.numbers.into_iter().map(|r| Change::Number(Arc::new(r))))
             .chain(loaded.flows.into_iter().map(|r| Change::CallFlow(Arc::new(r))))
+            .chain(loaded.people.into_iter().map(|r| Change::Person(Arc::new(r))))
             .chain([Change::Limits(Arc::new(loaded.limits))]);
         for change in changes {
             rows.put(&change, loaded.revision);
@@ -127,6 +130,17 @@ impl Rows {
                 self.forget_number(id);
                 self.numbers.0.remove(&id.0);
             }
+            Change::Person(row) => {
+                self.forget_person(&row.id);
+                for connection in &row.connections {
+                    self.people_of.insert(connection.clone(), row.id.clone());
+                }
+                self.people.0.insert(Arc::clone(&row.id.0), Kept { row: Arc::clone(row), revision });
+            }
+            Change::PersonGone(id) => {
+                self.forget_person(id);
+                self.people.0.remove(&id.0);
+            }
         }
     }
 
@@ -190,6 +204,18 @@ impl Rows {
             self.forms.remove(&(old.account.clone(), form.clone()));
         }
         self.owned.entry(old.account.clone()).and_modify(|owned| owned.numbers -= 1);
+    }
+
+    fn forget_person(&mut self, id: &PersonId) {
+        let Some(old) = self.people.get(id.as_str()).cloned() else { return };
+        for connection in &old.connections {
+            self.people_of.remove(connection);
+        }
+    }
+
+    /// Whose connection it is.
+    pub(crate) fn person_of(&self, connection: &ConnectionId) -> Option<&Arc<Person>> {
+        self.people.get(self.people_of.get(connection)?.as_str())
     }
 
     /// The account with this id or name.

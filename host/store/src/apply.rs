@@ -124,7 +124,9 @@ async fn delete(connection: &mut SqliteConnection, run: &[Edit]) -> Result<(), S
     let columns: &[_] = match table {
         Table::CallFlows => &[("flows", "id"), ("flow_versions", "flow")],
         Table::Connections => &[("connections", "id"), ("bindings", "connection")],
-        Table::Accounts | Table::Domains | Table::Numbers | Table::Settings => &[(table.name(), "id")],
+        Table::Accounts | Table::Domains | Table::Numbers | Table::People | Table::Settings => {
+            &[(table.name(), "id")]
+        }
     };
     for chunk in run.chunks(ROWS_PER_STATEMENT) {
         for (name, column) in columns {
@@ -185,7 +187,7 @@ fn account_of<'a>(edit: &'a Edit, row: &'a str) -> Option<&'a str> {
     match edit.table {
         Table::Accounts => Some(&edit.id),
         Table::Settings => None,
-        Table::CallFlows | Table::Connections | Table::Domains | Table::Numbers => {
+        Table::CallFlows | Table::Connections | Table::Domains | Table::Numbers | Table::People => {
             serde_json::from_str::<Owned<'_>>(row).ok().map(|owned| owned.account)
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use routing::config::{Account, CallFlow, Connection as ConnectionRow, Domain, Limits, NumberRow};
+use routing::config::{Account, CallFlow, Connection as ConnectionRow, Domain, Limits, NumberRow, Person};
 use serde::de::DeserializeOwned;
 use sqlx::{Connection, Row, SqliteConnection};
 use tokio::task::JoinHandle;
@@ -28,6 +28,8 @@ pub struct Loaded {
     pub numbers: Vec<NumberRow>,
     /// Call flows, oldest first.
     pub flows: Vec<CallFlow>,
+    /// People, oldest first.
+    pub people: Vec<Person>,
     /// Limits of the installation.
     pub limits: Limits,
 }
@@ -49,6 +51,7 @@ impl Store {
             connections: read(&mut tx, &self.shared, CONNECTIONS, Raw::connection).await?,
             numbers: read(&mut tx, &self.shared, NUMBERS, |raw, _| raw.decode("number")).await?,
             flows: read(&mut tx, &self.shared, FLOWS, |raw, _| raw.flow()).await?,
+            people: read(&mut tx, &self.shared, PEOPLE, |raw, _| raw.decode("person")).await?,
             limits: limits.map_or(Ok(Limits::default()), |row| {
                 Raw { id: LIMITS.to_owned(), row, secrets: None }.decode("settings")
             })?,
@@ -136,4 +139,5 @@ const CONNECTIONS: &str = "SELECT id, row, secrets FROM connections ORDER BY row
 const DOMAINS: &str = "SELECT id, row, NULL FROM domains ORDER BY rowid";
 const FLOWS: &str = "SELECT id, row, NULL FROM flows ORDER BY rowid";
 const NUMBERS: &str = "SELECT id, row, NULL FROM numbers ORDER BY rowid";
+const PEOPLE: &str = "SELECT id, row, NULL FROM people ORDER BY rowid";
 const ROWS_PER_THREAD: usize = 1_000;

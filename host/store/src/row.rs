@@ -15,6 +15,7 @@ pub(crate) enum Table {
     Connections,
     Domains,
     Numbers,
+    People,
     Settings,
 }
 
@@ -45,6 +46,7 @@ impl Table {
             Self::Connections => "connections",
             Self::Domains => "domains",
             Self::Numbers => "numbers",
+            Self::People => "people",
             Self::Settings => "settings",
         }
     }
@@ -57,6 +59,7 @@ impl Table {
             Self::Connections => "connection",
             Self::Domains => "domain",
             Self::Numbers => "number",
+            Self::People => "person",
             Self::Settings => "limits",
         }
     }
@@ -69,6 +72,7 @@ impl Table {
             Self::Connections => &["account", "domain", "user", "trunk_name"],
             Self::Domains => &["account", "host"],
             Self::Numbers => &["account", "e164", "via"],
+            Self::People => &["account", "name"],
             Self::Settings => &[],
         }
     }
@@ -115,6 +119,11 @@ impl Edit {
                 Self::put(Table::Numbers, row.id.as_str(), columns, row)?
             }
             Change::NumberGone(id) => Self::gone(Table::Numbers, id.as_str()),
+            Change::Person(row) => {
+                let columns = vec![text(&row.account), Some(row.name.clone())];
+                Self::put(Table::People, row.id.as_str(), columns, row)?
+            }
+            Change::PersonGone(id) => Self::gone(Table::People, id.as_str()),
         })
     }
 

@@ -189,6 +189,7 @@ impl Story {
                 connections: TARGETS.iter().map(|name| rows::id_of(name).as_str().into()).collect(),
             },
             2 => Ask::Explain(ExplainQuery {
+                at: self.0.world.now(),
                 from: words(dice),
                 to: words(dice),
                 connection: None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use routing::config::{
-    Account, CallFlow, Change, Connection, Credential, Domain, Limits, NumberRow, OutwardSecret,
+    Account, CallFlow, Change, Connection, Credential, Domain, Limits, NumberRow, OutwardSecret, Person,
 };
 use serde_json::{Value, json};
 use sip_msg::digest::{Algorithm, ha1};
@@ -159,6 +159,15 @@ pub fn flow(name: &str, document: &Value) -> Result<Change, String> {
     }
     let row: CallFlow = serde_json::from_value(row).map_err(|error| format!("{name}: {error}"))?;
     Ok(Change::CallFlow(Arc::new(row)))
+}
+
+/// A person with these connections, by their names.
+pub fn person(name: &str, of: &[&str], settings: &[(&str, &str)]) -> Result<Change, String> {
+    let connections: Vec<_> = of.iter().map(|name| id_of(name)).collect();
+    let mut row = json!({"id": format!("per_{name}"), "name": name, "account": "acc_main", "connections": connections, "forward": {}});
+    apply(&mut row, settings);
+    let row: Person = serde_json::from_value(row).map_err(|error| format!("{name}: {error}"))?;
+    Ok(Change::Person(Arc::new(row)))
 }
 
 /// The id that the flow of this name has.

@@ -70,6 +70,7 @@ ladders! {
     countries
     digits_as_info
     disabled_later
+    do_not_disturb
     downstream_fork
     draining
     early_media
@@ -95,9 +96,13 @@ ladders! {
     flow_menu
     flow_menu_nobody_answers
     flow_nobody_there
+    follow_me
     fork_all_fail
     fork_first_answer_wins
     fork_late_200
+    forward_always
+    forward_outside
+    forward_when
     glare
     headers_pass
     hold

@@ -44,7 +44,9 @@ impl Flows {
                 | Change::DomainGone(_)
                 | Change::Limits(_)
                 | Change::Number(_)
-                | Change::NumberGone(_) => {}
+                | Change::NumberGone(_)
+                | Change::Person(_)
+                | Change::PersonGone(_) => {}
             }
         }
     }

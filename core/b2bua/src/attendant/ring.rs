@@ -9,7 +9,7 @@ use std::sync::Arc;
 use callflow::{Callee, Dial, Outcome, Party, Strategy, Told};
 use routing::caller_id::Proposal;
 use routing::config::Connection;
-use routing::decide::{Addressed, Caller, Question, decide, decide_at, decide_devices};
+use routing::decide::{Addressed, Caller, Question, decide_at, decide_devices, decide_through};
 use routing::decision::{Decision, Outcome as Routed, Proof};
 use routing::reason::Reason;
 use sip_msg::Uri;
@@ -92,7 +92,7 @@ impl Call {
                     return None;
                 }
                 Routed::Refuse(reason) => self.note_unreached(Final::ours(reason.sip_code(), reason)),
-                Routed::Run(_) | Routed::Serve(_) | Routed::Challenge => {
+                Routed::Run(_) | Routed::Serve(_) | Routed::Divert(_) | Routed::Challenge => {
                     self.note_unreached(Final::ours(480, Reason::NothingAttached));
                 }
             }
@@ -111,7 +111,7 @@ impl Call {
                     parties.push(Sought::new(decision, means.now + next.after, next.ring));
                 }
                 Routed::Refuse(reason) => self.note_party_unreached(&Final::ours(reason.sip_code(), reason)),
-                Routed::Run(_) | Routed::Serve(_) | Routed::Challenge => {
+                Routed::Run(_) | Routed::Serve(_) | Routed::Divert(_) | Routed::Challenge => {
                     self.note_party_unreached(&Final::ours(480, Reason::NothingAttached));
                 }
             }
@@ -240,6 +240,7 @@ impl Call {
             called_host: host,
             presented: Proposal::from(&presented),
             addressed,
+            at: Some(means.now),
         };
         match party {
             Party::Connection(id) => {
@@ -248,7 +249,7 @@ impl Call {
             }
             Party::Number(number) => {
                 let asked = question(number, "", Addressed::ToContact);
-                ring_instead(decide(means.tables, &caller, &asked), &caller, &asked, means)
+                ring_instead(decide_through(means.tables, &caller, &asked), &caller, &asked, means)
             }
             Party::Uri(uri) => {
                 let mut user = Vec::new();
@@ -258,7 +259,12 @@ impl Call {
                 let host = String::from_utf8_lossy(uri.host).into_owned();
                 if means.tables.host(&host).is_some() {
                     let asked = question(&user, &host, Addressed::Directly);
-                    return ring_instead(decide(means.tables, &caller, &asked), &caller, &asked, means);
+                    return ring_instead(
+                        decide_through(means.tables, &caller, &asked),
+                        &caller,
+                        &asked,
+                        means,
+                    );
                 }
                 let asked = question(&user, &host, Addressed::ToContact);
                 let lives_there = |row: &Connection| {
@@ -387,7 +393,9 @@ fn ring_instead(decision: Decision, caller: &Caller, question: &Question<'_>, me
             Some(connection) => decide_devices(means.tables, caller, question, &connection.id),
             None => decision,
         },
-        Routed::Ring(_) | Routed::Refuse(_) | Routed::Serve(_) | Routed::Challenge => decision,
+        Routed::Ring(_) | Routed::Refuse(_) | Routed::Serve(_) | Routed::Divert(_) | Routed::Challenge => {
+            decision
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Account, AccountId, CallFlow, Connection, ConnectionId, Domain, DomainId, FlowId, Limits, NumberId,
-    NumberRow,
+    NumberRow, Person, PersonId,
 };
 
 /// One committed change and the revision it made.
@@ -41,4 +41,8 @@ pub enum Change {
     Number(Arc<NumberRow>),
     /// A number is gone.
     NumberGone(NumberId),
+    /// A person was created or changed.
+    Person(Arc<Person>),
+    /// A person is gone.
+    PersonGone(PersonId),
 }

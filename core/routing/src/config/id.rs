@@ -47,4 +47,6 @@ id! {
     FlowId,
     /// Names a [`super::NumberRow`].
     NumberId,
+    /// Names a [`super::Person`].
+    PersonId,
 }

@@ -27,7 +27,7 @@ impl Deciding<'_> {
     }
 
     /// The devices of a connection ring.
-    fn devices(&mut self, connection: &Arc<Connection>, called: &str) -> Outcome {
+    pub(super) fn devices(&mut self, connection: &Arc<Connection>, called: &str) -> Outcome {
         let refused = silent(connection);
         self.note(&connection.id, refused.is_none(), refused.map_or(Verdict::User, Verdict::Refused));
         match refused {

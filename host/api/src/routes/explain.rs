@@ -34,7 +34,7 @@ struct Question {
     connection: Option<String>,
     /// Source address to assume.
     source: Option<String>,
-    /// When; rules that depend on time are not there yet, so this changes nothing.
+    /// When it would begin [now], such as 2026-03-01T12:00:00Z.
     at: Option<String>,
 }
 
@@ -138,7 +138,14 @@ async fn explain(
             return Err(Problem::at(Code::UnknownReference, "/connection", message));
         }
     }
+    let at = match text("at") {
+        Some(at) => store::from_rfc3339(&at).ok_or_else(|| {
+            Problem::at(Code::InvalidValue, "/at", format!("{at} is no time like 2026-03-01T12:00:00Z"))
+        })?,
+        None => store::now(),
+    };
     let query = ExplainQuery {
+        at,
         from: text("from").unwrap_or_default(),
         to: text("to").unwrap_or_default(),
         connection: connection.as_deref().map(ConnectionId::from),

@@ -23,6 +23,7 @@ mod numbers;
 mod onboarding;
 mod page;
 mod past;
+mod people;
 mod phone;
 mod reasons;
 mod refused;
@@ -85,6 +86,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(media_resources::router())
         .merge(numbers::router())
         .merge(onboarding::router())
+        .merge(people::router())
         .merge(phone::router())
         .merge(reasons::router())
         .merge(refused::router())

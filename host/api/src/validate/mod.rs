@@ -12,6 +12,7 @@ pub(crate) mod ice;
 pub(crate) mod limits;
 pub(crate) mod name;
 pub(crate) mod number;
+pub(crate) mod person;
 pub(crate) mod referrers;
 pub(crate) mod sources;
 
@@ -46,6 +47,8 @@ pub(crate) struct Pending {
     pub(crate) hosts: HashSet<String>,
     pub(crate) account_names: HashSet<String>,
     pub(crate) flow_names: HashSet<(AccountId, String)>,
+    pub(crate) person_names: HashSet<(AccountId, String)>,
+    pub(crate) claimed: HashSet<ConnectionId>,
     pub(crate) numbers: HashSet<(String, Option<ConnectionId>)>,
     pub(crate) forms: HashSet<(AccountId, String)>,
     pub(crate) owned: HashMap<AccountId, (u32, u32)>,

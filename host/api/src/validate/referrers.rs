@@ -12,7 +12,9 @@ pub(crate) fn of_account(rows: &Rows, account: &Account) -> Vec<String> {
     let numbers = numbers.map(|kept| format!("number {}", kept.row.id));
     let domains = rows.domains.all().filter(|kept| kept.row.account == account.id);
     let domains = domains.map(|kept| format!("domain {}", kept.row.id));
-    connections.chain(numbers).chain(domains).take(MOST).collect()
+    let people = rows.people.all().filter(|kept| kept.row.account == account.id);
+    let people = people.map(|kept| format!("person {}", kept.row.id));
+    connections.chain(numbers).chain(domains).chain(people).take(MOST).collect()
 }
 
 /// What lives in a domain.
@@ -33,7 +35,9 @@ pub(crate) fn of_connection(rows: &Rows, connection: &Connection) -> Vec<String>
     let accounts =
         rows.accounts.all().filter(|kept| kept.row.emergency.connection.as_ref() == Some(&connection.id));
     let accounts = accounts.map(|kept| format!("the emergency numbers of account {}", kept.row.name));
-    numbers.chain(connections).chain(accounts).take(MOST).collect()
+    let people = rows.person_of(&connection.id).into_iter();
+    let people = people.map(|person| format!("person {} ({})", person.name, person.id));
+    numbers.chain(connections).chain(accounts).chain(people).take(MOST).collect()
 }
 
 /// What leads to a flow.

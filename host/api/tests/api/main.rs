@@ -12,6 +12,7 @@ mod flows;
 mod limits;
 mod many;
 mod onboarding;
+mod people;
 mod phones;
 mod providers;
 mod refused;

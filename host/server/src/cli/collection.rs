@@ -295,6 +295,23 @@ const COLLECTIONS: &[Collection] = &[
         verbs: Verbs::List,
     },
     Collection {
+        noun: "person",
+        about: "People: whose connections ring for them, and where calls go instead",
+        path: "/people",
+        prefix: "per_",
+        names: &["name"],
+        columns: &[
+            ("NAME", "name"),
+            ("ALWAYS", "forward.always"),
+            ("BUSY", "forward.busy"),
+            ("NO ANSWER", "forward.no_answer"),
+            ("OFFLINE", "forward.offline"),
+            ("UNDISTURBED UNTIL", "dnd_until"),
+            ("ID", "id"),
+        ],
+        verbs: Verbs::All,
+    },
+    Collection {
         noun: "reason",
         about: "Reason codes: what each means and what to do",
         path: "/reasons",

@@ -132,6 +132,7 @@ impl Playing {
             "move" => self.move_agent(name, line)?,
             "set" if name == "account" => self.world.configure(vec![rows::account(&line.settings(2))?]),
             "set" if name == "limits" => self.world.configure(vec![rows::limits(&line.settings(2))?]),
+            "set" if name == "person" => self.world.configure(vec![super::setup::person(line, 2)?]),
             "set" => {
                 let place = self
                     .scene

@@ -43,6 +43,7 @@ impl Scene {
                 self.changes.push(rows::domain(&line.settings(1))?);
             }
             "flow" => self.changes.push(super::flow::read(line.word(1))?),
+            "person" => self.changes.push(person(line, 1)?),
             "limits" => self.changes.push(rows::limits(&line.settings(1))?),
             "device" => self.device(line)?,
             "trunk" => self.trunk(line)?,
@@ -153,4 +154,10 @@ impl Scene {
         self.agents.push(agent);
         Ok(index)
     }
+}
+
+/// `person NAME of CONNECTION,CONNECTION key=value …`
+pub(crate) fn person(line: &Line, at: usize) -> Result<Change, String> {
+    let of: Vec<&str> = line.after("of").ok_or("of which connections?")?.split(',').collect();
+    rows::person(line.word(at), &of, &line.settings(at + 1))
 }
