@@ -2,16 +2,23 @@
 
 BUILD_NEEDS = --cargo cc=gcc /usr/include/stdlib.h=libc6-dev cmake=cmake make=make
 ARGS ?=
+DATA ?= ./trunkline-data
 
 help:
 	@echo 'make run      build the server and start it on ./trunkline-data (make run ARGS="--http 127.0.0.1:8081")'
+	@echo 'make transcripts  a recognizer for English in ./trunkline-data (make transcripts DATA=…): 500 MB'
 	@echo 'make test     what every change must pass: fmt, clippy, tests, tidy, instructions, documentation, fuzzing; minutes'
 	@echo 'make interop  calls with Asterisk, baresip and SIPp through the server; root and Debian, about 1 GB once'
 	@echo 'make bench    the server beside Kamailio and rtpengine under the same load; root and Debian'
 
 run: build-needs
+	@xtask/need espeak-ng=espeak-ng || echo 'make: no voice: without espeak-ng flows cannot say anything' >&2
 	cargo build --release --bin trunkline
 	exec "$${CARGO_TARGET_DIR:-target}/release/trunkline" --data ./trunkline-data $(ARGS)
+
+# A Whisper model and what runs it; the server finds them in the data folder.
+transcripts:
+	xtask/transcripts $(DATA)
 
 test: fmt clippy unit tidy instructions doc fuzz
 
@@ -45,4 +52,4 @@ bench: build-needs
 build-needs:
 	@xtask/need $(BUILD_NEEDS)
 
-.PHONY: help run test fmt clippy unit tidy instructions doc fuzz interop bench build-needs
+.PHONY: help run transcripts test fmt clippy unit tidy instructions doc fuzz interop bench build-needs

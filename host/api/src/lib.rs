@@ -41,6 +41,7 @@ use engine::control::{Answer, Ask, Event};
 use futures_util::future::BoxFuture;
 use outside::Rule;
 use routing::config::Delta;
+use speech::Speech;
 use stir::Keyring;
 use store::{Loaded, Store};
 use timestamp::Timestamp;
@@ -162,6 +163,8 @@ pub struct About {
     pub push_key: String,
     /// Which addresses our own requests may go to.
     pub outside: Rule,
+    /// What speaks and listens.
+    pub speech: Arc<Speech>,
     /// When the process began to serve.
     pub started_at: Timestamp,
 }

@@ -16,6 +16,7 @@ use outside::{Outside, Rule};
 use push::{Pusher, VapidKey};
 use routing::config::{Change, Delta};
 use sip_stack::transport::Protocol;
+use speech::Speech;
 use stir::Keyring;
 use store::{Actor, Loaded, Store, StoreError};
 use tokio::task::JoinHandle;
@@ -67,7 +68,10 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let vapid = VapidKey::open(&config.data, &format!("https://{}", config.base_domain));
     let vapid = vapid.map_err(|fault| Failure::Failed(fault.to_string()))?;
     let waking = Waking::new(Pusher::new(vapid, outside.clone()));
-    let helpers = (vouching, Arc::new(Errands::new(&config.data, outside.clone(), waking)));
+    let (speech, listening) =
+        Speech::start(&config.data, config.speech.clone(), outside.clone(), store.clone());
+    let errands = Errands::new(outside.clone(), waking, Arc::clone(&speech), store.clone());
+    let helpers = (vouching, Arc::new(errands));
     let door = http::bind("--http", config.http, config.http_may_move).await?;
     let http = door.local_addr().map_err(|fault| Failure::Failed(format!("--http: {fault}")))?;
     let secure_door = match config.https {
@@ -83,7 +87,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let socket = http::bind_local(&config.data)?;
     let courier = deliver(&store, &call_path, outside);
     let passes = PassKey::new(&token_key::read_or_make(&config.data)?);
-    let about = about(config, http, https, &call_path, &tls, Arc::clone(&keyring), passes);
+    let about = about(config, http, https, &call_path, &tls, (Arc::clone(&keyring), passes, speech));
     let api = Api::new(store.clone(), loaded, call_path.clone(), about);
     let routes = |protocol| {
         let sockets = web_socket::router(call_path.door(protocol), &config.ws_origins);
@@ -99,6 +103,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
         tokio::spawn(async move { report(axum::serve(socket, local).await) }),
         tokio::spawn(prune(store.clone())),
         courier,
+        listening,
     ];
     tasks.extend(secure);
     Ok(Assembled { store, call_path, http, https, tls, tasks, _folder: folder })
@@ -212,8 +217,7 @@ fn about(
     https: Option<SocketAddr>,
     call_path: &CallPath,
     tls: &TlsSetup,
-    keyring: Arc<Keyring>,
-    passes: PassKey,
+    (keyring, passes, speech): (Arc<Keyring>, PassKey, Arc<Speech>),
 ) -> About {
     About {
         version: serve::VERSION,
@@ -232,6 +236,7 @@ fn about(
         passes,
         push_key: call_path.push_key().to_owned(),
         outside: Rule::new(config.http_allow.clone()),
+        speech,
         started_at: store::now(),
     }
 }

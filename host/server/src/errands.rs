@@ -1,7 +1,7 @@
 //! What calls have done for them outside of their shards: sounds from the data folder and from web servers, and the
 //! requests of flows. On tasks of its own, so that no shard waits.
 //!
-//! A sound lies in `sounds/ACCOUNT/NAME.wav`, or for all accounts in `sounds/NAME.wav`.
+//! A sound is a file, by its account and its name; words become one by whatever speaks.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,20 +9,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use callflow::{Clip, Errand as Asked, Outcome, Told};
+use codec::wav;
 use engine::{Brought, Errand, Wanted};
 use hyper::header::{HeaderName, HeaderValue};
 use outside::{Fault, Outside, Request};
 use serde_json::Value;
+use speech::{Speech, Words};
+use store::Store;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::waking::Waking;
-use crate::wav;
 
 /// Whoever runs them.
 pub(crate) struct Errands {
-    sounds: PathBuf,
     outside: Outside,
+    speech: Arc<Speech>,
+    store: Store,
     kept: Mutex<Kept>,
     room: Arc<Semaphore>,
     tasks: Handle,
@@ -37,10 +40,9 @@ struct Kept {
 }
 
 impl Errands {
-    pub(crate) fn new(data: &Path, outside: Outside, waking: Waking) -> Self {
-        let room = Arc::new(Semaphore::new(AT_ONCE));
-        let (sounds, tasks) = (data.join("sounds"), Handle::current());
-        Self { sounds, outside, kept: Mutex::default(), room, tasks, waking }
+    pub(crate) fn new(outside: Outside, waking: Waking, speech: Arc<Speech>, store: Store) -> Self {
+        let (room, tasks) = (Arc::new(Semaphore::new(AT_ONCE)), Handle::current());
+        Self { outside, speech, store, kept: Mutex::default(), room, tasks, waking }
     }
 
     /// Whoever wakes devices.
@@ -97,31 +99,49 @@ impl Errands {
         match clip {
             Clip::Sound(name) => self.sound(account, name).await,
             Clip::Address(url) => self.over_http(url).await,
-            Clip::Speech { .. } => Err("no voice is set up, so nothing can be said".to_owned()),
+            Clip::Speech { text, voice, language } => self.spoken(account, text, voice, language).await,
         }
     }
 
     async fn sound(&self, account: &str, name: &str) -> Result<Arc<[i16]>, String> {
-        if !is_name(name) {
-            return Err(format!("{name:?} is no name of a sound"));
+        let (speech, owner, wanted) = (Arc::clone(&self.speech), account.to_owned(), name.to_owned());
+        let find = move || speech.sounds().find(&owner, &wanted);
+        let found = tokio::task::spawn_blocking(find).await.map_err(|fault| fault.to_string())?;
+        self.file(&found.ok_or_else(|| format!("there is no sound {name}"))?).await
+    }
+
+    /// Words in the voice and the language that are asked for, else in the language of the account.
+    async fn spoken(
+        &self,
+        account: &str,
+        text: &str,
+        voice: &str,
+        language: &str,
+    ) -> Result<Arc<[i16]>, String> {
+        let own = match language {
+            "" => self.store.language_of(account).await.map_err(|fault| fault.to_string())?,
+            language => Some(language.to_owned()),
+        };
+        let language = own.unwrap_or_else(|| USUAL_LANGUAGE.to_owned());
+        let words = Words { text: text.to_owned(), voice: voice.to_owned(), language };
+        self.file(&self.speech.say(&words).await.map_err(|fault| fault.to_string())?).await
+    }
+
+    /// The samples of a file, read once as long as it does not change.
+    async fn file(&self, path: &Path) -> Result<Arc<[i16]>, String> {
+        let broken = |fault: std::io::Error| format!("{}: {fault}", path.display());
+        let facts = tokio::fs::metadata(path).await.map_err(broken)?;
+        let changed = facts.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        if let Some(kept) = self.kept(path, changed) {
+            return Ok(kept);
         }
-        let file = if name.ends_with(".wav") { name.to_owned() } else { format!("{name}.wav") };
-        for path in [self.sounds.join(account).join(&file), self.sounds.join(&file)] {
-            let Ok(facts) = tokio::fs::metadata(&path).await else { continue };
-            let changed = facts.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            if let Some(kept) = self.kept(&path, changed) {
-                return Ok(kept);
-            }
-            if facts.len() > LARGEST as u64 {
-                return Err(format!("{} is larger than {LARGEST} octets", path.display()));
-            }
-            let bytes =
-                tokio::fs::read(&path).await.map_err(|fault| format!("{}: {fault}", path.display()))?;
-            let audio = decoded(bytes).await.map_err(|why| format!("{}: {why}", path.display()))?;
-            self.keep(path, changed, &audio);
-            return Ok(audio);
+        if facts.len() > LARGEST as u64 {
+            return Err(format!("{} is larger than {LARGEST} octets", path.display()));
         }
-        Err(format!("there is no sound {name}"))
+        let bytes = tokio::fs::read(path).await.map_err(broken)?;
+        let audio = decoded(bytes).await.map_err(|why| format!("{}: {why}", path.display()))?;
+        self.keep(path.to_owned(), changed, &audio);
+        Ok(audio)
     }
 
     async fn over_http(&self, url: &str) -> Result<Arc<[i16]>, String> {
@@ -186,12 +206,6 @@ async fn decoded(bytes: Vec<u8>) -> Result<Arc<[i16]>, String> {
     decoded.map_err(str::to_owned)
 }
 
-/// A name, and no way out of the folder.
-fn is_name(name: &str) -> bool {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
-    !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && name.chars().all(plain)
-}
-
 fn written(request: &callflow::Request) -> Request {
     let field = |(name, value): &(String, String)| {
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
@@ -241,6 +255,8 @@ fn text_of(value: &Value) -> String {
     }
 }
 
+/// The language of an account that names none.
+const USUAL_LANGUAGE: &str = "en";
 /// Errands under way.
 const AT_ONCE: usize = 256;
 /// How long fetching a sound may take.
@@ -257,20 +273,6 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_lead_nowhere_else() {
-        for (name, fits) in [
-            ("welcome", true),
-            ("Grüße 2.wav", true),
-            ("../key", false),
-            ("a/b", false),
-            (".x", false),
-            ("", false),
-        ] {
-            assert_eq!(is_name(name), fits, "{name}");
-        }
-    }
 
     #[test]
     fn answers_become_outcomes_and_variables() {

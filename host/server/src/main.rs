@@ -25,7 +25,6 @@ mod tls;
 mod token_key;
 mod vouching;
 mod waking;
-mod wav;
 mod web_socket;
 
 use std::process::ExitCode;

@@ -59,6 +59,15 @@ impl Store {
         tx.rollback().await?;
         Ok(loaded)
     }
+
+    /// The language that an account speaks, if it names one.
+    pub async fn language_of(&self, account: &str) -> Result<Option<String>, StoreError> {
+        let language =
+            sqlx::query_scalar("SELECT json_extract(row, '$.language') FROM accounts WHERE id = ?");
+        let found: Option<Option<String>> =
+            language.bind(account).fetch_optional(&self.shared.readers).await?;
+        Ok(found.flatten())
+    }
 }
 
 /// A row as stored.

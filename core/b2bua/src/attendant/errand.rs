@@ -75,6 +75,9 @@ impl Call {
                 attendant.doing = Doing::Playing(stop_on_key);
                 self.hear(audio, times, means);
             }
+            (Doing::Awaiting(Purpose::Play(..)), Brought::Audio(Err(why))) => {
+                self.tell_flow(Told::of(Outcome::FAILED).with(WHY, why), means);
+            }
             (Doing::Awaiting(_), _) => self.tell_flow(Told::of(Outcome::FAILED), means),
             (Doing::Gathering(mut gathering), Brought::Audio(audio)) => {
                 // A prompt that cannot be played is no reason to ask for nothing.
@@ -88,5 +91,7 @@ impl Call {
     }
 }
 
+/// The variable that says why nothing was heard.
+const WHY: &str = "play_error";
 /// How long anything may take that others do. What they ask of others has its own, shorter patience.
 const PATIENCE: Duration = Duration::from_secs(45);

@@ -49,6 +49,9 @@ async fn check(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Check
     let certificates = api.about.shelf.entries();
     let certificates = certificates.iter().map(|entry| Check::of_certificate(entry, seconds));
     let mut checks: Vec<Check> = parts.chain(certificates).collect();
+    let speech = &api.about.speech;
+    checks.push(Check::of_engine("voice", speech.synthesizer().map(|engine| engine.name().to_owned())));
+    checks.push(Check::of_engine("transcripts", speech.transcriber().map(|engine| engine.name().to_owned())));
     let rows = api.rows();
     let homeless = rows.accounts.all().filter(|kept| kept.row.country.is_none() && caller.sees(&kept.row.id));
     checks.extend(homeless.take(MOST_ACCOUNTS).map(|kept| Check::of_homeless(&kept.row.name)));
@@ -65,6 +68,17 @@ impl Check {
             detail: "without a country, every country may be called".to_owned(),
             fix: "Set the account's country, or limits.countries.allow of its connections.",
         }
+    }
+
+    /// What speaks or listens: calls go on without.
+    fn of_engine(name: &str, found: Result<String, speech::Fault>) -> Self {
+        let (state, detail, fix) = match found {
+            Ok(engine) => (PASSED, format!("by {engine}"), ""),
+            Err(why) => {
+                (WARNING, why.to_string(), "See docs/speech.md; GET /system/speech says what is found.")
+            }
+        };
+        Self { name: name.to_owned(), state, detail, fix }
     }
 
     fn of_part(part: Part) -> Self {

@@ -31,6 +31,7 @@ mod registration;
 mod rehearse;
 mod setup;
 mod signing;
+mod speech;
 mod step_test;
 mod system;
 mod webhooks;
@@ -94,6 +95,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(rehearse::router())
         .merge(setup::router())
         .merge(signing::router())
+        .merge(speech::router())
         .merge(step_test::router())
         .merge(system::router())
         .merge(webhooks::router());

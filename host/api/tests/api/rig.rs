@@ -203,6 +203,13 @@ impl Rig {
             passes: engine::PassKey::new(&[7; 16]),
             push_key: "BPushKey".to_owned(),
             outside: outside::Rule::default(),
+            speech: speech::Speech::start(
+                &folder,
+                speech::Settings::default(),
+                outside::Outside::new(outside::Rule::default(), || unreachable!("nothing is asked for")),
+                store.clone(),
+            )
+            .0,
             started_at: now(),
         };
         let loaded = store.load().await.unwrap();

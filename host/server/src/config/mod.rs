@@ -3,6 +3,7 @@
 pub(crate) mod origin;
 pub(crate) mod raw;
 pub(crate) mod resolved;
+mod speech;
 #[cfg(test)]
 mod tests;
 
@@ -39,7 +40,9 @@ pub(crate) fn find(data: &Path, config: Option<&Path>, flags: &Raw) -> Result<Fo
 impl Found {
     /// Types and checks what was found.
     pub(crate) fn resolve(&self) -> Result<Config, Faults> {
-        resolved::resolve(self.data.clone(), &self.layers, admin_password()?)
+        let mut config = resolved::resolve(self.data.clone(), &self.layers, admin_password()?)?;
+        speech::keys(&mut config.speech)?;
+        Ok(config)
     }
 
     /// Each option that is not at its default: name, value, origin.

@@ -168,7 +168,17 @@ const PREFIX: &str = "TRUNKLINE_";
 const FLAGS: &str = "flags";
 const ENVIRONMENT: &str = "environment";
 /// Options whose value is a number.
-const NUMBERS: &[&str] = &["drain_s", "shards", "media_workers", "media_tick_ms"];
+const NUMBERS: &[&str] = &["drain_s", "shards", "media_workers", "media_tick_ms", "speech_cache_mb"];
 /// Variables that are read elsewhere, without the prefix.
-const OTHER_VARIABLES: &[&str] =
-    &["DATA", "CONFIG", "SERVER", "KEY", "KEY_FILE", "OUTPUT", "ADMIN_PASSWORD_FILE", "SKIP_WEB"];
+const OTHER_VARIABLES: &[&str] = &[
+    "DATA",
+    "CONFIG",
+    "SERVER",
+    "KEY",
+    "KEY_FILE",
+    "OUTPUT",
+    "ADMIN_PASSWORD_FILE",
+    "SYNTHESIZER_KEY_FILE",
+    "TRANSCRIBER_KEY_FILE",
+    "SKIP_WEB",
+];

@@ -84,6 +84,40 @@ pub(crate) struct Raw {
     #[arg(long, value_name = "CIDR")]
     #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     pub(crate) http_allow: Option<Vec<String>>,
+    /// What speaks: `auto` is espeak-ng where it is installed; else `off`, a command with {text} {voice} {language} {out}, or
+    /// the URL of a server like https://api.example.com/v1
+    #[arg(long, value_name = "auto|off|COMMAND|URL")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) synthesizer: Option<String>,
+    /// Model that a server is asked to speak with
+    #[arg(long, value_name = "NAME")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) synthesizer_model: Option<String>,
+    /// Voice of a command or a server where a flow names none; default for a server: alloy
+    #[arg(long, value_name = "NAME")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) synthesizer_voice: Option<String>,
+    /// Languages that a command or a server may be asked to speak, repeatable; default: all
+    #[arg(long, value_name = "LANGUAGE")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
+    pub(crate) synthesizer_languages: Option<Vec<String>>,
+    /// What writes down speech: `auto` is a Whisper model in the data folder, as `make transcripts` puts it there; else `off`,
+    /// a command with {in} {language}, or the URL of a server
+    #[arg(long, value_name = "auto|off|COMMAND|URL")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) transcriber: Option<String>,
+    /// Model that a server is asked to listen with
+    #[arg(long, value_name = "NAME")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) transcriber_model: Option<String>,
+    /// Languages that a command or a server understands, repeatable; default: English for a command, all for a server
+    #[arg(long, value_name = "LANGUAGE")]
+    #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
+    pub(crate) transcriber_languages: Option<Vec<String>>,
+    /// Megabytes of what was spoken before that are kept
+    #[arg(long, value_name = "MB")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) speech_cache_mb: Option<u64>,
     /// Web origins that may open SIP over WebSocket, repeatable; default: all
     #[arg(long, value_name = "ORIGIN")]
     #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
@@ -131,6 +165,14 @@ pub(crate) fn defaults() -> Raw {
         media_io: some("auto"),
         media_tick_ms: Some(0),
         http_allow: all(&[]),
+        synthesizer: some("auto"),
+        synthesizer_model: some("tts-1"),
+        synthesizer_voice: None,
+        synthesizer_languages: all(&[]),
+        transcriber: some("auto"),
+        transcriber_model: some("whisper-1"),
+        transcriber_languages: all(&[]),
+        speech_cache_mb: Some(100),
         ws_origins: all(&[]),
         database: some("sqlite:trunkline.db"),
         log: some("info"),

@@ -44,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) media_workers: u8,
     /// Networks that requests of ours to the outside may reach although they are private.
     pub(crate) http_allow: Vec<IpNet>,
+    /// What speaks and what listens.
+    pub(crate) speech: speech::Settings,
     /// Web origins that may open SIP over WebSocket; all of them when there is none.
     pub(crate) ws_origins: Vec<String>,
     /// Filter for the log.
@@ -148,6 +150,7 @@ pub(crate) fn resolve(
     let media_workers = check.count("media_workers", raw.media_workers, 64);
     check.database(&raw);
     let ws_origins = check.origins(raw.ws_origins.as_deref());
+    let speech = super::speech::settings(&mut check, &raw);
     let http_allow = check.nets("http_allow", raw.http_allow.as_deref());
     if !check.faults.is_empty() {
         return Err(Faults(check.faults));
@@ -163,6 +166,7 @@ pub(crate) fn resolve(
         media,
         dns,
         http_allow,
+        speech,
         ws_origins,
         base_domain,
         country,
@@ -175,13 +179,13 @@ pub(crate) fn resolve(
 }
 
 /// Collects faults while values are typed; a faulty value becomes a harmless one that is never used.
-struct Check<'a> {
+pub(super) struct Check<'a> {
     layers: &'a Layers,
     faults: Vec<String>,
 }
 
 impl Check<'_> {
-    fn fault(&mut self, key: &str, text: &str) {
+    pub(super) fn fault(&mut self, key: &str, text: &str) {
         let place = match self.layers.origin(key) {
             Origin::File(path) => format!("{path}, {key}"),
             Origin::Environment(name) => name,
