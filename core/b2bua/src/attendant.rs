@@ -7,6 +7,7 @@ mod errand;
 mod flows;
 mod listen;
 mod ring;
+mod voicemail;
 
 use core::fmt;
 use core::time::Duration;
@@ -156,6 +157,7 @@ impl Call {
             caller_name: &name,
             called: &self.decision.called,
             connection: connection.as_ref().map_or("", |id| id.as_str()),
+            attached: attached.connection.as_ref().map_or("", |row| row.id.as_str()),
         };
         let presentation = self.invite.as_ref().map(|invite| invite.presentation.clone()).unwrap_or_default();
         let mut run = Run::new(published, &facts, means.now);
@@ -236,6 +238,7 @@ impl Call {
             }
             Ask::Play(play) => self.play(play, means),
             Ask::Gather(gather) => self.gather(gather, means),
+            Ask::Record(_) => Some(Told::of(Outcome::FAILED)),
             Ask::Dial(dial) => self.ring_others(dial, means),
             Ask::Errand(errand) => {
                 self.send_out(Wanted::Answer(Box::new(errand)), Purpose::Answer, means);
@@ -352,10 +355,12 @@ impl Call {
     }
 
     /// The call ends: the flow is not asked any more.
-    pub(crate) fn leave_flow(&mut self) {
-        if let Some(attendant) = self.attendant.as_deref_mut() {
-            (attendant.doing, attendant.until) = (Doing::Nothing, None);
-            attendant.decision = None;
+    pub(crate) fn leave_flow(&mut self, means: &mut Means<'_>) {
+        let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        (attendant.doing, attendant.until) = (Doing::Nothing, None);
+        attendant.decision = None;
+        if let Some(errand) = attendant.run.on_gone("") {
+            self.order(Wanted::Answer(Box::new(errand)), means);
         }
     }
 

@@ -102,6 +102,10 @@ impl Call {
         if self.diverts(&failed, means) {
             return;
         }
+        if self.takes_message(&failed) {
+            self.take_message(means);
+            return;
+        }
         let (code, why) = failed.for_caller();
         let phrase: &[u8] = if code == failed.code { &failed.phrase } else { b"" };
         let given = if why.is_some() && failed.reason.is_empty() {
@@ -148,7 +152,7 @@ impl Call {
         if self.has_ended() {
             return;
         }
-        self.leave_flow();
+        self.leave_flow(means);
         self.give_up_transfer(487, means);
         if !matches!(self.phase, Phase::Talking { .. }) {
             self.refuse(if reason.sip_code() < 300 { Reason::ShuttingDown } else { reason }, by, means);
@@ -160,7 +164,7 @@ impl Call {
 
     /// Ends an answered call as a flow says, with this cause.
     pub(crate) fn hang_up_with(&mut self, reason: Reason, q850: u16, means: &mut Means<'_>) {
-        self.leave_flow();
+        self.leave_flow(means);
         let value = cause::both(format!("Q.850;cause={q850}").as_bytes());
         self.bye_all(None, Some(&value), means);
         self.over(Ending { q850, ..Ending::ours(200, EndedBy::System, reason) }, means);
@@ -188,7 +192,7 @@ impl Call {
             self.flow_alone_again(means);
             return;
         }
-        self.leave_flow();
+        self.leave_flow(means);
         self.give_up_transfer(487, means);
         let established = matches!(self.phase, Phase::Talking { .. });
         if !established {
@@ -270,7 +274,7 @@ impl Call {
         for forward in core::mem::take(&mut self.forwards) {
             self.answer_forward(&forward, 487, None, means);
         }
-        self.leave_flow();
+        self.leave_flow(means);
         self.times.ended = Some(means.now);
         let phase = core::mem::replace(&mut self.phase, Phase::Over);
         if let Phase::Talking { callee: Some(mut callee) } = phase {

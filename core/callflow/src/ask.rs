@@ -8,6 +8,7 @@ use core::time::Duration;
 use crate::collector::DigitRule;
 use crate::run::Ended;
 use crate::verb::Outcome;
+use crate::voicemail::Post;
 
 /// What a call is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub enum Ask {
     Gather(Gather),
     /// Let somebody else talk with the caller.
     Dial(Dial),
+    /// Keep what is said.
+    Record(Record),
     /// Something that the call has done by others.
     Errand(Errand),
     /// The flow is over. Whoever was not answered gets the code of the last failure.
@@ -54,6 +57,12 @@ pub enum Ask {
 /// Something to hear.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Clip {
+    /// What was recorded in a call, by id.
+    Recording(Box<str>),
+    /// What callers of a mailbox hear first.
+    Greeting(Box<str>),
+    /// A message in a mailbox, by id.
+    Message(Box<str>),
     /// A sound of the account, by id or name.
     Sound(Box<str>),
     /// Audio at an address.
@@ -89,6 +98,37 @@ pub struct Gather {
     pub rule: DigitRule,
     /// The variable that gets them.
     pub variable: Box<str>,
+}
+
+/// Something to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What the caller hears before.
+    pub prompt: Vec<Clip>,
+    /// Whether a beep follows.
+    pub beep: bool,
+    /// What is kept.
+    pub subject: Subject,
+    /// The variable that gets the id of the recording.
+    pub variable: Box<str>,
+}
+
+/// What is kept of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Whoever talks from now on, until the call ends.
+    Call,
+    /// What the caller says now, which is waited for.
+    Caller {
+        /// When it ends by itself.
+        longest: Duration,
+        /// How much silence ends it.
+        silence: Option<Duration>,
+        /// Keys that end it.
+        keys: Box<str>,
+    },
+    /// Nothing any more.
+    Nothing,
 }
 
 /// Somebody to reach.
@@ -186,6 +226,8 @@ pub enum Signal {
 /// Something that others do for a call; it waits meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Errand {
+    /// Something in a mailbox.
+    Mailbox(Box<Post>),
     /// An HTTP request whose answer fills variables.
     Fetch {
         /// The request.
@@ -232,6 +274,11 @@ impl Told {
         Self { outcome, set: Vec::new() }
     }
 
+    /// What it sets a variable to; empty if it does not.
+    pub fn get(&self, name: &str) -> &str {
+        self.set.iter().find(|(set, _)| **set == *name).map_or("", |(_, value)| value)
+    }
+
     /// The same, with a variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -253,6 +300,8 @@ impl Ask {
             Self::Pause(_) => "pause",
             Self::Gather(_) => "gather",
             Self::Dial(_) => "dial",
+            Self::Record(_) => "record",
+            Self::Errand(Errand::Mailbox(_)) => "voicemail",
             Self::Errand(Errand::Fetch { .. }) => "fetch",
             Self::Errand(Errand::Webhook { .. }) => "webhook",
             Self::End(_) => "",

@@ -17,9 +17,11 @@ mod simulate;
 mod template;
 mod variables;
 mod verb;
+mod voicemail;
 
 pub use ask::{
-    Accept, Ask, Callee, Clip, Dial, Errand, Gather, Party, Play, Request, Signal, Strategy, Told,
+    Accept, Ask, Callee, Clip, Dial, Errand, Gather, Party, Play, Record, Request, Signal, Strategy, Subject,
+    Told,
 };
 pub use collector::{Collected, Collector, DigitRule};
 pub use graph::{Graph, Node};
@@ -28,3 +30,4 @@ pub use run::{Ended, Facts, MOST_STEPS, Published, Run, Step, World};
 pub use simulate::{Script, Walk, Walked, simulate};
 pub use variables::Variables;
 pub use verb::{Kind, Outcome, Row, Setting, VERBS, Way, row};
+pub use voicemail::{Heard, Letter, OWN_FLOWS, Post, Whose, own_flow};

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use timestamp::Timestamp;
 
-use crate::ask::{Ask, Told};
+use crate::ask::{Ask, Errand, Told};
 use crate::graph::Graph;
 use crate::variables::Variables;
-use crate::verb::{Move, Outcome, Scene};
+use crate::verb::{Move, Outcome, Routine, Scene};
 
 /// A version of a flow that calls may take.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub struct Facts<'f> {
     pub called: &'f str,
     /// Id of the connection that the call came by; empty for none.
     pub connection: &'f str,
+    /// Id of the connection that the flow is attached to; empty for none.
+    pub attached: &'f str,
 }
 
 /// How a flow ended that said neither to hang up nor to refuse.
@@ -118,6 +120,8 @@ struct Frame {
     node: usize,
     /// The step that it is at.
     step: usize,
+    /// What its verb is in the middle of.
+    routine: Option<Box<dyn Routine>>,
 }
 
 impl Run {
@@ -130,13 +134,14 @@ impl Run {
             ("caller_name", facts.caller_name),
             ("called", facts.called),
             ("connection", facts.connection),
+            ("attached", facts.attached),
             ("flow", &*flow.id),
         ] {
             variables.set(name, value.to_owned());
         }
         let node = flow.graph.start();
         Self {
-            frames: vec![Frame { flow, node, step: 0 }],
+            frames: vec![Frame { flow, node, step: 0, routine: None }],
             variables,
             path: Vec::new(),
             began: now,
@@ -153,10 +158,32 @@ impl Run {
 
     /// What came of the last ask; the next one.
     pub fn on_told(&mut self, told: Told, world: &dyn World, now: Timestamp) -> Ask {
+        let routine = self.frames.last_mut().and_then(|frame| frame.routine.as_mut()).filter(|_| !self.ended);
+        let told = match routine.map(|routine| routine.on_told(told.clone())) {
+            Some(Move::Ask(_)) if self.exhausted(now).is_some() => return self.end(Ended::TooLong),
+            Some(Move::Ask(ask)) => return ask,
+            Some(Move::Go(told)) => told,
+            Some(Move::Into(_) | Move::Through(_)) | None => told,
+        };
+        if let Some(frame) = self.frames.last_mut() {
+            frame.routine = None;
+        }
         match self.follow(told, now) {
             Some(ended) => self.end(ended),
             None => self.advance(world, now),
         }
+    }
+
+    /// The caller is gone, while this was recorded if anything was: what is left to be done.
+    pub fn on_gone(&mut self, recording: &str) -> Option<Errand> {
+        self.frames.last_mut()?.routine.take()?.on_gone(recording)
+    }
+
+    /// Whoever only walks through a verb in several steps leaves them out: its usual outcome, if it is in one.
+    pub(crate) fn leave_routine(&mut self) -> Option<&'static str> {
+        let frame = self.frames.last_mut()?;
+        frame.routine.take()?;
+        Some(frame.flow.graph.node(frame.node)?.row().outcomes.first()?.name)
     }
 
     /// Whether this outcome of what it asked last leads on, here or in a flow around this one.
@@ -206,10 +233,18 @@ impl Run {
                     return ask;
                 }
                 Move::Go(told) => told,
+                Move::Through(mut routine) => match routine.begin() {
+                    Move::Ask(ask) => {
+                        frame.routine = Some(routine);
+                        return ask;
+                    }
+                    Move::Go(told) => told,
+                    Move::Into(_) | Move::Through(_) => Told::of(Outcome::FAILED),
+                },
                 Move::Into(id) => match world.flow(&id).filter(|_| self.frames.len() < DEEPEST) {
                     Some(flow) => {
                         let node = flow.graph.start();
-                        self.frames.push(Frame { flow, node, step: 0 });
+                        self.frames.push(Frame { flow, node, step: 0, routine: None });
                         continue;
                     }
                     None => Told::of(Outcome::FAILED),

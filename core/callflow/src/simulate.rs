@@ -7,10 +7,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use timestamp::Timestamp;
 
-use crate::ask::{Ask, Clip, Dial, Strategy, Told};
+use crate::ask::{Ask, Clip, Dial, Errand, Strategy, Told};
 use crate::collector::{Collected, Collector};
 use crate::run::{Facts, Published, Run, World};
 use crate::verb::Outcome;
+use crate::voicemail::Post;
 
 /// What happens in a simulated call.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +70,7 @@ pub fn simulate(flow: Arc<Published>, script: &Script, world: &dyn World, now: T
         caller_name: &script.caller_name,
         called: &script.called,
         connection: "",
+        attached: "",
     };
     let mut run = Run::new(flow, &facts, now);
     for (name, value) in &script.variables {
@@ -81,8 +83,17 @@ pub fn simulate(flow: Arc<Published>, script: &Script, world: &dyn World, now: T
         let step = run.path().len().saturating_sub(1);
         asked.push((step, describe(&ask)));
         let node = run.path().last().map_or("", |step| step.node()).to_owned();
-        let told = play.tell(&node, &ask);
-        ask = run.on_told(told, world, play.now);
+        ask = match run.leave_routine() {
+            // What a verb does in several steps counts as one here.
+            Some(usual) => {
+                let told = Told::of(play.given(&node).unwrap_or(Outcome::named(usual)));
+                run.on_told(told, world, play.now)
+            }
+            None => {
+                let told = play.tell(&node, &ask);
+                run.on_told(told, world, play.now)
+            }
+        };
     }
     let end = match &ask {
         Ask::End(ended) => serde_json::to_value(ended).ok().and_then(|word| word.as_str().map(str::to_owned)),
@@ -135,6 +146,7 @@ impl Play<'_> {
                 Some(outcome) => Told::of(outcome),
                 None => self.pass(patience(dial), Outcome::NO_ANSWER),
             },
+            Ask::Record(_) => Told::of(given.unwrap_or(Outcome::DONE)),
             Ask::Errand(_) => Told::of(given.unwrap_or(Outcome::ERROR)),
             Ask::Answer | Ask::Reject { .. } | Ask::HangUp { .. } | Ask::End(_) => Told::of(Outcome::NEXT),
         }
@@ -217,10 +229,14 @@ fn describe(ask: &Ask) -> String {
             };
             format!("rings {}", to.collect::<Vec<_>>().join(between))
         }
-        Ask::Errand(errand) => {
-            let (crate::Errand::Fetch { request, .. } | crate::Errand::Webhook { request, .. }) = errand;
+        Ask::Errand(Errand::Mailbox(post)) => match &**post {
+            Post::Find { to_leave: true, .. } => "takes a message".to_owned(),
+            _ => "opens a mailbox".to_owned(),
+        },
+        Ask::Errand(Errand::Fetch { request, .. } | Errand::Webhook { request, .. }) => {
             format!("{} {}", request.method, request.url)
         }
+        Ask::Record(_) => "records".to_owned(),
         Ask::End(_) => String::new(),
     }
 }
@@ -238,6 +254,8 @@ fn patience(dial: &Dial) -> Duration {
 fn clips(clips: &[Clip]) -> String {
     let one = |clip: &Clip| match clip {
         Clip::Sound(name) | Clip::Address(name) => name.to_string(),
+        Clip::Greeting(_) => "the greeting".to_owned(),
+        Clip::Message(id) | Clip::Recording(id) => id.to_string(),
         Clip::Speech { text, .. } => format!("“{text}”"),
     };
     clips.iter().map(one).collect::<Vec<_>>().join(", ")

@@ -3,6 +3,7 @@
 mod failover;
 mod flow;
 mod forward;
+mod voicemail;
 
 use std::sync::Arc;
 
@@ -124,6 +125,7 @@ fn decide_hopping(
         country: None,
         emergency: false,
         failover: None,
+        voicemail: None,
     };
     let (called, outcome) = outcome(&mut deciding);
     let (connection, proof) = match caller {
@@ -143,6 +145,7 @@ fn decide_hopping(
         failover: deciding.failover,
         forwarding: deciding.forwarding,
         hops: deciding.hops,
+        voicemail: deciding.voicemail,
     }
 }
 
@@ -157,6 +160,7 @@ struct Deciding<'t> {
     country: Option<Country>,
     emergency: bool,
     failover: Option<Attached>,
+    voicemail: Option<Arc<Connection>>,
 }
 
 impl Deciding<'_> {
@@ -183,6 +187,9 @@ impl Deciding<'_> {
         }
         if let Some(service) = service(&dialled) {
             return (dialled, Outcome::Serve(service));
+        }
+        if let Some(attached) = self.connection().and_then(|caller| voicemail::visit(caller, &dialled)) {
+            return (dialled, Outcome::Run(attached));
         }
         let e164 = self.e164(&dialled);
         if let Some(outcome) = self.number_by_form(&dialled) {
@@ -322,9 +329,12 @@ impl Deciding<'_> {
             Some(reason) if targets.is_empty() => match self.failover.take() {
                 Some(attached) => Outcome::Run(attached),
                 None if self.forwards(Condition::Offline) => Outcome::Divert(Condition::Offline),
-                None => Outcome::Refuse(reason),
+                None => voicemail::instead_of(connection).map_or(Outcome::Refuse(reason), Outcome::Run),
             },
-            Some(_) | None => Outcome::Ring(targets),
+            Some(_) | None => {
+                self.voicemail = Some(connection).filter(|c| voicemail::takes_messages(c)).cloned();
+                Outcome::Ring(targets)
+            }
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Decision {
     pub forwarding: Option<Forwarding>,
     /// Who forwarded it so far.
     pub hops: SmallVec<[Hop; 0]>,
+    /// The connection whose mailbox takes a message where nobody takes the call.
+    pub voicemail: Option<Arc<Connection>>,
 }
 
 /// A person who is called.
@@ -118,6 +120,14 @@ pub struct Attached {
     pub flow: Arc<CallFlow>,
     /// The connection that it is attached to; none where a number or a caller leads to it.
     pub connection: Option<Arc<Connection>>,
+}
+
+impl Attached {
+    /// The mailbox of a connection takes a message.
+    pub fn voicemail(connection: &Arc<Connection>) -> Self {
+        let flow = Arc::new(CallFlow::own("voicemail", &connection.account));
+        Self { flow, connection: Some(Arc::clone(connection)) }
+    }
 }
 
 /// A service that we answer ourselves.

@@ -91,6 +91,8 @@ impl Tables {
                 Change::Domain(row) => self.put_domain(row),
                 Change::DomainGone(id) => self.drop_domain(id),
                 Change::Limits(limits) => self.limits = Some(Arc::clone(limits)),
+                // Whoever has the messages knows the mailboxes.
+                Change::Mailbox(_) | Change::MailboxGone(_) => {}
                 Change::Number(row) => self.put_number(row),
                 Change::NumberGone(id) => self.drop_number(id),
                 Change::Person(row) => self.put_person(row),

@@ -1,7 +1,7 @@
 //! Does what calls have done outside: sounds are a second of silence, and web servers and push services
 //! say what their address ends in.
 
-use callflow::{Clip, Errand, Outcome, Told};
+use callflow::{Clip, Errand, Outcome, Post, Told};
 use engine::{Brought, Pushed, Wanted};
 
 /// What comes of it.
@@ -14,11 +14,13 @@ pub(crate) fn bring(wanted: &Wanted) -> Brought {
                 false => Brought::Audio(Ok(vec![0; 8_000 * clips.len()].into())),
             }
         }
-        Wanted::Answer(errand) => {
-            let (Errand::Fetch { request, .. } | Errand::Webhook { request, .. }) = &**errand;
-            let last = request.url.rsplit('/').next().unwrap_or_default();
-            Brought::Answer(Told::of(Outcome::named(last)))
-        }
+        Wanted::Answer(errand) => Brought::Answer(match &**errand {
+            Errand::Mailbox(post) => posted(post),
+            Errand::Fetch { request, .. } | Errand::Webhook { request, .. } => {
+                let last = request.url.rsplit('/').next().unwrap_or_default();
+                Told::of(Outcome::named(last))
+            }
+        }),
         Wanted::Push(address) => {
             let pushed = match address.rsplit('/').next() {
                 Some("gone") => Pushed::Gone,
@@ -27,5 +29,34 @@ pub(crate) fn bring(wanted: &Wanted) -> Brought {
             };
             Brought::Pushed(address.clone(), pushed)
         }
+    }
+}
+
+/// The mailbox `full` is that, `missing` is not there, any other has one new message and the PIN 4711.
+fn posted(post: &Post) -> Told {
+    let ok = || Told::of(Outcome::OK);
+    match post {
+        Post::Find { whose, to_leave } => match (&*whose.mailbox, to_leave) {
+            ("missing", _) => Told::of(Outcome::FAILED),
+            ("full", true) => Told::of(Outcome::FULL),
+            _ => {
+                let own = if whose.connection == whose.caller { "yes" } else { "" };
+                ok().with("mailbox", "box_1")
+                    .with("max_s", "20")
+                    .with("pin", "yes")
+                    .with("own", own)
+                    .with("new", "1")
+            }
+        },
+        Post::Unlock { pin, .. } if **pin != *"4711" => Told::of(Outcome::NO),
+        Post::Read { after, .. } if !after.is_empty() => Told::of(Outcome::NO),
+        Post::Read { .. } => ok().with("message", "vm_1").with("from", "alice").with("at", "today"),
+        Post::Unlock { .. }
+        | Post::Keep { .. }
+        | Post::Discard { .. }
+        | Post::Mark { .. }
+        | Post::Delete { .. }
+        | Post::Greet { .. }
+        | Post::SetPin { .. } => ok(),
     }
 }

@@ -43,6 +43,8 @@ impl Flows {
                 | Change::Domain(_)
                 | Change::DomainGone(_)
                 | Change::Limits(_)
+                | Change::Mailbox(_)
+                | Change::MailboxGone(_)
                 | Change::Number(_)
                 | Change::NumberGone(_)
                 | Change::Person(_)
@@ -53,7 +55,8 @@ impl Flows {
 
     /// The version of a flow that calls take.
     pub fn published(&self, id: &str) -> Option<Arc<Published>> {
-        self.0.get(id).map(|(_, published)| Arc::clone(published))
+        let published = self.0.get(id).map(|(_, published)| Arc::clone(published));
+        published.or_else(|| callflow::own_flow(id))
     }
 
     /// Whose flow it is.

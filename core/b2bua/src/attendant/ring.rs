@@ -230,6 +230,7 @@ impl Call {
             outcome: Routed::Refuse(reason),
             candidates: Default::default(),
             failover: None,
+            voicemail: None,
             ..(*self.decision).clone()
         };
         let Some(attendant) = self.attendant.as_deref() else { return refused(Reason::Fault) };

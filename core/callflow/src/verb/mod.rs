@@ -11,6 +11,7 @@ mod fetch;
 mod gather;
 mod hangup;
 mod incoming;
+mod mailbox;
 mod outcome;
 mod pause;
 mod play;
@@ -22,6 +23,7 @@ mod set;
 mod setting;
 mod sub_flow;
 mod tone;
+mod voicemail;
 mod webhook;
 
 use core::fmt;
@@ -34,7 +36,7 @@ pub(crate) use setting::Reader;
 pub(crate) use setting::escaped;
 pub use setting::{Kind, Setting};
 
-use crate::ask::{Ask, Told};
+use crate::ask::{Ask, Errand, Told};
 use crate::run::World;
 use crate::variables::Variables;
 
@@ -79,6 +81,7 @@ pub const VERBS: &[Row] = &[
     hangup::ROW,
     compare::ROW,
     incoming::ROW,
+    mailbox::ROW,
     pause::ROW,
     play::ROW,
     reject::ROW,
@@ -88,6 +91,7 @@ pub const VERBS: &[Row] = &[
     set::ROW,
     sub_flow::ROW,
     tone::ROW,
+    voicemail::ROW,
     webhook::ROW,
 ];
 
@@ -148,6 +152,20 @@ pub(crate) enum Move {
     Go(Told),
     /// Go through another flow first.
     Into(Box<str>),
+    /// Do what this says, one thing after the other.
+    Through(Box<dyn Routine>),
+}
+
+/// A verb in several steps: it asks, is told what came of that, and asks again.
+pub(crate) trait Routine: fmt::Debug + Send + Sync {
+    /// The first thing that it wants.
+    fn begin(&mut self) -> Move;
+
+    /// What came of the last ask; what it wants then.
+    fn on_told(&mut self, told: Told) -> Move;
+
+    /// The caller is gone in the middle of it, while this was recorded if anything was: what is left to be done.
+    fn on_gone(&mut self, recording: &str) -> Option<Errand>;
 }
 
 impl Move {

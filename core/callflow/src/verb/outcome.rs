@@ -21,16 +21,22 @@ impl Outcome {
     pub const DIGITS: Self = Self(Cow::Borrowed("digits"));
     /// It was done to the end.
     pub const DONE: Self = Self(Cow::Borrowed("done"));
+    /// There was nothing to keep.
+    pub const EMPTY: Self = Self(Cow::Borrowed("empty"));
     /// An answer that cannot be used.
     pub const ERROR: Self = Self(Cow::Borrowed("error"));
     /// It could not be done.
     pub const FAILED: Self = Self(Cow::Borrowed("failed"));
+    /// There is no room for more.
+    pub const FULL: Self = Self(Cow::Borrowed("full"));
     /// A holiday.
     pub const HOLIDAY: Self = Self(Cow::Borrowed("holiday"));
     /// A key ended it.
     pub const INTERRUPTED: Self = Self(Cow::Borrowed("interrupted"));
     /// Keys that are no choice.
     pub const INVALID: Self = Self(Cow::Borrowed("invalid"));
+    /// A key ended it, as it was to.
+    pub const KEY: Self = Self(Cow::Borrowed("key"));
     /// It matches.
     pub const MATCH: Self = Self(Cow::Borrowed("match"));
     /// There is no other way on.
@@ -47,6 +53,10 @@ impl Outcome {
     pub const OK: Self = Self(Cow::Borrowed("ok"));
     /// Within the hours.
     pub const OPEN: Self = Self(Cow::Borrowed("open"));
+    /// Whoever asks may not.
+    pub const REFUSED: Self = Self(Cow::Borrowed("refused"));
+    /// It is kept.
+    pub const SAVED: Self = Self(Cow::Borrowed("saved"));
     /// Nothing came in time.
     pub const TIMEOUT: Self = Self(Cow::Borrowed("timeout"));
     /// The caller shows no number.

@@ -33,6 +33,21 @@ pub struct CallFlow {
     pub zones: Arc<BTreeMap<String, Zone>>,
 }
 
+impl CallFlow {
+    /// A flow that is there without anybody making it, as `account` has it.
+    pub fn own(id: &str, account: &AccountId) -> Self {
+        Self {
+            id: FlowId::from(id),
+            name: id.to_owned(),
+            account: account.clone(),
+            kind: FlowKind::Graph,
+            draft: Value::Null,
+            published: None,
+            zones: Arc::default(),
+        }
+    }
+}
+
 /// A version of a flow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

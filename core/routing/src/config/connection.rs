@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountId, ConnectionId, Credential, DomainId, FlowId, Limits, OutwardSecret, Stir};
+use super::{AccountId, ConnectionId, Credential, DomainId, FlowId, Limits, MailboxId, OutwardSecret, Stir};
 
 /// A phone, a PBX, a carrier, or a user without a device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -330,8 +330,11 @@ pub struct Dialled {
     pub flow: Option<FlowId>,
     /// Seconds it rings.
     pub ring_s: u32,
-    /// Whether unanswered calls go to voicemail.
+    /// Whether calls that nobody takes leave a message.
     pub voicemail: Option<bool>,
+    /// Where they leave it; absent: in the mailbox that is made for it at the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mailbox: Option<MailboxId>,
     /// Who answers when it cannot be reached.
     pub failover: Option<Target>,
 }
@@ -503,7 +506,14 @@ impl Default for TlsSettings {
 
 impl Default for Dialled {
     fn default() -> Self {
-        Self { action: DialAction::Bridge, flow: None, ring_s: 30, voicemail: None, failover: None }
+        Self {
+            action: DialAction::Bridge,
+            flow: None,
+            ring_s: 30,
+            voicemail: None,
+            mailbox: None,
+            failover: None,
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Account, AccountId, CallFlow, Connection, ConnectionId, Domain, DomainId, FlowId, Limits, NumberId,
-    NumberRow, Person, PersonId,
+    Account, AccountId, CallFlow, Connection, ConnectionId, Domain, DomainId, FlowId, Limits, Mailbox,
+    MailboxId, NumberId, NumberRow, Person, PersonId,
 };
 
 /// One committed change and the revision it made.
@@ -37,6 +37,10 @@ pub enum Change {
     DomainGone(DomainId),
     /// The installation's limits changed.
     Limits(Arc<Limits>),
+    /// A mailbox was created or changed.
+    Mailbox(Arc<Mailbox>),
+    /// A mailbox is gone.
+    MailboxGone(MailboxId),
     /// A number was created or changed.
     Number(Arc<NumberRow>),
     /// A number is gone.

@@ -45,6 +45,8 @@ id! {
     DomainId,
     /// Names a call flow.
     FlowId,
+    /// Names a [`super::Mailbox`].
+    MailboxId,
     /// Names a [`super::NumberRow`].
     NumberId,
     /// Names a [`super::Person`].

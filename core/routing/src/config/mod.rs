@@ -10,6 +10,7 @@ mod delta;
 mod domain;
 mod id;
 mod limits;
+mod mailbox;
 mod number;
 mod person;
 mod secret;
@@ -25,8 +26,9 @@ pub use connection::{
 };
 pub use delta::{Change, Delta};
 pub use domain::{DigestAlgorithm, Domain, DomainRole};
-pub use id::{AccountId, ConnectionId, DomainId, FlowId, NumberId, PersonId};
+pub use id::{AccountId, ConnectionId, DomainId, FlowId, MailboxId, NumberId, PersonId};
 pub use limits::{Allowance, Countries, FirstCall, InForce, Limits, Window};
+pub use mailbox::{Attachments, Greeting, Mailbox};
 pub use number::NumberRow;
 pub use person::{Condition, Forward, Person, RingOrder};
 pub use secret::{Credential, OutwardSecret};
