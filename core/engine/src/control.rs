@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use guard::{Ban, Evidence};
 use ipnet::IpNet;
+pub use presence::message_summary::Waiting;
 use routing::config::{AccountId, ConnectionId};
 use routing::identify::Clue;
 pub use routing::near::NearMiss;
@@ -64,6 +65,8 @@ pub enum Ask {
         /// Seconds from now.
         seconds: Option<u32>,
     },
+    /// So many messages wait for these connections; answered with [`Answer::Done`].
+    MessagesWaiting(Vec<(ConnectionId, Waiting)>),
     /// Take no new calls from now on.
     Drain,
     /// End every call now.
@@ -401,6 +404,9 @@ pub enum Happening {
         /// What it tried.
         evidence: Evidence,
     },
+    /// A message was left in a mailbox.
+    #[serde(rename = "voicemail.stored")]
+    VoicemailStored(Box<StoredVoicemail>),
     /// An endpoint for events took nothing for days and is disabled.
     #[serde(rename = "webhook.disabled")]
     WebhookDisabled {
@@ -432,6 +438,27 @@ pub enum Happening {
         /// The connection.
         connection: Box<str>,
     },
+}
+
+/// A message in a mailbox.
+#[derive(Clone, Debug, Serialize)]
+pub struct StoredVoicemail {
+    /// The message.
+    pub message: Box<str>,
+    /// The mailbox.
+    pub mailbox: Box<str>,
+    /// What the mailbox is called.
+    pub mailbox_name: Box<str>,
+    /// Number or user of the caller; empty if withheld.
+    pub from: Box<str>,
+    /// The caller's name.
+    pub from_name: Box<str>,
+    /// What was dialled.
+    pub to: Box<str>,
+    /// The call.
+    pub call_id: Box<str>,
+    /// How long it is.
+    pub length_ms: u64,
 }
 
 /// An emergency number was dialled.

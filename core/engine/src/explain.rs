@@ -177,14 +177,19 @@ fn shown(decision: &Decision) -> DecisionView {
             let behind = decision.failover.as_ref();
             let behind =
                 behind.map(|attached| format!("; then the flow {} takes the call", attached.flow.name));
+            let last = if decision.voicemail.is_some() { "; then a message may be left" } else { "" };
             let text = "these are rung, one after the other".to_owned() + &behind.unwrap_or_default();
-            let text = text + &later(decision);
+            let text = text + &later(decision) + last;
             ("ring", ids, None, text)
         }
         Outcome::Run(attached) => {
             let attached_to = attached.connection.iter().map(name).collect();
             let version = attached.flow.published.as_ref().map_or(0, |published| published.version);
-            let text = format!("version {version} of the flow {} takes the call", attached.flow.name);
+            let text = match (version, attached.flow.name.as_str()) {
+                (0, "voicemail") => "a message may be left".to_owned(),
+                (0, _) => "its mailbox is opened".to_owned(),
+                (version, name) => format!("version {version} of the flow {name} takes the call"),
+            };
             ("flow", attached_to, None, text)
         }
         Outcome::Divert(_) => ("refuse", Vec::new(), Some(Reason::NothingAttached), String::new()),

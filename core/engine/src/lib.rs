@@ -38,6 +38,7 @@ mod subscribe;
 mod suspicion;
 mod tap;
 mod throttle;
+mod waiting;
 mod watch;
 mod ways;
 mod wheel;

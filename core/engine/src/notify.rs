@@ -30,19 +30,19 @@ struct Shown {
 impl Shard {
     /// Calls of a connection have changed.
     pub(crate) fn calls_changed(&mut self, connection: &str, now: Timestamp, out: &mut Outbox) {
-        self.state_changed(connection, [Package::Dialog, Package::Presence], now, out);
+        self.state_changed(connection, &[Package::Dialog, Package::Presence], now, out);
     }
 
     /// Contacts of a connection have changed.
     pub(crate) fn contacts_changed(&mut self, connection: &str, now: Timestamp, out: &mut Outbox) {
-        self.state_changed(connection, [Package::Presence, Package::Reg], now, out);
+        self.state_changed(connection, &[Package::Presence, Package::Reg], now, out);
     }
 
     /// Tells those who watch, unless the document would say the same.
     pub(crate) fn state_changed(
         &mut self,
         connection: &str,
-        packages: [Package; 2],
+        packages: &[Package],
         now: Timestamp,
         out: &mut Outbox,
     ) {
@@ -134,7 +134,9 @@ impl Shard {
                     watch.calls.iter().filter(|id| !calls.contains(*id)).map(String::as_str).collect();
                 dialog_info::body(&watch.user, &dialogs, &gone)
             }
-            Package::MessageSummary => message_summary::document(&watch.user),
+            Package::MessageSummary => {
+                message_summary::document(&watch.user, self.messages_waiting.of(&watch.watched))
+            }
             Package::Presence => {
                 let published = self.publications.of(&watch.watched);
                 let on_the_phone = places.iter().any(|place| place.progress == Progress::Confirmed);

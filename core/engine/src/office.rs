@@ -34,6 +34,7 @@ impl Shard {
                 let until = seconds.map(|seconds| now + Duration::from_secs(u64::from(seconds)));
                 self.rehearse(&connection, until, now, out)
             }
+            Ask::MessagesWaiting(waiting) => self.on_messages_waiting(&waiting, now, out),
             Ask::Drain => {
                 self.draining = true;
                 Answer::Done
@@ -75,6 +76,7 @@ impl Shard {
                 self.counters.forget(gone.as_str(), now);
                 self.attend(gone, now, out);
                 self.standing.forget(gone.as_str());
+                self.messages_waiting.forget(gone.as_str());
                 self.forget_rehearsal(gone.as_str());
                 let mut removed = Vec::new();
                 self.location.unbind(gone.as_str(), &|_| true, &mut removed);

@@ -94,7 +94,7 @@ impl Shard {
     }
 
     fn publication_changed(&mut self, user: &str, now: Timestamp, out: &mut Outbox) {
-        self.state_changed(user, [Package::Presence; 2], now, out);
+        self.state_changed(user, &[Package::Presence], now, out);
     }
 }
 

@@ -37,6 +37,7 @@ use crate::subscribe::Subscriptions;
 use crate::suspicion::Suspicion;
 use crate::tap::Tap;
 use crate::throttle::Throttle;
+use crate::waiting::MessagesWaiting;
 use crate::watch::Watching;
 use crate::wheel::Wheel;
 
@@ -90,6 +91,7 @@ pub struct Shard {
     pub(crate) places: Places,
     pub(crate) counters: Counters,
     pub(crate) subscriptions: Subscriptions,
+    pub(crate) messages_waiting: MessagesWaiting,
     pub(crate) publications: Publications,
     pub(crate) messages: Slots<Carried>,
     /// Requests whose sender's home was asked about a nonce.
@@ -194,6 +196,7 @@ impl Shard {
             places: Places::default(),
             counters: Counters::default(),
             subscriptions: Subscriptions::default(),
+            messages_waiting: MessagesWaiting::default(),
             publications: Publications::default(),
             messages: Slots::default(),
             waiting: Slots::default(),

@@ -335,6 +335,9 @@ pub(crate) async fn commit(
             api.rows_mut().apply(&delta);
             api.shards.apply(delta).await;
         }
+        if delta.changes.iter().any(|change| matches!(change, Change::MailboxGone(_))) {
+            api.store.sweep_voicemail().await?;
+        }
         drop(turn);
         Ok(delta.revision)
     };

@@ -108,6 +108,11 @@ impl Caller {
         Self { actor, account: None, phone: None, scopes: vec![Scope::Admin] }
     }
 
+    /// The server itself, for what calls make necessary.
+    pub(crate) fn system() -> Self {
+        Self { actor: Actor::system(), ..Self::local() }
+    }
+
     /// Whoever shows this key.
     pub(crate) fn of_key(key: &KeyRow) -> Self {
         Self {

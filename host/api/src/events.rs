@@ -126,6 +126,7 @@ pub(crate) fn kind(what: &Happening) -> &'static str {
         Happening::BanWithheld { .. } => "ban.withheld",
         Happening::WrongPassword { .. } => "device.wrong_password",
         Happening::WebhookDisabled { .. } => "webhook.disabled",
+        Happening::VoicemailStored(_) => "voicemail.stored",
         Happening::CallStarted(_) => "call.started",
         Happening::CallRinging(_) => "call.ringing",
         Happening::CallAnswered(_) => "call.answered",
@@ -204,6 +205,7 @@ pub(crate) fn what(event: &Event) -> Value {
             "connection": call.connection, "from": call.from, "dialled": call.dialled, "ways": call.ways,
         }),
         Happening::LimitWarning(warning) => json!(warning),
+        Happening::VoicemailStored(stored) => json!(stored),
         Happening::RegistrationRemoved { connection, contact, expired } => {
             json!({"connection": connection, "contact": contact, "expired": expired})
         }

@@ -11,6 +11,7 @@ mod collection;
 mod edge;
 mod events;
 mod idempotency;
+mod mailroom;
 mod merge;
 mod metrics;
 mod name_servers;

@@ -14,7 +14,7 @@ use crate::merge::Difference;
 use crate::problem::{Code, ProblemDocument};
 use crate::shape::{Field, object};
 use crate::status::ConnectionStatus;
-use crate::validate::{account, connection, domain, flow, limits, number, person};
+use crate::validate::{account, connection, domain, flow, limits, mailbox, number, person};
 
 /// What every document begins with.
 #[derive(utoipa::OpenApi)]
@@ -140,6 +140,7 @@ documents! {
     Domain NewDomain DomainChange DomainPage DomainBatch domain::FIELDS, [];
     Connection NewConnection ConnectionChange ConnectionPage ConnectionBatch connection::fields::FIELDS, ["name", "kind"];
     Flow NewFlow FlowChange FlowPage FlowBatch flow::FIELDS, ["name"];
+    Mailbox NewMailbox MailboxChange MailboxPage MailboxBatch mailbox::FIELDS, ["name"];
     Number NewNumber NumberChange NumberPage NumberBatch number::FIELDS, ["e164", "target"];
     Person NewPerson PersonChange PersonPage PersonBatch person::FIELDS, ["name"];
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use routing::config::{Account, AccountId, CallFlow, Change, Connection, Domain, NumberRow, Person};
+use routing::config::{Account, AccountId, CallFlow, Change, Connection, Domain, Mailbox, NumberRow, Person};
 use serde_json::{Map, Value};
 
 use crate::Api;
@@ -11,7 +11,9 @@ use crate::problem::{Code, Problem};
 use crate::rows::{Rows, Table};
 use crate::shape::Field;
 use crate::status;
-use crate::validate::{Desk, Drafted, Secret, account, connection, domain, flow, number, person, referrers};
+use crate::validate::{
+    Desk, Drafted, Secret, account, connection, domain, flow, mailbox, number, person, referrers,
+};
 
 /// Where a row is kept, who owns it, and how shards learn of it.
 macro_rules! kept {
@@ -130,6 +132,26 @@ impl Resource for NumberRow {
 
     fn referrers(&self, _: &Rows) -> Vec<String> {
         Vec::new()
+    }
+}
+
+impl Resource for Mailbox {
+    const NOUN: &'static str = "mailbox";
+    const PATH: &'static str = "/mailboxes";
+
+    kept!(mailboxes, account, Mailbox, MailboxGone);
+    drafted!(mailbox);
+
+    fn referrers(&self, rows: &Rows) -> Vec<String> {
+        referrers::of_mailbox(rows, self)
+    }
+
+    async fn enliven(api: &Api, shown: &mut [Shown<Self>]) {
+        for Shown { row, document } in shown {
+            let counts = api.store.message_counts(&row.id).await.unwrap_or_default();
+            let counts = serde_json::json!({"new": counts.new, "old": counts.old});
+            document.insert("messages".to_owned(), counts);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use callflow::Graph;
 use routing::config::{
     Account, AccountId, CallFlow, Change, Connection, ConnectionId, Delta, Domain, DomainId, DomainRole,
-    FlowId, Limits, NumberId, NumberRow, Person, PersonId,
+    FlowId, Limits, Mailbox, NumberId, NumberRow, Person, PersonId,
 };
 use store::Loaded;
 
@@ -24,6 +24,7 @@ pub struct Rows {
     pub(crate) numbers: Table<NumberRow>,
     pub(crate) flows: Table<CallFlow>,
     pub(crate) people: Table<Person>,
+    pub(crate) mailboxes: Table<Mailbox>,
     /// What each flow leads into.
     leads: HashMap<FlowId, Vec<Box<str>>>,
     pub(crate) limits: Kept<Limits>,
@@ -66,6 +67,7 @@ impl Rows {
             .chain(loaded.numbers.into_iter().map(|r| Change::Number(Arc::new(r))))
             .chain(loaded.flows.into_iter().map(|r| Change::CallFlow(Arc::new(r))))
             .chain(loaded.people.into_iter().map(|r| Change::Person(Arc::new(r))))
+            .chain(loaded.mailboxes.into_iter().map(|r| Change::Mailbox(Arc::new(r))))
             .chain([Change::Limits(Arc::new(loaded.limits))]);
         for change in changes {
             rows.put(&change, loaded.revision);
@@ -117,6 +119,12 @@ impl Rows {
                 self.domains.0.remove(&id.0);
             }
             Change::Limits(row) => self.limits = Kept { row: Arc::clone(row), revision },
+            Change::Mailbox(row) => {
+                self.mailboxes.0.insert(Arc::clone(&row.id.0), Kept { row: Arc::clone(row), revision });
+            }
+            Change::MailboxGone(id) => {
+                self.mailboxes.0.remove(&id.0);
+            }
             Change::Number(row) => {
                 self.forget_number(&row.id);
                 self.e164s.entry(row.e164.clone()).or_default().insert(row.id.clone(), row.via.clone());

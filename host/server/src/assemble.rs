@@ -172,9 +172,10 @@ fn in_force(loaded: &Loaded) -> Arc<Delta> {
     let numbers = loaded.numbers.iter().map(|row| Change::Number(Arc::new(row.clone())));
     let flows = loaded.flows.iter().map(|row| Change::CallFlow(Arc::new(row.clone())));
     let people = loaded.people.iter().map(|row| Change::Person(Arc::new(row.clone())));
+    let mailboxes = loaded.mailboxes.iter().map(|row| Change::Mailbox(Arc::new(row.clone())));
     let limits = std::iter::once(Change::Limits(Arc::new(loaded.limits.clone())));
-    let changes =
-        accounts.chain(domains).chain(connections).chain(flows).chain(numbers).chain(people).chain(limits);
+    let changes = accounts.chain(domains).chain(connections).chain(flows).chain(mailboxes);
+    let changes = changes.chain(numbers).chain(people).chain(limits);
     Arc::new(Delta { revision: loaded.revision, changes: changes.collect() })
 }
 

@@ -99,6 +99,9 @@ impl Errands {
         match clip {
             Clip::Sound(name) => self.sound(account, name).await,
             Clip::Address(url) => self.over_http(url).await,
+            Clip::Greeting(_) | Clip::Message(_) | Clip::Recording(_) => {
+                Err("there are no mailboxes yet".to_owned())
+            }
             Clip::Speech { text, voice, language } => self.spoken(account, text, voice, language).await,
         }
     }
@@ -163,7 +166,10 @@ impl Errands {
 
     /// What a web server says, as the flow is told.
     async fn answer(&self, asked: &Asked) -> Told {
-        let (Asked::Fetch { request, .. } | Asked::Webhook { request, .. }) = asked;
+        let request = match asked {
+            Asked::Mailbox(_) => return Told::of(Outcome::FAILED),
+            Asked::Fetch { request, .. } | Asked::Webhook { request, .. } => request,
+        };
         let answer = match self.outside.ask(written(request)).await {
             Ok(answer) => answer,
             Err(fault) => {
@@ -177,6 +183,7 @@ impl Errands {
         let good = (200..300).contains(&answer.status);
         let told = match asked {
             Asked::Fetch { wanted, .. } => fetched(&body, wanted, good),
+            Asked::Mailbox(_) => Told::of(Outcome::FAILED),
             Asked::Webhook { outcomes, .. } => decided(&body, outcomes, good),
         };
         told.with("http_status", answer.status.to_string()).with("http_body", body)

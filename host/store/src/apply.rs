@@ -124,6 +124,7 @@ async fn delete(connection: &mut SqliteConnection, run: &[Edit]) -> Result<(), S
     let columns: &[_] = match table {
         Table::CallFlows => &[("flows", "id"), ("flow_versions", "flow")],
         Table::Connections => &[("connections", "id"), ("bindings", "connection")],
+        Table::Mailboxes => &[("mailboxes", "id"), ("mails", "mailbox"), ("messages", "mailbox")],
         Table::Accounts | Table::Domains | Table::Numbers | Table::People | Table::Settings => {
             &[(table.name(), "id")]
         }
@@ -187,8 +188,11 @@ fn account_of<'a>(edit: &'a Edit, row: &'a str) -> Option<&'a str> {
     match edit.table {
         Table::Accounts => Some(&edit.id),
         Table::Settings => None,
-        Table::CallFlows | Table::Connections | Table::Domains | Table::Numbers | Table::People => {
-            serde_json::from_str::<Owned<'_>>(row).ok().map(|owned| owned.account)
-        }
+        Table::CallFlows
+        | Table::Connections
+        | Table::Domains
+        | Table::Mailboxes
+        | Table::Numbers
+        | Table::People => serde_json::from_str::<Owned<'_>>(row).ok().map(|owned| owned.account),
     }
 }

@@ -109,6 +109,9 @@ fn unique_field(message: &str) -> Option<&'static str> {
     [
         ("connections.user", "user"),
         ("connections.trunk_name", "trunk_name"),
+        ("mailboxes.name", "name"),
+        ("mailboxes.number", "number"),
+        ("mailboxes.connection", "connection"),
         ("numbers.e164", "e164"),
         ("domains.host", "host"),
         ("accounts.name", "name"),

@@ -20,8 +20,11 @@ mod id;
 mod idempotency;
 mod key;
 mod load;
+mod mail;
+mod message;
 mod page;
 mod past_calls;
+mod pin;
 mod prune;
 mod refused;
 mod registration_log;
@@ -51,8 +54,11 @@ pub use id::{new_id, random_text};
 pub use idempotency::Reply;
 pub use key::{KeyRow, NewKey};
 pub use load::Loaded;
+pub use mail::Mail;
+pub use message::{MessageCounts, MessageQuery, MessageState, Transcript, VoiceMessage};
 pub use page::{Page, PageQuery};
 pub use past_calls::{PastCall, Whose};
+pub use pin::{hash_pin, is_pin};
 pub use prune::Pruned;
 pub use refused::{NearMissRow, RefusedQuery, RefusedRow, RefusedSource};
 pub use registration_log::{LogLine, LogQuery};
@@ -89,6 +95,8 @@ pub(crate) struct Shared {
     pub(crate) readers: SqlitePool,
     pub(crate) keys: key::KeyCache,
     pub(crate) webhooks: webhook::Webhooks,
+    /// Held while audio of a message is written or swept, so that none is swept before its row is there.
+    pub(crate) voicemail: Mutex<()>,
     is_new: bool,
 }
 
@@ -126,6 +134,7 @@ impl Store {
             readers: readers.await?,
             keys: key::KeyCache::default(),
             webhooks: webhook::Webhooks::default(),
+            voicemail: Mutex::default(),
             is_new: revision == 0,
         });
         let store = Self { writer: writer::start(Arc::clone(&shared)), shared };

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use routing::config::{Account, CallFlow, Connection as ConnectionRow, Domain, Limits, NumberRow, Person};
+use routing::config::{
+    Account, CallFlow, Connection as ConnectionRow, Domain, Limits, Mailbox, NumberRow, Person,
+};
 use serde::de::DeserializeOwned;
 use sqlx::{Connection, Row, SqliteConnection};
 use tokio::task::JoinHandle;
@@ -30,6 +32,8 @@ pub struct Loaded {
     pub flows: Vec<CallFlow>,
     /// People, oldest first.
     pub people: Vec<Person>,
+    /// Mailboxes, oldest first.
+    pub mailboxes: Vec<Mailbox>,
     /// Limits of the installation.
     pub limits: Limits,
 }
@@ -50,6 +54,7 @@ impl Store {
             domains: read(&mut tx, &self.shared, DOMAINS, |raw, _| raw.decode("domain")).await?,
             connections: read(&mut tx, &self.shared, CONNECTIONS, Raw::connection).await?,
             numbers: read(&mut tx, &self.shared, NUMBERS, |raw, _| raw.decode("number")).await?,
+            mailboxes: read(&mut tx, &self.shared, MAILBOXES, Raw::mailbox).await?,
             flows: read(&mut tx, &self.shared, FLOWS, |raw, _| raw.flow()).await?,
             people: read(&mut tx, &self.shared, PEOPLE, |raw, _| raw.decode("person")).await?,
             limits: limits.map_or(Ok(Limits::default()), |row| {
@@ -95,12 +100,22 @@ impl Raw {
         Ok(row)
     }
 
+    fn mailbox(&self, shared: &Shared) -> Result<Mailbox, StoreError> {
+        let mut row: Mailbox = self.decode("mailbox")?;
+        let clear = self.clear("mailbox", shared)?;
+        row.pin = clear.and_then(|clear| String::from_utf8(clear).ok());
+        Ok(row)
+    }
+
+    fn clear(&self, table: &'static str, shared: &Shared) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(sealed) = &self.secrets else { return Ok(None) };
+        let clear = shared.vault.open(&self.id, sealed);
+        clear.map(Some).ok_or_else(|| self.broken(table, "its secrets do not open".to_owned()))
+    }
+
     fn connection(&self, shared: &Shared) -> Result<ConnectionRow, StoreError> {
         let mut row: ConnectionRow = self.decode("connection")?;
-        if let Some(sealed) = &self.secrets {
-            let clear = shared.vault.open(&self.id, sealed);
-            let clear =
-                clear.ok_or_else(|| self.broken("connection", "its secrets do not open".to_owned()))?;
+        if let Some(clear) = self.clear("connection", shared)? {
             let secrets: Secrets = serde_json::from_slice(&clear)
                 .map_err(|_| self.broken("connection", "odd secrets".to_owned()))?;
             secrets.into_row(&mut row);
@@ -147,6 +162,7 @@ const ACCOUNTS: &str = "SELECT id, row, NULL FROM accounts ORDER BY rowid";
 const CONNECTIONS: &str = "SELECT id, row, secrets FROM connections ORDER BY rowid";
 const DOMAINS: &str = "SELECT id, row, NULL FROM domains ORDER BY rowid";
 const FLOWS: &str = "SELECT id, row, NULL FROM flows ORDER BY rowid";
+const MAILBOXES: &str = "SELECT id, row, secrets FROM mailboxes ORDER BY rowid";
 const NUMBERS: &str = "SELECT id, row, NULL FROM numbers ORDER BY rowid";
 const PEOPLE: &str = "SELECT id, row, NULL FROM people ORDER BY rowid";
 const ROWS_PER_THREAD: usize = 1_000;

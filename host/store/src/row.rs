@@ -14,6 +14,7 @@ pub(crate) enum Table {
     CallFlows,
     Connections,
     Domains,
+    Mailboxes,
     Numbers,
     People,
     Settings,
@@ -45,6 +46,7 @@ impl Table {
             Self::CallFlows => "flows",
             Self::Connections => "connections",
             Self::Domains => "domains",
+            Self::Mailboxes => "mailboxes",
             Self::Numbers => "numbers",
             Self::People => "people",
             Self::Settings => "settings",
@@ -58,6 +60,7 @@ impl Table {
             Self::CallFlows => "flow",
             Self::Connections => "connection",
             Self::Domains => "domain",
+            Self::Mailboxes => "mailbox",
             Self::Numbers => "number",
             Self::People => "person",
             Self::Settings => "limits",
@@ -71,6 +74,7 @@ impl Table {
             Self::CallFlows => &["account", "name"],
             Self::Connections => &["account", "domain", "user", "trunk_name"],
             Self::Domains => &["account", "host"],
+            Self::Mailboxes => &["account", "name", "number", "connection"],
             Self::Numbers => &["account", "e164", "via"],
             Self::People => &["account", "name"],
             Self::Settings => &[],
@@ -78,7 +82,7 @@ impl Table {
     }
 
     pub(crate) const fn has_secrets(self) -> bool {
-        matches!(self, Self::Connections)
+        matches!(self, Self::Connections | Self::Mailboxes)
     }
 }
 
@@ -113,6 +117,17 @@ impl Edit {
             )?,
             Change::DomainGone(id) => Self::gone(Table::Domains, id.as_str()),
             Change::Limits(row) => Self::put(Table::Settings, LIMITS, Vec::new(), row)?,
+            Change::Mailbox(row) => {
+                let columns = vec![
+                    text(&row.account),
+                    Some(row.name.clone()),
+                    row.number.clone(),
+                    row.connection.as_ref().map(ToString::to_string),
+                ];
+                let edit = Self::put(Table::Mailboxes, row.id.as_str(), columns, row)?;
+                edit.with_secret(row.pin.as_ref().map(|pin| pin.clone().into_bytes()), vault)?
+            }
+            Change::MailboxGone(id) => Self::gone(Table::Mailboxes, id.as_str()),
             Change::Number(row) => {
                 let via = row.via.as_ref().map_or_else(String::new, ToString::to_string);
                 let columns = vec![text(&row.account), Some(row.e164.clone()), Some(via)];
@@ -141,9 +156,12 @@ impl Edit {
         Self { table, id: id.to_owned(), put: None }
     }
 
-    fn with_secrets(mut self, row: &Connection, vault: &Vault) -> Result<Self, StoreError> {
-        let secrets = Secrets::of(row)?;
-        if let (Some(put), Some(clear)) = (&mut self.put, secrets) {
+    fn with_secrets(self, row: &Connection, vault: &Vault) -> Result<Self, StoreError> {
+        self.with_secret(Secrets::of(row)?, vault)
+    }
+
+    fn with_secret(mut self, secret: Option<Vec<u8>>, vault: &Vault) -> Result<Self, StoreError> {
+        if let (Some(put), Some(clear)) = (&mut self.put, secret) {
             put.sealed = Some(vault.seal(&self.id, &clear)?);
             put.secrets = Some(clear);
         }

@@ -36,7 +36,8 @@ struct Wanted {
 
 /// Events: call.started, call.ringing, call.answered, call.transferred, call.unheard, call.ended, call.refused,
 /// registration.added, registration.removed, registration.failed, registration.recovered, connection.down, connection.up,
-/// rehearsal.started, rehearsal.ended, device.wrong_password, ban.added, ban.lapsed, ban.removed, ban.withheld, webhook.disabled.
+/// rehearsal.started, rehearsal.ended, device.wrong_password, ban.added, ban.lapsed, ban.removed, ban.withheld, webhook.disabled,
+/// voicemail.stored.
 ///
 /// A client that comes back with Last-Event-ID gets what it missed; an event `gap` says that some of it is gone.
 #[utoipa::path(get, path = "/events", tag = "events",

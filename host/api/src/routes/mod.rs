@@ -18,7 +18,9 @@ mod health;
 mod history;
 mod keys;
 mod limits;
+mod mailboxes;
 mod media_resources;
+mod messages;
 mod numbers;
 mod onboarding;
 mod page;
@@ -84,7 +86,9 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(history::router())
         .merge(keys::router())
         .merge(limits::router())
+        .merge(mailboxes::router())
         .merge(media_resources::router())
+        .merge(messages::router())
         .merge(numbers::router())
         .merge(onboarding::router())
         .merge(people::router())

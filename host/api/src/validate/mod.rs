@@ -10,6 +10,7 @@ pub(crate) mod domain;
 pub(crate) mod flow;
 pub(crate) mod ice;
 pub(crate) mod limits;
+pub(crate) mod mailbox;
 pub(crate) mod name;
 pub(crate) mod number;
 pub(crate) mod person;
@@ -18,7 +19,7 @@ pub(crate) mod sources;
 
 use std::collections::{HashMap, HashSet};
 
-use routing::config::{Account, AccountId, Connection, ConnectionId, DomainId, FlowId};
+use routing::config::{Account, AccountId, Connection, ConnectionId, DomainId, FlowId, MailboxId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use store::Store;
@@ -49,6 +50,7 @@ pub(crate) struct Pending {
     pub(crate) flow_names: HashSet<(AccountId, String)>,
     pub(crate) person_names: HashSet<(AccountId, String)>,
     pub(crate) claimed: HashSet<ConnectionId>,
+    pub(crate) mailbox_names: HashSet<(AccountId, String)>,
     pub(crate) numbers: HashSet<(String, Option<ConnectionId>)>,
     pub(crate) forms: HashSet<(AccountId, String)>,
     pub(crate) owned: HashMap<AccountId, (u32, u32)>,
@@ -144,6 +146,21 @@ impl<'a> Desk<'a> {
         let found = self.rows.flows.get(id.as_str()).filter(|flow| &flow.account == account);
         if found.is_none() {
             let message = format!("there is no flow {id}");
+            errors.push(FieldError::new(Code::UnknownReference, pointer, message));
+        }
+    }
+
+    /// A mailbox of `account` by its id.
+    pub(crate) fn mailbox(
+        &self,
+        id: &MailboxId,
+        account: &AccountId,
+        pointer: &str,
+        errors: &mut Vec<FieldError>,
+    ) {
+        let found = self.rows.mailboxes.get(id.as_str()).filter(|mailbox| &mailbox.account == account);
+        if found.is_none() {
+            let message = format!("there is no mailbox {id}");
             errors.push(FieldError::new(Code::UnknownReference, pointer, message));
         }
     }

@@ -1,6 +1,6 @@
 //! What refers to a row, and so keeps it from being deleted, as a reply names it.
 
-use routing::config::{Account, CallFlow, Connection, Domain, NumberRow, Target};
+use routing::config::{Account, CallFlow, Connection, Domain, Mailbox, NumberRow, Target};
 
 use crate::rows::Rows;
 
@@ -56,6 +56,11 @@ pub(crate) fn of_flow(rows: &Rows, flow: &CallFlow) -> Vec<String> {
     });
     let flows = flows.map(|kept| format!("flow {} ({})", kept.row.name, kept.row.id));
     numbers.chain(connections).chain(flows).collect()
+}
+
+/// What leads to a mailbox.
+pub(crate) fn of_mailbox(rows: &Rows, mailbox: &Mailbox) -> Vec<String> {
+    connections(rows, |c| c.dialled.mailbox.as_ref() == Some(&mailbox.id)).take(MOST).collect()
 }
 
 fn connections(rows: &Rows, refers: impl Fn(&Connection) -> bool) -> impl Iterator<Item = String> {

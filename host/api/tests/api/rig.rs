@@ -52,6 +52,7 @@ impl Shards for Rote {
                 Answer::Done
             }
             Ask::Transfer { .. } => Answer::NotNow,
+            Ask::MessagesWaiting(_) => Answer::Done,
             Ask::Status { connections } => Answer::Status(
                 connections
                     .into_iter()

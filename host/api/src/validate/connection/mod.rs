@@ -272,6 +272,9 @@ fn check(desk: &Desk<'_>, row: &mut Connection, errors: &mut Vec<FieldError>) {
     if let Some(target) = &row.dialled.failover {
         desk.target(target, &account, "/dialled/failover", errors);
     }
+    if let Some(mailbox) = &row.dialled.mailbox {
+        desk.mailbox(mailbox, &account, "/dialled/mailbox", errors);
+    }
     tls(row, errors);
     if let Some(flow) = &row.dialled.flow {
         desk.flow(flow, &account, "/dialled/flow", errors);
