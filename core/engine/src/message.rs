@@ -1,7 +1,8 @@
 //! MESSAGE (RFC 3428): carried from one connection to another, to all contacts at once; the first 2xx is the answer.
 //!
 //! The body crosses untouched, nothing else that tells of the sender's network does. Targets and their peers are
-//! tried as for a call. No 408 is sent (RFC 4320 §4.2): we give up first. Nothing is stored for who is not there.
+//! tried as for a call. No 408 is sent (RFC 4320 §4.2): we give up first. Nothing is stored for who is not there; who
+//! sleeps is woken.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -23,11 +24,16 @@ use sip_stack::{Slot, User};
 use smallvec::SmallVec;
 use timestamp::Timestamp;
 
+mod wake;
+
 use crate::invite::reason_values;
 use crate::outbox::{Outbox, Output};
 use crate::owner::{MESSAGE_KIND, ShardMessage};
 use crate::sender::Sender;
 use crate::shard::{Shard, Sink, means};
+use wake::Waking;
+
+pub(crate) use wake::OF_A_MESSAGE;
 
 /// A request on its way from one connection to another.
 #[derive(Debug)]
@@ -50,6 +56,7 @@ pub(crate) struct Carried {
     /// Ways that have failed.
     tries: u8,
     branches: SmallVec<[Branch; 1]>,
+    waking: Waking,
     /// The best failure so far, with our reason if it is of our making.
     best: Option<(u16, Option<Reason>)>,
     /// No answer is waited for after this.
@@ -78,6 +85,8 @@ enum Next {
     Bindings(ConnectionId),
     /// The address of a peer.
     Address(Query),
+    /// Somebody to wake up, once the pushes are sent.
+    Pushes,
     /// Nothing: it is answered.
     Over,
 }
@@ -156,6 +165,7 @@ impl Shard {
             rest: Vec::new(),
             tries: 0,
             branches: SmallVec::new(),
+            waking: Waking::default(),
             best: None,
             until,
             patience: until,
@@ -198,6 +208,7 @@ impl Shard {
                 self.locating.insert(self.next_question, User::Message(slot));
                 out.outputs.push(Output::Locate { id: self.next_question, query });
             }
+            Next::Pushes => self.push_for(slot, out),
             Next::Over => drop(self.messages.remove(slot)),
         }
     }
@@ -250,6 +261,12 @@ impl Carried {
         let mut places: Vec<Place> =
             bindings.iter().filter_map(|row| b2bua::place_of_binding(row, &connection, means)).collect();
         places.retain(|place| self.may_take(place.flow.protocol));
+        if places.is_empty()
+            && let Some(next) = self.wake(slot, bindings, means)
+        {
+            return next;
+        }
+        self.waking.clear();
         if places.is_empty() {
             let insecure = self.secure && !bindings.is_empty();
             let reason = if insecure { Reason::NotReachableSecurely } else { Reason::NotRegistered };
@@ -410,8 +427,15 @@ impl Carried {
 
     fn on_timer(&mut self, slot: Slot, means: &mut Means<'_>) -> Next {
         if means.now >= self.until {
-            self.note(504, Some(Reason::NoAnswer));
+            let asleep = self.waking.is_awaited();
+            let (code, reason) = if asleep { (480, Reason::StaysAsleep) } else { (504, Reason::NoAnswer) };
+            self.note(code, Some(reason));
             return self.fail(means);
+        }
+        if self.waking.is_due(means.now)
+            && let Some(target) = self.targets.front()
+        {
+            return Next::Bindings(target.connection.id.clone());
         }
         if means.now < self.patience || self.branches.is_empty() {
             return Next::Answers;

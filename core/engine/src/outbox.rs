@@ -42,7 +42,7 @@ pub enum Output {
         /// What is asked.
         question: Box<VouchQuestion>,
     },
-    /// Do something for a call; answered by `Input::Brought` for the same call.
+    /// Do something for a call, or a message; answered by `Input::Brought` for the same one.
     Errand {
         /// The call.
         call: Slot,

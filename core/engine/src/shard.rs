@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use b2bua::{Call, Effect, Flows, Means, PortPool, Random};
+use b2bua::{Brought, Call, Effect, Flows, Means, PortPool, Random};
 use hashbrown::HashMap;
 use presence::Publications;
 use registrar::{Bounds, Location};
@@ -22,7 +22,7 @@ use timestamp::Timestamp;
 use crate::counters::Counters;
 use crate::figures::Counts;
 use crate::input::Input;
-use crate::message::Carried;
+use crate::message::{Carried, OF_A_MESSAGE};
 use crate::outbox::{Outbox, Output};
 use crate::owner::{Owners, ShardMessage};
 use crate::pass::PassKey;
@@ -288,6 +288,11 @@ impl Shard {
             Input::StreamSecured { flow, client } => self.on_stream_secured(&flow, client),
             Input::StreamClosed { flow, fault } => self.on_stream_closed(&flow, fault, now, out),
             Input::Located(located) => self.on_located(&located, now, out),
+            Input::Brought { call, number: OF_A_MESSAGE, brought } => {
+                if let Brought::Pushed(address, pushed) = brought {
+                    self.on_page_pushed(call, &address, pushed, now, out);
+                }
+            }
             Input::Brought { call, number, brought } => {
                 self.with_call(call, now, out, |call, means| call.on_brought(number, brought, means));
             }

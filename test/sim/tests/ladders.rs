@@ -128,6 +128,7 @@ ladders! {
     message
     message_in_a_call
     message_to_a_trunk
+    message_wakes
     naptr
     near_misses
     no_answer_on_the_wire
