@@ -27,7 +27,7 @@ at_least() { awk -v found="$1" -v least="$2" 'BEGIN { print found ", at least " 
 # direct CODEC, relayed CODEC, converted FROM TO FLOOR
 direct() { media '{"mode":"bypass"}' && heard "$1" "$1" "direct-$1"; }
 relayed() {
-    media '{"mode":"relay"}' && heard "$1" "$1" "relayed-$1" && last_call legs.0.transcoded=false legs.1.transcoded=false &&
+    media '{"mode":"relay","nat":"always"}' && heard "$1" "$1" "relayed-$1" && last_call legs.0.transcoded=false legs.1.transcoded=false &&
         at_least "$(value "relayed-$1" 1)" "$(awk -v d="$(value "direct-$1" 1)" 'BEGIN { print d - 0.15 }')"
 }
 converted() {
