@@ -3,6 +3,7 @@
 # venv of the lab. Narrowband and wideband, two numbers.
 #   pesq.sh --install    (once, where the network is)
 #   pesq.sh PLAYED.wav RECORDED.wav
+#   pesq.sh --at RATE FILE.wav OUT.wav    (the same sound at another rate)
 . "$(dirname "$0")/lab.sh"
 venv=$LAB_CACHE/pesq
 if [ "${1:-}" = --install ]; then

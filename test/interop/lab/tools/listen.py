@@ -1,5 +1,6 @@
 """listen.py PLAYED.wav RECORDED.wav : PESQ in narrowband and wideband, run by pesq.sh. Both are brought to 8 and 16 kHz, the
-recording is moved to where it fits best, and eight seconds are compared."""
+recording is moved to where it fits best, and eight seconds are compared.
+listen.py --at RATE FILE.wav OUT.wav : the same sound at another rate."""
 import sys, wave
 import numpy
 from pesq import pesq
@@ -42,4 +43,16 @@ def scores(played_path, recorded_path):
         yield pesq(rate, part[:len(heard)].astype("int16"), heard.astype("int16"), mode)
 
 
-print(*(f"{score:.2f}" for score in scores(*sys.argv[1:3])))
+def resample(rate, path, out):
+    sound = numpy.clip(at_rate(*read(path), rate), -32768, 32767)
+    with wave.open(out, "wb") as w:
+        w.setnchannels(1)
+        w.setsampwidth(2)
+        w.setframerate(rate)
+        w.writeframes(sound.astype("<i2").tobytes())
+
+
+if sys.argv[1] == "--at":
+    resample(int(sys.argv[2]), *sys.argv[3:5])
+else:
+    print(*(f"{score:.2f}" for score in scores(*sys.argv[1:3])))
