@@ -10,7 +10,10 @@ device secure '"transports":["wss"]' >/dev/null
 chromium || exit
 shows() { wait_for 20 shows_now "$@"; shows_now "$@"; }
 shows_now() { [ "$(api GET "/connections/$1/status" | pick "registrations.0.$2")" = "$3" ] && echo "$3"; }
-contacts() { [ "$(api GET "/connections/$1/status" | python3 -c 'import json, sys; print(len(json.load(sys.stdin)["registrations"]))')" = "$2" ]; }
+contacts() {
+    api GET "/connections/$1/status" | python3 -c 'import json, sys
+found = json.load(sys.stdin)["registrations"]; print([one["contact"] for one in found]); sys.exit(len(found) != int(sys.argv[1]))' "$2"
+}
 
 for WS in ws://$HTTP/sip wss://$HTTPS/sip; do
     over=${WS%%:*}
@@ -94,7 +97,7 @@ class Sink(http.server.BaseHTTPRequestHandler):
         self.send_response(201); self.end_headers()
 http.server.HTTPServer(("127.0.0.50", 8090), Sink).serve_forever()'
 CONTACT="sip:page@bob.invalid;transport=ws;pn-provider=webpush;pn-prid=http%3A%2F%2F127.0.0.50%3A8090%2Fs%2Fbob"
-sleeps() { web bob --contact "$CONTACT" --vanish --idle 1; report bob 'had("registered")' && sleep 1 && contacts "$bob" 1 && shows "$bob" asleep True; }
+sleeps() { web bob --contact "$CONTACT" --vanish --idle 1; report bob 'had("registered")' && sleep 1 && contacts "$bob" 1 && shows "$bob" asleep true; }
 check "a page that wants pushes is closed: its registration stays" sleeps
 woken() {
     ua --user alice --password pw-alice --at 127.0.0.33:6003 --cancel-after 15 call bob > "$WORK/a.json" & local a=$!
@@ -103,6 +106,14 @@ woken() {
     cat "$WORK/pushes"; report bob '"alice" in had("incoming")[0]["from"]'
 }
 check "a call pushes, waits, and rings the page that came" woken
+pushed() { [ "$(grep -c '^/s/bob 30 vapid t=' "$WORK/pushes")" = "$1" ]; }
+written() {
+    sleeps && { web alice --message 'sip:bob@127.0.0.1 are you there?' --idle 15 & local a=$!; }
+    wait_for 10 pushed 2 || return 1
+    web bob --contact "$CONTACT" --idle 5; wait $a
+    report alice 'had("sent")[0]["code"] == 200' && report bob 'had("message")[0]["text"] == "are you there?"'
+}
+check "so does a MESSAGE" written
 stop push-service
 
 counted() { "$LAB/tools/api.py" "http://$HTTP" "" GET /metrics | grep -E '^trunkline_sip_websockets'; }
