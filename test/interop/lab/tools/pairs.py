@@ -54,7 +54,7 @@ def legs(base, key, a, b):
             found = record["legs"]
             if [leg.get("name") for leg in found[:2]] == [a["user"], b["user"]] or \
                     (a["user"] in json.dumps(record) and b["user"] in json.dumps(record)):
-                return [f"{leg['protection']},{leg['codec']},{leg['transcoded']}" for leg in found[:2]]
+                return [f"{leg['protection']},{leg['codec']},{json.dumps(leg['transcoded'])}" for leg in found[:2]]
     return ["-,-,-", "-,-,-"]
 
 
