@@ -50,7 +50,7 @@ fn main() {
                         waiting.extend(browser.hear(out.bytes(payload, &[]), now));
                     }
                     Action::Emit(Event::Connected { .. }) => connected += 1,
-                    Action::Bind { .. } | Action::Emit(_) | Action::Unbind { .. } => {}
+                    Action::Bind { .. } | Action::Emit(_) | Action::Keep(_) | Action::Unbind { .. } => {}
                 }
             }
         }

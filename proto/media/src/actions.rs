@@ -5,7 +5,9 @@
 
 use std::net::SocketAddr;
 
-use crate::Event;
+use codec::Rate;
+
+use crate::{Event, RecordingId};
 
 /// A socket of the plane: an index that stays the same until [`Action::Unbind`], and small enough for a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub enum Action {
     },
     /// Deliver an event to signalling.
     Emit(Event),
+    /// Keep a piece of a recording; its samples are found by [`Actions::samples`].
+    Keep(Chunk),
     /// Send a datagram; a failure goes to [`crate::Plane::on_send_failed`].
     Send {
         /// From this socket.
@@ -60,6 +64,25 @@ pub enum Action {
         /// The socket.
         socket: SocketKey,
     },
+}
+
+/// A piece of a recording. Pieces come in order; what lies between two of them is silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// Which recording.
+    pub recording: RecordingId,
+    /// One, or two whose samples take turns.
+    pub channels: u8,
+    /// Samples per second and channel.
+    pub rate: Rate,
+    /// Samples of each channel before it.
+    pub at: u64,
+    /// Samples of each channel that the recording has with it.
+    pub total: u64,
+    /// It is the last one.
+    pub last: bool,
+    pub(crate) start: u32,
+    pub(crate) len: u32,
 }
 
 /// The bytes of a datagram to send.
@@ -81,12 +104,14 @@ pub enum Payload {
 pub struct Actions {
     list: Vec<Action>,
     arena: Vec<u8>,
+    /// Samples of chunks.
+    audio: Vec<i16>,
 }
 
 impl Actions {
     /// None yet.
     pub fn new() -> Self {
-        Self { list: Vec::with_capacity(64), arena: Vec::with_capacity(4096) }
+        Self { list: Vec::with_capacity(64), arena: Vec::with_capacity(4096), audio: Vec::new() }
     }
 
     /// The actions, in order.
@@ -105,10 +130,17 @@ impl Actions {
         }
     }
 
+    /// The samples of a piece of a recording.
+    pub fn samples(&self, chunk: &Chunk) -> &[i16] {
+        let start = chunk.start as usize;
+        self.audio.get(start..start + chunk.len as usize).unwrap_or(&[])
+    }
+
     /// Forgets everything, keeping the memory.
     pub fn clear(&mut self) {
         self.list.clear();
         self.arena.clear();
+        self.audio.clear();
     }
 
     pub(crate) fn push(&mut self, action: Action) {
@@ -117,6 +149,15 @@ impl Actions {
 
     pub(crate) fn emit(&mut self, event: Event) {
         self.list.push(Action::Emit(event));
+    }
+
+    pub(crate) fn keep(&mut self, chunk: Chunk) {
+        self.list.push(Action::Keep(chunk));
+    }
+
+    /// Where samples of chunks lie.
+    pub(crate) fn audio(&mut self) -> &mut Vec<i16> {
+        &mut self.audio
     }
 
     /// Room for a datagram of the plane's making, filled by `fill`.

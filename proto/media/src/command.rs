@@ -10,6 +10,7 @@ use std::time::Duration;
 use srtp::Keys;
 use webrtc::{Credentials, Peer};
 
+use crate::recording::{Recording, RecordingId};
 use crate::shared::PayloadTypes;
 use crate::transcode::{Format, PayloadMap};
 
@@ -162,6 +163,16 @@ pub enum Command {
         end: EndId,
         /// Payload type of `telephone-event` there.
         payload_type: u8,
+    },
+    /// Keep what ends say, or change who is heard on a recording. What comes of it is in [`crate::Action::Keep`]; its end
+    /// is told by [`crate::Event::Recorded`].
+    Record(Box<Recording>),
+    /// A recording is over.
+    StopRecording {
+        /// Any end of its call.
+        end: EndId,
+        /// Which.
+        recording: RecordingId,
     },
     /// Close an end and its ports. Always answered by one [`crate::Event::Closed`].
     Close {

@@ -15,6 +15,7 @@ use crate::latch::{Latch, Verdict};
 use crate::path::Path;
 use crate::protection::Protection;
 use crate::quality::Quality;
+use crate::recording::Tape;
 use crate::reports::Reports;
 use crate::sink::keys::Keys;
 use crate::source::player::Voice;
@@ -41,6 +42,8 @@ pub(crate) struct End {
     pub(crate) voice: Option<Voice>,
     /// What listens for keys.
     pub(crate) keys: Option<Keys>,
+    /// Where what it says is kept.
+    pub(crate) tape: Option<Tape>,
     latch: Latch,
     quality: Quality,
     pub(crate) reports: Reports,
@@ -88,6 +91,7 @@ impl End {
             found: None,
             voice: None,
             keys: None,
+            tape: None,
             latch: Latch::default(),
             quality: Quality::default(),
             reports: Reports::default(),

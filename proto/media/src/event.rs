@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::Serialize;
 use timestamp::Timestamp;
 
-use crate::EndId;
+use crate::{EndId, RecordingId};
 
 /// News of an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,17 @@ pub enum Event {
         /// As the order to play it said.
         serial: u32,
     },
+    /// A recording is over.
+    Recorded {
+        /// One of its ends.
+        end: EndId,
+        /// Which.
+        recording: RecordingId,
+        /// How long it is, in milliseconds.
+        ms: u32,
+        /// Why.
+        why: RecordingOver,
+    },
     /// The first packet that was believed; told once.
     FirstPacket {
         /// The end.
@@ -90,6 +101,19 @@ pub enum Event {
         /// The end.
         end: EndId,
     },
+}
+
+/// Why a recording is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordingOver {
+    /// Its ends are closed.
+    Left,
+    /// It is as long as it may be.
+    Longest,
+    /// Nothing was heard for as long as was said.
+    Silence,
+    /// Signalling said so.
+    Stopped,
 }
 
 /// Why nothing was heard of a peer that should have been.

@@ -4,6 +4,7 @@
 //! packet costs no look-up, no copy and no allocation. Names of ends are looked up for commands only.
 
 mod protected;
+mod recorded;
 mod transcoded;
 mod transports;
 
@@ -23,6 +24,7 @@ use crate::end::{End, Form, Passage, Watched};
 use crate::event::{Counters, Event, OpenFault};
 use crate::path::Path;
 use crate::protection::Protection;
+use crate::recording::Recorders;
 use crate::shared::SharedPort;
 use crate::sink::keys::Keys;
 use crate::source::player::{self, Player, Voice};
@@ -44,6 +46,7 @@ pub struct Plane {
     /// Conversions so far.
     converted: u64,
     strays: u64,
+    recorders: Recorders,
     /// The transports of ends without ports of their own.
     shared: SharedPort,
 }
@@ -68,6 +71,7 @@ impl Plane {
             serial: 0,
             converted: 0,
             strays: 0,
+            recorders: Recorders::default(),
         }
     }
 
@@ -114,7 +118,9 @@ impl Plane {
                     end.keys = Some(Keys::new(payload_type));
                 }
             }
-            Command::Close { end } => self.close(end, out),
+            Command::Record(wanted) => self.record(&wanted, now, out),
+            Command::StopRecording { recording, .. } => self.stop_recording(recording, now, out),
+            Command::Close { end } => self.close(end, now, out),
         }
     }
 
@@ -152,6 +158,9 @@ impl Plane {
                 if passage != Passage::Dropped {
                     if let Some(key) = end.keys.as_mut().and_then(|keys| keys.hear(packet)) {
                         out.emit(Event::Key { end: end.id, key });
+                    }
+                    if let Some(tape) = end.tape {
+                        self.recorders.on_packet(tape, packet, now);
                     }
                     self.forward(slot, packet, now, out);
                 }
@@ -196,6 +205,10 @@ impl Plane {
                 }
                 continue;
             }
+            if timer.due == Due::Recording {
+                self.on_recording(timer.slot, timer.serial, now, out);
+                continue;
+            }
             let Some(end) = slot_mut(&mut self.ends, timer.slot).filter(|end| end.serial == timer.serial)
             else {
                 continue;
@@ -214,7 +227,7 @@ impl Plane {
                 }
                 Due::Player => play(end, timer, now, out),
                 Due::Watch => watch(end, now, out),
-                Due::Transport => None,
+                Due::Recording | Due::Transport => None,
             };
             self.timers.extend(again.map(|at| Reverse(Timer { at, ..timer })));
         }
@@ -308,7 +321,8 @@ impl Plane {
         self.timers.push(Reverse(Timer { at: now, slot, serial, due: Due::Player }));
     }
 
-    fn close(&mut self, id: EndId, out: &mut Actions) {
+    fn close(&mut self, id: EndId, now: Timestamp, out: &mut Actions) {
+        self.leave_recording(id, now, out);
         let closed = self.names.get(&id).copied().and_then(|slot| Some((slot, self.remove(slot)?)));
         let counters = match closed {
             Some((slot, end)) => {
@@ -471,6 +485,8 @@ struct Timer {
 enum Due {
     Hearing,
     Player,
+    /// Of a recording: the slot is its own.
+    Recording,
     Report,
     Translator,
     /// Of a transport: the slot is its number.

@@ -8,7 +8,8 @@ use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use media::{Actions, Command, EndId, Plane, Remote, SocketKey};
+use codec::{Codec, Rate};
+use media::{Actions, Command, EndId, Plane, Recorded, Recording, RecordingId, Remote, SocketKey};
 use srtp::{Keys, OVERHEAD, Outbound, Profile};
 use timestamp::Timestamp;
 
@@ -43,19 +44,25 @@ fn peer(end: u64) -> SocketAddr {
 
 #[test]
 fn a_relayed_packet_allocates_nothing() {
-    relay(10_000, &[]);
+    relay(10_000, &[], false);
+}
+
+#[test]
+fn a_recorded_packet_allocates_nothing() {
+    relay(1_000, &[], true);
+    relay(300, &[1].map(|end| (end, Profile::ALL[0])), true);
 }
 
 #[test]
 fn a_protected_packet_allocates_nothing() {
     for profile in Profile::ALL {
-        relay(300, &[1].map(|end| (end, profile)));
-        relay(300, &[0, 1].map(|end| (end, profile)));
+        relay(300, &[1].map(|end| (end, profile)), false);
+        relay(300, &[0, 1].map(|end| (end, profile)), false);
     }
 }
 
-/// Relays this many packets each way between two ends, some of them protected.
-fn relay(packets: u32, protected: &[(u64, Profile)]) {
+/// Relays this many packets each way between two ends, some of them protected, and records both if that is wanted.
+fn relay(packets: u32, protected: &[(u64, Profile)], recorded: bool) {
     let (mut plane, mut out) = (Plane::new(1), Actions::new());
     let mut now = Timestamp::from_secs(1);
     for id in 0..2 {
@@ -66,6 +73,14 @@ fn relay(packets: u32, protected: &[(u64, Profile)]) {
         plane.handle_command(Command::Remote { end, remote }, now, &mut out);
     }
     plane.handle_command(Command::Join { a: EndId(0), b: EndId(1) }, now, &mut out);
+    if recorded {
+        let tracks = [0, 1]
+            .map(|id| Recorded { end: Some(EndId(id)), codecs: [(8, Codec::Pcma)].into_iter().collect() });
+        let (id, rate) = (RecordingId(1), Rate::Narrow);
+        let recording =
+            Recording { id, rate, tracks: tracks.into_iter().collect(), longest: None, silence: None };
+        plane.handle_command(Command::Record(Box::new(recording)), now, &mut out);
+    }
     let mut senders = [None, None];
     for &(id, profile) in protected {
         let keys = Keys::new(profile, &vec![7; profile.key_len() + profile.salt_len()]).expect("the length");
@@ -100,8 +115,12 @@ fn relay(packets: u32, protected: &[(u64, Profile)]) {
             sent += out.list().len();
         }
         now = now + Duration::from_millis(20);
-        // The first packets of a call may: its sources are remembered.
-        if n == 0 {
+        if plane.next_timeout().is_some_and(|at| at <= now) {
+            out.clear();
+            plane.handle_timeout(now, &mut out);
+        }
+        // The first packets of a call may: its sources are remembered; so may the first piece of a recording.
+        if n == if recorded { 150 } else { 0 } {
             before = ALLOCATIONS.with(Cell::get);
         }
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use codec::Codec;
+use codec::{Codec, Rate};
 use media::{
-    Action, Actions, Command, Dtmf, EndId, Event, Format, Latching, OpenFault, Plane, Remote, SocketKey,
-    Source,
+    Action, Actions, Command, Dtmf, EndId, Event, Format, Latching, OpenFault, Plane, Recorded, Recording,
+    RecordingId, Remote, SocketKey, Source,
 };
 use proptest::prelude::*;
 use srtp::{Keys, Profile};
@@ -75,6 +75,24 @@ fn command() -> impl Strategy<Value = Command> {
         (end(), format(), end(), format())
             .prop_map(|(a, f, b, g)| Command::Transcode { a: (a, f), b: (b, g) }),
         end().prop_map(|end| Command::Await { end }),
+        (0..3u64, end(), proptest::option::of(end()), proptest::option::of(0..5u64)).prop_map(
+            |(id, one, other, longest)| {
+                let codecs =
+                    Codec::ALL.into_iter().filter_map(|codec| Some((codec.static_payload_type()?, codec)));
+                let recorded = |end| Recorded {
+                    end: Some(end),
+                    codecs: codecs.clone().chain([(96, Codec::Opus)]).collect(),
+                };
+                Command::Record(Box::new(Recording {
+                    id: RecordingId(id),
+                    rate: if id == 0 { Rate::Narrow } else { Rate::Wide },
+                    tracks: [Some(one), other].into_iter().flatten().map(recorded).collect(),
+                    longest: longest.map(Duration::from_secs),
+                    silence: longest.map(Duration::from_secs),
+                }))
+            }
+        ),
+        (end(), 0..3u64).prop_map(|(end, id)| Command::StopRecording { end, recording: RecordingId(id) }),
         (end(), 0..20u8, 0..400u32).prop_map(|(end, code, ms)| Command::Dial { end, code, ms }),
     ]
 }
@@ -133,7 +151,7 @@ proptest! {
     fn the_plane_holds(steps in proptest::collection::vec(step(), 0..200)) {
         let (mut plane, mut out) = (Plane::new(7), Actions::new());
         let mut now = Timestamp::from_secs(1);
-        let (mut bound, mut ends) = (BTreeSet::new(), BTreeSet::new());
+        let (mut bound, mut ends, mut kept) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for step in steps {
             out.clear();
             match step {
@@ -160,6 +178,11 @@ proptest! {
                         prop_assert!(bound.contains(&socket.0));
                         prop_assert!(!out.bytes(payload, b"received").is_empty());
                     }
+                    Action::Keep(chunk) => {
+                        prop_assert_eq!(out.samples(&chunk).len() % usize::from(chunk.channels), 0);
+                        prop_assert!(chunk.at <= chunk.total);
+                        if chunk.last { kept.remove(&chunk.recording) } else { kept.insert(chunk.recording) };
+                    }
                     Action::Emit(Event::Closed { end, .. }) => {
                         ends.remove(&end);
                     }
@@ -178,6 +201,7 @@ proptest! {
                         | Event::Inactive { .. }
                         | Event::Key { .. }
                         | Event::Played { .. }
+                        | Event::Recorded { .. }
                         | Event::Unheard { .. },
                     ) => {}
                 }
@@ -185,5 +209,23 @@ proptest! {
             prop_assert_eq!(plane.len(), ends.len());
             prop_assert_eq!(bound.len(), 2 * ends.len());
         }
+        for end in ends {
+            out.clear();
+            plane.handle_command(Command::Close { end }, now, &mut out);
+            for action in out.list() {
+                if let Action::Keep(chunk) = action {
+                    prop_assert!(chunk.last);
+                    kept.remove(&chunk.recording);
+                }
+            }
+        }
+        out.clear();
+        plane.handle_timeout(now + Duration::from_secs(3), &mut out);
+        for action in out.list() {
+            if let Action::Keep(chunk) = action {
+                kept.remove(&chunk.recording);
+            }
+        }
+        prop_assert!(kept.is_empty(), "a recording whose ends are gone goes on");
     }
 }

@@ -101,7 +101,7 @@ impl Bench {
     fn sent(&self, packet: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
         let sends = self.out.list().iter().filter_map(|action| match *action {
             Action::Send { to, payload, .. } => Some((to, self.out.bytes(payload, packet).to_vec())),
-            Action::Bind { .. } | Action::Emit(_) | Action::Unbind { .. } => None,
+            Action::Bind { .. } | Action::Emit(_) | Action::Keep(_) | Action::Unbind { .. } => None,
         });
         sends.collect()
     }

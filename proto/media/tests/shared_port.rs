@@ -55,7 +55,9 @@ impl Bench {
                     sent.push((to, self.out.bytes(payload, received).to_vec()));
                 }
                 Action::Emit(event) => self.events.push(event),
-                Action::Bind { .. } | Action::Unbind { .. } => panic!("{action:?} of an end without ports"),
+                Action::Bind { .. } | Action::Keep(_) | Action::Unbind { .. } => {
+                    panic!("{action:?} of an end without ports")
+                }
             }
         }
         self.out.clear();

@@ -95,6 +95,9 @@ impl Plane {
         if let Some(key) = key {
             out.emit(Event::Key { end: end.id, key });
         }
+        if let Some(tape) = end.tape {
+            self.recorders.on_packet(tape, out.arena().get(start..).unwrap_or_default(), now);
+        }
         match &mut end.path {
             Path::Relay { peer, map } | Path::Sealed { peer, map } => {
                 let (peer, map) = (*peer, *map);

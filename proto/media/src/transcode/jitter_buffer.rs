@@ -12,7 +12,7 @@ use timestamp::Timestamp;
 
 /// Packets that came too early.
 #[derive(Debug)]
-pub(super) struct JitterBuffer {
+pub(crate) struct JitterBuffer {
     next: Option<u16>,
     ssrc: u32,
     held: Vec<Held>,
@@ -31,7 +31,7 @@ pub(super) struct JitterBuffer {
     lateness: u64,
     gave_up: GivenUp,
     /// Packets that came after their time, or twice.
-    pub(super) late: u64,
+    pub(crate) late: u64,
 }
 
 /// Packets that were waited for in vain.
@@ -44,16 +44,16 @@ struct GivenUp {
 
 /// A packet, out of its header.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Held {
-    pub(super) sequence: u16,
-    pub(super) timestamp: u32,
-    pub(super) payload_type: u8,
-    pub(super) payload: Vec<u8>,
+pub(crate) struct Held {
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) payload_type: u8,
+    pub(crate) payload: Vec<u8>,
 }
 
 /// What becomes of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(crate) enum Turn {
     /// It begins a stream: what was before is over.
     Anew,
     /// It is dropped.
@@ -65,7 +65,7 @@ pub(super) enum Turn {
 }
 
 impl JitterBuffer {
-    pub(super) fn new(clock: u32) -> Self {
+    pub(crate) fn new(clock: u32) -> Self {
         Self {
             next: None,
             ssrc: 0,
@@ -83,7 +83,7 @@ impl JitterBuffer {
     }
 
     /// Judges a packet, and keeps it if it has to wait.
-    pub(super) fn on_packet(&mut self, header: &RtpHeader, payload: &[u8], now: Timestamp) -> Turn {
+    pub(crate) fn on_packet(&mut self, header: &RtpHeader, payload: &[u8], now: Timestamp) -> Turn {
         let Some(next) = self.next.filter(|_| header.ssrc == self.ssrc) else {
             return self.begin(header, now);
         };
@@ -129,7 +129,7 @@ impl JitterBuffer {
     }
 
     /// The held packet whose turn it is; to be given back.
-    pub(super) fn take_next(&mut self) -> Option<Held> {
+    pub(crate) fn take_next(&mut self) -> Option<Held> {
         let next = self.next?;
         let at = self.held.iter().position(|held| held.sequence == next)?;
         self.next = Some(next.wrapping_add(1));
@@ -141,7 +141,7 @@ impl JitterBuffer {
     }
 
     /// Gives up what is missing before the first that is held; how many packets that is.
-    pub(super) fn give_up(&mut self, now: Timestamp) -> Option<u16> {
+    pub(crate) fn give_up(&mut self, now: Timestamp) -> Option<u16> {
         if self.deadline.is_none_or(|deadline| deadline > now) {
             return None;
         }
@@ -154,14 +154,14 @@ impl JitterBuffer {
     }
 
     /// The room of a packet that was played.
-    pub(super) fn give_back(&mut self, held: Held) {
+    pub(crate) fn give_back(&mut self, held: Held) {
         if self.spare.len() < MOST {
             self.spare.push(held.payload);
         }
     }
 
     /// When to give up what is missing.
-    pub(super) fn next_timeout(&self) -> Option<Timestamp> {
+    pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
         self.deadline
     }
 

@@ -9,7 +9,7 @@
 mod digit_player;
 mod event_follower;
 mod event_sender;
-mod jitter_buffer;
+pub(crate) mod jitter_buffer;
 mod packets;
 mod payload_map;
 mod plan;
