@@ -1,11 +1,13 @@
 //! A call that a flow takes: the run says what is wanted, the call does it and tells what came of it.
 //!
-//! This file begins, goes on and ends; `attendant/listen` plays and takes in keys, `attendant/ring` rings others. What
+//! This file begins, goes on and ends; `attendant/listen` plays and takes in keys, `attendant/record` keeps
+//! what it says, `attendant/ring` rings others. What
 //! verbs mean is the matter of `callflow`: whatever else drives a call asks for the same.
 
 mod errand;
 mod flows;
 mod listen;
+mod record;
 mod ring;
 mod voicemail;
 
@@ -14,6 +16,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use callflow::{Ask, Collector, Ended, Facts, Outcome, Run, Told, World};
+use media::RecordingId;
 use routing::config::{Account, CallFlow, Connection};
 use routing::decision::{Attached, Decision};
 use routing::reason::Reason;
@@ -24,6 +27,7 @@ use timestamp::Timestamp;
 
 pub use errand::{Brought, Errand, Wanted};
 pub use flows::Flows;
+use record::{Kept, TakingDown};
 use ring::Ringing;
 
 use crate::branch::Presentation;
@@ -70,10 +74,29 @@ enum Doing {
     Playing(bool),
     /// It takes in keys.
     Gathering(Box<Gathering>),
+    /// It records the caller.
+    Recording(Box<TakingDown>),
     /// It rings others.
     Ringing(Box<Ringing>),
     /// The caller talks with whoever answered.
     Talking,
+}
+
+impl Doing {
+    /// The recording of the caller that it waits for.
+    fn recording(&self) -> Option<RecordingId> {
+        match self {
+            Self::Recording(taking) => taking.recording(),
+            Self::Awaiting(Purpose::Recording(kept)) => Some(kept.id),
+            Self::Awaiting(_)
+            | Self::Nothing
+            | Self::Waiting(..)
+            | Self::Playing(_)
+            | Self::Gathering(_)
+            | Self::Ringing(_)
+            | Self::Talking => None,
+        }
+    }
 }
 
 /// What something was asked of others for.
@@ -81,6 +104,8 @@ enum Doing {
 enum Purpose {
     /// Audio to be played so often, and whether a key ends it.
     Play(Option<u32>, bool),
+    /// A recording to be on disk.
+    Recording(Kept),
     /// The answer is the outcome.
     Answer,
 }
@@ -238,8 +263,8 @@ impl Call {
             }
             Ask::Play(play) => self.play(play, means),
             Ask::Gather(gather) => self.gather(gather, means),
-            Ask::Record(_) => Some(Told::of(Outcome::FAILED)),
             Ask::Dial(dial) => self.ring_others(dial, means),
+            Ask::Record(record) => self.take_down(record, means),
             Ask::Errand(errand) => {
                 self.send_out(Wanted::Answer(Box::new(errand)), Purpose::Answer, means);
                 None
@@ -299,6 +324,7 @@ impl Call {
                 self.collected(collected, means);
             }
             Doing::Awaiting(_) => self.tell_flow(Told::of(Outcome::FAILED), means),
+            Doing::Recording(_) => self.beep_and_record(means),
             Doing::Ringing(_) => self.on_ringing_timer(means),
             Doing::Nothing | Doing::Playing(_) | Doing::Talking => {}
         }
@@ -357,11 +383,23 @@ impl Call {
     /// The call ends: the flow is not asked any more.
     pub(crate) fn leave_flow(&mut self, means: &mut Means<'_>) {
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        let taken = attendant.doing.recording().map(|id| id.to_string()).unwrap_or_default();
         (attendant.doing, attendant.until) = (Doing::Nothing, None);
         attendant.decision = None;
-        if let Some(errand) = attendant.run.on_gone("") {
+        if let Some(errand) = attendant.run.on_gone(&taken) {
             self.order(Wanted::Answer(Box::new(errand)), means);
         }
+    }
+
+    /// Whose flow has the call.
+    pub(crate) fn flow_account(&self) -> Option<Arc<str>> {
+        self.attendant.as_deref().map(|attendant| Arc::clone(&attendant.flow.account.0))
+    }
+
+    /// Whether its flow takes down a message for a mailbox.
+    fn is_for_a_mailbox(&self) -> bool {
+        let attendant = self.attendant.as_deref();
+        attendant.and_then(|a| a.run.path().last()).is_some_and(|step| step.verb() != "record")
     }
 
     /// The nodes that the call came by.

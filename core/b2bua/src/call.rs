@@ -27,6 +27,7 @@ use crate::hunt::Hunt;
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone};
 use crate::record::{AttemptRecord, EndedBy, LegRecord, OpenCall};
+use crate::recorded::Taping;
 use crate::transfer::Handover;
 use crate::vouch::Vouching;
 use crate::wake::Waking;
@@ -83,6 +84,8 @@ pub struct Call {
     pub(crate) vouching: Vouching,
     /// The flow that has the call.
     pub(crate) attendant: Option<Box<Attendant>>,
+    /// What is recorded of it.
+    pub(crate) taping: Taping,
 }
 
 /// How the call began, whoever is in it now.
@@ -290,6 +293,7 @@ impl Call {
             handover: Handover::default(),
             vouching: Vouching::default(),
             attendant: None,
+            taping: Taping::default(),
         };
         means.transactions.set_user(server, slot);
         if let Err(least) = call.caller.timer.propose(invite) {

@@ -33,6 +33,7 @@ mod ports;
 mod provisional;
 mod random;
 mod record;
+mod recorded;
 mod redirect;
 mod refer;
 mod refresh;
@@ -71,7 +72,7 @@ pub use ports::PortPool;
 pub use random::Random;
 pub use record::{
     AttemptRecord, CallOutcome, CallRecord, CandidateRecord, EndedBy, FlowStep, LegRecord, OpenCall,
-    Signature, Then,
+    RecordingBegan, RecordingKind, Signature, Then,
 };
 pub use replaces::Replacement;
 pub use talk::InDialog;

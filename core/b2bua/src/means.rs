@@ -17,7 +17,7 @@ use crate::attendant::{Errand, Flows};
 use crate::claim::Claim;
 use crate::ports::PortPool;
 use crate::random::Random;
-use crate::record::{CallRecord, OpenCall};
+use crate::record::{CallRecord, OpenCall, RecordingBegan};
 use crate::vouch::VouchQuestion;
 
 /// Everything a call may touch while it handles one event.
@@ -84,6 +84,8 @@ pub enum Effect {
     Announce(Milestone),
     /// The marker that lets history close the call after a crash.
     Open(Box<OpenCall>),
+    /// A recording begins.
+    Recording(Box<RecordingBegan>),
     /// The call is over.
     Record(Box<CallRecord>),
 }

@@ -198,6 +198,60 @@ pub struct OpenCall {
     pub config_rev: u64,
 }
 
+/// A recording that begins; its audio is the matter of the media plane.
+#[derive(Clone, Debug)]
+pub struct RecordingBegan {
+    /// Its name.
+    pub id: media::RecordingId,
+    /// What it holds.
+    pub kind: RecordingKind,
+    /// Owner.
+    pub account: Arc<str>,
+    /// `call_…`.
+    pub call: Arc<str>,
+    /// Connection that called; empty if none.
+    pub connection_in: Arc<str>,
+    /// Connection that answered; empty if none.
+    pub connection_out: Arc<str>,
+    /// Who called.
+    pub from: Arc<str>,
+    /// What was dialled.
+    pub dialled: Arc<str>,
+    /// Id of the flow that wanted it.
+    pub flow: Option<Arc<str>>,
+    /// Its node.
+    pub node: Box<str>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// 1, or 2 with the caller on the left and the callee on the right.
+    pub channels: u8,
+    /// Samples per second.
+    pub rate: u32,
+}
+
+/// What a recording holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingKind {
+    /// A talk.
+    Call,
+    /// What a caller said to a flow.
+    Caller,
+    /// A message in a mailbox.
+    Message,
+}
+
+impl RecordingKind {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Caller => "caller",
+            Self::Message => "message",
+        }
+    }
+}
+
 /// Result of a call in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use timestamp::Timestamp;
 
-use crate::ask::{Ask, Clip, Dial, Errand, Strategy, Told};
+use crate::ask::{Ask, Clip, Dial, Errand, Strategy, Subject, Told};
 use crate::collector::{Collected, Collector};
 use crate::run::{Facts, Published, Run, World};
 use crate::verb::Outcome;
@@ -138,6 +138,10 @@ impl Play<'_> {
                 let usual = if play.times.is_some() { Outcome::DONE } else { Outcome::INTERRUPTED };
                 self.pass(CLIP, given.unwrap_or(usual))
             }
+            Ask::Record(record) => match (&record.subject, given) {
+                (Subject::Caller { .. }, given) => self.pass(CLIP, given.unwrap_or(Outcome::DONE)),
+                (Subject::Call | Subject::Nothing, given) => Told::of(given.unwrap_or(Outcome::DONE)),
+            },
             Ask::Gather(gather) => match given {
                 Some(outcome) => Told::of(outcome),
                 None => self.gather(gather),
@@ -146,7 +150,6 @@ impl Play<'_> {
                 Some(outcome) => Told::of(outcome),
                 None => self.pass(patience(dial), Outcome::NO_ANSWER),
             },
-            Ask::Record(_) => Told::of(given.unwrap_or(Outcome::DONE)),
             Ask::Errand(_) => Told::of(given.unwrap_or(Outcome::ERROR)),
             Ask::Answer | Ask::Reject { .. } | Ask::HangUp { .. } | Ask::End(_) => Told::of(Outcome::NEXT),
         }
@@ -217,6 +220,11 @@ fn describe(ask: &Ask) -> String {
         Ask::Pause(length) => format!("waits {} ms", length.as_millis()),
         Ask::Gather(gather) if gather.prompt.is_empty() => "waits for keys".to_owned(),
         Ask::Gather(gather) => format!("plays {} and waits for keys", clips(&gather.prompt)),
+        Ask::Record(record) => match &record.subject {
+            Subject::Call => "records the talk".to_owned(),
+            Subject::Caller { longest, .. } => format!("records the caller for {} s", longest.as_secs()),
+            Subject::Nothing => "stops recording".to_owned(),
+        },
         Ask::Dial(dial) => {
             let to = dial
                 .to
@@ -236,7 +244,6 @@ fn describe(ask: &Ask) -> String {
         Ask::Errand(Errand::Fetch { request, .. } | Errand::Webhook { request, .. }) => {
             format!("{} {}", request.method, request.url)
         }
-        Ask::Record(_) => "records".to_owned(),
         Ask::End(_) => String::new(),
     }
 }

@@ -35,6 +35,14 @@ pub enum Ask {
         /// Whether the caller stays, and whoever it reached leaves; else the other way round.
         caller_stays: bool,
     },
+    /// Record the talk of a call, or stop that; answered with [`Answer::Recording`], [`Answer::NotFound`] or
+    /// [`Answer::NotNow`].
+    Record {
+        /// `call_…`.
+        call: Arc<str>,
+        /// Whether it begins.
+        start: bool,
+    },
     /// State and registrations of these connections.
     Status {
         /// Which.
@@ -99,6 +107,8 @@ pub enum Answer {
     NotFound,
     /// There is, but it cannot be done to it now.
     NotNow,
+    /// The recording that goes on, or went on until now.
+    Recording(media::RecordingId),
     /// State per connection asked for.
     Status(Vec<StatusView>),
     /// How much of their limits those use that live here, by id.

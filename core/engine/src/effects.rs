@@ -54,6 +54,7 @@ impl Shard {
             Effect::Rings => self.tell_progress(slot, Progress::Early, out),
             Effect::Announce(milestone) => self.announce_call(slot, milestone, now, out),
             Effect::Open(marker) => out.outputs.push(Output::Persist(Persist::Open(marker))),
+            Effect::Recording(began) => out.outputs.push(Output::Persist(Persist::Recording(began))),
             Effect::Record(mut record) => {
                 let left_by = self.tables.connection_by_text(&record.connection_out);
                 if let Some(left_by) = left_by.filter(|row| *row.account.as_str() != *record.account) {

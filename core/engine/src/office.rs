@@ -20,6 +20,7 @@ impl Shard {
             Ask::Calls => Answer::Calls(self.call_views()),
             Ask::Hangup { call } => self.hang_up(&call, now, out),
             Ask::Transfer { call, to, caller_stays } => self.transfer(&call, &to, caller_stays, now, out),
+            Ask::Record { call, start } => self.record(&call, start, now, out),
             Ask::Status { connections } => {
                 Answer::Status(connections.iter().filter_map(|id| self.status(id, now, out)).collect())
             }
@@ -122,7 +123,8 @@ impl Shard {
             | media::Event::FirstPacket { end, .. }
             | media::Event::Inactive { end }
             | media::Event::Key { end, .. }
-            | media::Event::Played { end, .. } => end,
+            | media::Event::Played { end, .. }
+            | media::Event::Recorded { end, .. } => end,
         };
         let owner = b2bua::end_owner(end);
         let slot = self.calls.slot_at(owner.index).filter(|slot| {
@@ -168,6 +170,18 @@ impl Shard {
             call.hang_up(Reason::OperatorEnded, EndedBy::Operator, means);
         });
         Answer::Done
+    }
+
+    fn record(&mut self, id: &str, start: bool, now: Timestamp, out: &mut Outbox) -> Answer {
+        let Some(slot) = self.live_call(id) else { return Answer::NotFound };
+        let mut done = None;
+        self.with_call(slot, now, out, |call, means| {
+            done = match start {
+                true => call.record_now(means),
+                false => call.recording().filter(|_| call.stop_recording(means)),
+            };
+        });
+        done.map_or(Answer::NotNow, Answer::Recording)
     }
 
     /// User and host of what a person wrote.

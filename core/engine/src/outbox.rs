@@ -1,6 +1,6 @@
 //! What follows from an input: everything a shard wants done, as plain data in the order it happened.
 
-use b2bua::{CallRecord, Errand, OpenCall, VouchQuestion};
+use b2bua::{CallRecord, Errand, OpenCall, RecordingBegan, VouchQuestion};
 use registrar::BindingRow;
 use sip_stack::Slot;
 use sip_stack::transport::{Flow, Query, Target, Terms};
@@ -94,6 +94,8 @@ pub enum Persist {
     Open(Box<OpenCall>),
     /// A call has ended.
     Record(Box<CallRecord>),
+    /// A recording has begun.
+    Recording(Box<RecordingBegan>),
     /// Policy refused a request.
     Refused(Box<Refusal>),
     /// Somebody is banned.

@@ -397,6 +397,7 @@ impl Shard {
         let mut means = means!(self, now, sink);
         if let Some(call) = self.calls.get_mut(slot) {
             act(call, &mut means);
+            call.follow_recording(&mut means);
         }
         self.carry_out(slot, now, out);
         self.current = before;

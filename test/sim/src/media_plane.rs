@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use media::{Command, Counters, EndId, Event, Format, OpenFault};
+use media::{Command, Counters, EndId, Event, Format, OpenFault, RecordingId, RecordingOver};
 use srtp::Profile;
 
 /// The ends that are open.
@@ -19,6 +19,8 @@ pub struct MediaPlane {
     keys: BTreeMap<Vec<u8>, EndId>,
     /// Ends at which keys are listened for.
     listening: BTreeSet<EndId>,
+    /// Recordings that go on, and who is on them.
+    taped: BTreeMap<RecordingId, BTreeSet<EndId>>,
     /// Pairs that were joined, in order.
     pub joined: Vec<(EndId, EndId)>,
     /// Pairs that were converted for, in order.
@@ -90,6 +92,33 @@ impl MediaPlane {
                 let samples = u64::try_from(audio.len()).unwrap_or(0) * u64::from(times?);
                 return Some((Event::Played { end, serial }, Duration::from_millis(samples / 8)));
             }
+            Command::Record(ref recording) => {
+                let ends: BTreeSet<EndId> = recording.tracks.iter().filter_map(|track| track.end).collect();
+                for end in &ends {
+                    self.expect_open(*end, command);
+                    self.taped.values_mut().for_each(|others| {
+                        others.remove(end);
+                    });
+                }
+                let (recording, id) = (&**recording, recording.id);
+                let end = *ends.first()?;
+                let is_new = self.taped.insert(id, ends).is_none();
+                // Nobody here says anything.
+                let silence = recording.silence.map(|length| (length, RecordingOver::Silence));
+                let longest = recording.longest.map(|length| (length, RecordingOver::Longest));
+                let (length, why) = silence
+                    .into_iter()
+                    .chain(longest)
+                    .min_by_key(|(length, _)| *length)
+                    .filter(|_| is_new)?;
+                let ms = u32::try_from(length.as_millis()).unwrap_or(u32::MAX);
+                return Some((Event::Recorded { end, recording: id, ms, why }, length));
+            }
+            Command::StopRecording { end, recording } => {
+                self.taped.remove(&recording)?;
+                let over = Event::Recorded { end, recording, ms: 1_000, why: RecordingOver::Stopped };
+                return Some((over, Duration::ZERO));
+            }
             Command::Listen { end, .. } => {
                 self.expect_open(end, command);
                 self.listening.insert(end);
@@ -110,6 +139,9 @@ impl MediaPlane {
                     None => self.faults.push(format!("{end:?} closed, but it is not open")),
                 }
                 self.listening.remove(&end);
+                self.taped.values_mut().for_each(|ends| {
+                    ends.remove(&end);
+                });
                 return Some((Event::Closed { end, counters: Counters::default() }, Duration::ZERO));
             }
         }
@@ -119,6 +151,11 @@ impl MediaPlane {
     /// Ends that are open now.
     pub fn open(&self) -> impl Iterator<Item = EndId> + '_ {
         self.open.keys().copied()
+    }
+
+    /// How many ends are on a recording now.
+    pub fn recorded(&self, id: RecordingId) -> usize {
+        self.taped.get(&id).map_or(0, BTreeSet::len)
     }
 
     /// Ends at which keys are listened for.

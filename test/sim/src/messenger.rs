@@ -14,6 +14,7 @@ pub(crate) fn bring(wanted: &Wanted) -> Brought {
                 false => Brought::Audio(Ok(vec![0; 8_000 * clips.len()].into())),
             }
         }
+        Wanted::Recording(_) => Brought::Recording(Some(1_000)),
         Wanted::Answer(errand) => Brought::Answer(match &**errand {
             Errand::Mailbox(post) => posted(post),
             Errand::Fetch { request, .. } | Errand::Webhook { request, .. } => {

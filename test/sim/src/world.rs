@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use engine::control::{Answer, Ask, Event, Figures, Refusal, RegistrationLogRow};
 use engine::{
-    BindingRow, Bounds, Brought, CallRecord, CounterRow, Input, Located, Outbox, Output, Persist, Setup,
-    Shard, ShardMessage, Vouched, Wanted,
+    BindingRow, Bounds, Brought, CallRecord, CounterRow, Input, Located, Outbox, Output, Persist,
+    RecordingBegan, Setup, Shard, ShardMessage, Vouched, Wanted,
 };
 use routing::config::{Change, Delta};
 use sip_stack::Slot;
@@ -69,6 +69,8 @@ pub struct World {
     pub seen: Vec<Seen>,
     /// Calls that ended.
     pub records: Vec<CallRecord>,
+    /// Recordings that began.
+    pub recordings: Vec<RecordingBegan>,
     /// Requests that policy refused.
     pub refusals: Vec<Refusal>,
     /// Sources that were banned.
@@ -122,6 +124,7 @@ impl World {
             inbox: Vec::new(),
             seen: Vec::new(),
             records: Vec::new(),
+            recordings: Vec::new(),
             refusals: Vec::new(),
             bans: Vec::new(),
             log: Vec::new(),
@@ -394,6 +397,7 @@ impl World {
             }
             Persist::Counter(row) => drop(self.counters.insert(row.of.clone(), *row)),
             Persist::Emergency(_) | Persist::Open(_) => {}
+            Persist::Recording(began) => self.recordings.push(*began),
             Persist::Record(record) => self.records.push(*record),
             Persist::Refused(refusal) => self.refusals.push(*refusal),
             Persist::Ban(ban) => self.bans.push(*ban),

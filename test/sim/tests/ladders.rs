@@ -96,6 +96,9 @@ ladders! {
     flow_menu
     flow_menu_nobody_answers
     flow_nobody_there
+    flow_record_call
+    flow_record_caller
+    flow_record_hung_up
     follow_me
     fork_all_fail
     fork_first_answer_wins
@@ -158,6 +161,7 @@ ladders! {
     push_rings_also
     push_wakes
     reasons_in_both_forms
+    record_by_api
     redirect
     refer_overtakes
     refer_refused

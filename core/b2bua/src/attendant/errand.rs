@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use callflow::{Clip, Collected, Outcome, Told};
+use media::RecordingId;
 use routing::config::AccountId;
 
 use super::{Doing, Purpose};
@@ -27,6 +28,8 @@ pub struct Errand {
 pub enum Wanted {
     /// All of this as one piece of audio; answered by [`Brought::Audio`].
     Audio(Vec<Clip>),
+    /// A recording that is over, once it is on disk; answered by [`Brought::Recording`].
+    Recording(RecordingId),
     /// The answer of a web server; answered by [`Brought::Answer`].
     Answer(Box<callflow::Errand>),
     /// A push to a device that sleeps, at this address; answered by [`Brought::Pushed`].
@@ -38,6 +41,8 @@ pub enum Wanted {
 pub enum Brought {
     /// Samples, 8000 a second; or why there are none, in words.
     Audio(Result<Arc<[i16]>, Box<str>>),
+    /// How long a recording on disk is, in milliseconds; none if it could not be kept.
+    Recording(Option<u32>),
     /// What the flow is told.
     Answer(Told),
     /// What became of the push to this address.
@@ -78,6 +83,9 @@ impl Call {
             (Doing::Awaiting(Purpose::Play(..)), Brought::Audio(Err(why))) => {
                 self.tell_flow(Told::of(Outcome::FAILED).with(WHY, why), means);
             }
+            (Doing::Awaiting(Purpose::Recording(kept)), Brought::Recording(ms)) => {
+                self.on_stored(&kept, ms, means)
+            }
             (Doing::Awaiting(_), _) => self.tell_flow(Told::of(Outcome::FAILED), means),
             (Doing::Gathering(mut gathering), Brought::Audio(audio)) => {
                 // A prompt that cannot be played is no reason to ask for nothing.
@@ -85,6 +93,10 @@ impl Call {
                 gathering.prompt.clear();
                 attendant.doing = Doing::Gathering(gathering);
                 self.collected(Collected::Prompt, means);
+            }
+            (Doing::Recording(taking), Brought::Audio(audio)) => {
+                attendant.doing = Doing::Recording(taking);
+                self.on_prompt_of_recording(audio.ok(), means);
             }
             (doing, _) => attendant.doing = doing,
         }

@@ -197,6 +197,7 @@ impl Call {
                 let collected = gathering.collector.on_prompt_over(means.now);
                 self.collected(collected, means);
             }
+            Doing::Recording(_) => self.beep_and_record(means),
             Doing::Nothing | Doing::Waiting(..) | Doing::Awaiting(_) | Doing::Ringing(_) | Doing::Talking => {
             }
         }
@@ -261,6 +262,7 @@ impl Call {
                 let collected = gathering.collector.on_key(key, means.now);
                 self.collected(collected, means);
             }
+            Doing::Recording(_) => self.on_key_in_recording(key, means),
             Doing::Playing(true) | Doing::Waiting(_, true) | Doing::Awaiting(Purpose::Play(_, true)) => {
                 attendant.serial = attendant.serial.wrapping_add(1);
                 self.hush(means);

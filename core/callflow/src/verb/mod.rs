@@ -15,6 +15,7 @@ mod mailbox;
 mod outcome;
 mod pause;
 mod play;
+mod record;
 mod reject;
 mod ring;
 mod say;
@@ -84,6 +85,7 @@ pub const VERBS: &[Row] = &[
     mailbox::ROW,
     pause::ROW,
     play::ROW,
+    record::ROW,
     reject::ROW,
     ring::ROW,
     say::ROW,

@@ -57,6 +57,8 @@ impl Outcome {
     pub const REFUSED: Self = Self(Cow::Borrowed("refused"));
     /// It is kept.
     pub const SAVED: Self = Self(Cow::Borrowed("saved"));
+    /// Nothing is heard any more.
+    pub const SILENCE: Self = Self(Cow::Borrowed("silence"));
     /// Nothing came in time.
     pub const TIMEOUT: Self = Self(Cow::Borrowed("timeout"));
     /// The caller shows no number.

@@ -8,6 +8,7 @@
 mod track;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use codec::{Codec, Rate};
@@ -22,6 +23,26 @@ use crate::event::{Event, RecordingOver};
 /// Name of a recording, given by signalling: those that began later are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordingId(pub u64);
+
+impl RecordingId {
+    /// One that begins now; `unique` tells it from others of this millisecond.
+    pub fn new(now: Timestamp, unique: u64) -> Self {
+        Self(now.as_millis() << 22 | unique & 0x3f_ffff)
+    }
+
+    /// The one of this text, as it is shown.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("rec_").filter(|digits| digits.len() == 16)?;
+        let lower = digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        u64::from_str_radix(digits, 16).ok().filter(|_| lower).map(Self)
+    }
+}
+
+impl fmt::Display for RecordingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rec_{:016x}", self.0)
+    }
+}
 
 /// What is to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -167,3 +167,13 @@ fn a_stall_of_an_hour_is_silence_that_is_not_written() {
     assert!(written < 100_000, "{written}");
     assert!(recorder.next_timeout() > ms(3_600_000));
 }
+
+#[test]
+fn names_are_read_as_they_are_shown() {
+    let id = RecordingId::new(ms(5), 0xffff_0000_0000_0007);
+    assert_eq!(RecordingId::of_text(&id.to_string()), Some(id));
+    assert!(RecordingId::new(ms(6), 0) > id);
+    for text in ["rec_0", "rec_000000000000000G", "rec_+00000000000000f", "rec_00000000000000AA", "../key"] {
+        assert_eq!(RecordingId::of_text(text), None, "{text}");
+    }
+}

@@ -7,6 +7,7 @@ mod flow;
 mod parse;
 mod peers;
 mod play;
+mod recorded;
 mod setup;
 
 pub use play::play;

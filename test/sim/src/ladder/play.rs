@@ -170,6 +170,14 @@ impl Playing {
                 self.world.configure(vec![Change::Number(Arc::new(row))]);
             }
             "record" => return self.expect_record(line),
+            "tape" => {
+                let call = self.any_call()?;
+                return super::recorded::tape(&mut self.world, call, line);
+            }
+            "taped" => {
+                self.settle(Duration::from_millis(20));
+                return super::recorded::taped(&self.world, line);
+            }
             "happened" => {
                 let mut kinds =
                     self.world.announced.iter().filter_map(|event| serde_json::to_value(event).ok());
