@@ -62,7 +62,7 @@ impl Call {
         let Bounds { longest, silence } = bounds;
         let recording = Recording { id, rate, tracks, longest, silence };
         let account = self.flow_account().or_else(|| self.account().map(|account| Arc::clone(&account.0)));
-        let (flow, node) = self.flow().map_or((None, Box::default()), |(flow, _, node)| (Some(flow), node));
+        let (flow, node) = self.flow().map(|(flow, _, node)| (Some(flow), node)).unwrap_or_default();
         means.effects.push(Effect::Recording(Box::new(RecordingBegan {
             id,
             kind,

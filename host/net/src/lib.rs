@@ -6,6 +6,7 @@ pub mod dns;
 pub mod media_loop;
 mod media_streams;
 pub mod probe;
+pub mod recorder;
 pub mod shard_loop;
 pub mod step_test;
 mod wake;

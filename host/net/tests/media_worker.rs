@@ -87,6 +87,7 @@ impl Bench {
                 | Event::Inactive { .. }
                 | Event::Key { .. }
                 | Event::Played { .. }
+                | Event::Recorded { .. }
                 | Event::Unheard { .. } => {}
             }
         }

@@ -66,6 +66,7 @@ impl Server {
             media_ports: (42_000, 42_039),
             media_io: MediaIo::Auto,
             media_tick: Duration::ZERO,
+            recorder: None,
             name_servers: vec![SocketAddr::from(([127, 0, 0, 1], 9))],
             rows: Arc::new(Delta { revision: 1, changes: Vec::new() }),
             bindings: Vec::new(),

@@ -28,6 +28,7 @@ use crate::config::Found;
 use crate::config::resolved::Config;
 use crate::errands::Errands;
 use crate::failure::Failure;
+use crate::recordings::Recordings;
 use crate::vouching::Vouching;
 use crate::waking::Waking;
 use crate::{http, https, local, serve, tls, token_key, web_socket};
@@ -70,7 +71,8 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let waking = Waking::new(Pusher::new(vapid, outside.clone()));
     let (speech, listening) =
         Speech::start(&config.data, config.speech.clone(), outside.clone(), store.clone());
-    let errands = Errands::new(outside.clone(), waking, Arc::clone(&speech), store.clone());
+    let recordings = Recordings::new(&config.data);
+    let errands = Errands::new(outside.clone(), waking, Arc::clone(&speech), recordings, store.clone());
     let helpers = (vouching, Arc::new(errands));
     let door = http::bind("--http", config.http, config.http_may_move).await?;
     let http = door.local_addr().map_err(|fault| Failure::Failed(format!("--http: {fault}")))?;

@@ -13,6 +13,7 @@ use futures_util::future::{BoxFuture, join_all};
 use net::clock::Clock;
 use net::dns::Names;
 use net::media_loop::{Figure, Figures, MediaWorker};
+use net::recorder::Recorder;
 use net::shard_loop::{ListenFault, ListenerSpec, ShardHandle, ShardLoop, ShardSetup, TlsSetup, WebDoor};
 use routing::config::Delta;
 use sip_stack::transport::Protocol;
@@ -38,7 +39,7 @@ pub(crate) struct CallPath {
     media: MediaFacts,
     doors: Vec<WebDoor>,
     errands: Arc<Errands>,
-    threads: Mutex<Option<(ShardLoop, JoinHandle<()>)>>,
+    threads: Mutex<Option<(ShardLoop, Recorder, JoinHandle<()>)>>,
 }
 
 impl CallPath {
@@ -55,6 +56,10 @@ impl CallPath {
         let (events, _) = broadcast::channel(EVENTS_KEPT);
         let (desk, clearing) = Desk::new(writer, events.clone(), vouching, Arc::clone(&errands));
         let trust = Arc::clone(&tls.trust);
+        let recordings = Arc::clone(errands.recordings());
+        let folder = recordings.folder().to_owned();
+        let (recorder, _) = Recorder::start(folder, move |written| recordings.written(&written))
+            .map_err(|fault| Failure::Failed(format!("recordings: {fault}")))?;
         let setup = ShardSetup {
             clock: Clock::start(),
             listeners: config.sip.iter().map(listener).collect(),
@@ -70,6 +75,7 @@ impl CallPath {
             media: config.media.address,
             media_io: config.media.io,
             media_tick: config.media.tick,
+            recorder: Some(recorder.handle()),
             name_servers: config.dns.clone(),
             media_ports: (*config.media.ports.start(), *config.media.ports.end()),
             rows,
@@ -92,7 +98,7 @@ impl CallPath {
             media: MediaFacts::of(&threads, config.media.tick),
             doors: threads.doors().to_vec(),
             errands,
-            threads: Mutex::new(Some((threads, clearing))),
+            threads: Mutex::new(Some((threads, recorder, clearing))),
         }))
     }
 
@@ -130,7 +136,7 @@ impl CallPath {
     /// Whom to ask for names; nobody once the threads have ended.
     pub(crate) fn names(&self) -> Option<Names> {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        threads.as_ref().map(|(threads, _)| threads.names().clone())
+        threads.as_ref().map(|(threads, ..)| threads.names().clone())
     }
 
     /// No new calls from now on.
@@ -153,9 +159,15 @@ impl CallPath {
     /// Ends the threads; what they were told before is done first.
     pub(crate) async fn stop(&self) {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((threads, clearing)) = threads {
+        if let Some((threads, recorder, clearing)) = threads {
             // A join waits, which the office's own threads must not.
-            drop(tokio::task::spawn_blocking(|| threads.stop()).await);
+            drop(
+                tokio::task::spawn_blocking(|| {
+                    threads.stop();
+                    recorder.end();
+                })
+                .await,
+            );
             // With the shards gone the desk is cleared for the last time.
             drop(clearing.await);
         }

@@ -48,6 +48,9 @@ impl Desk {
 
 impl Office for Desk {
     fn persist(&self, persist: Persist) {
+        if let Persist::Recording(began) = &persist {
+            self.errands.recordings().begin(began);
+        }
         // The task lives as long as the desk does.
         drop(self.trays.send(Paper::Keep(persist)));
     }

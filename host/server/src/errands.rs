@@ -19,6 +19,7 @@ use store::Store;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use crate::recordings::Recordings;
 use crate::waking::Waking;
 
 /// Whoever runs them.
@@ -30,6 +31,7 @@ pub(crate) struct Errands {
     room: Arc<Semaphore>,
     tasks: Handle,
     waking: Waking,
+    recordings: Arc<Recordings>,
 }
 
 /// Sounds that were read before, by their files.
@@ -40,9 +42,15 @@ struct Kept {
 }
 
 impl Errands {
-    pub(crate) fn new(outside: Outside, waking: Waking, speech: Arc<Speech>, store: Store) -> Self {
+    pub(crate) fn new(
+        outside: Outside,
+        waking: Waking,
+        speech: Arc<Speech>,
+        recordings: Arc<Recordings>,
+        store: Store,
+    ) -> Self {
         let (room, tasks) = (Arc::new(Semaphore::new(AT_ONCE)), Handle::current());
-        Self { outside, speech, store, kept: Mutex::default(), room, tasks, waking }
+        Self { outside, speech, store, kept: Mutex::default(), room, tasks, waking, recordings }
     }
 
     /// Whoever wakes devices.
@@ -50,11 +58,17 @@ impl Errands {
         &self.waking
     }
 
+    /// Whoever knows of recordings.
+    pub(crate) fn recordings(&self) -> &Arc<Recordings> {
+        &self.recordings
+    }
+
     /// Answers by `reply`, later. With too many under way it cannot be had.
     pub(crate) fn run(self: &Arc<Self>, errand: Errand, reply: Box<dyn FnOnce(Brought) + Send>) {
         let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else {
             return reply(match errand.wanted {
                 Wanted::Audio(_) => Brought::Audio(Err("too many calls want something at once".into())),
+                Wanted::Recording(_) => Brought::Recording(None),
                 Wanted::Answer(_) => Brought::Answer(Told::of(Outcome::ERROR)),
                 Wanted::Push(address) => Brought::Pushed(address, self.waking.dropped()),
             });
@@ -69,6 +83,9 @@ impl Errands {
                         tracing::warn!(account, %why, "a flow has nothing to play");
                     }
                     Brought::Audio(audio.map_err(String::into_boxed_str))
+                }
+                Wanted::Recording(recording) => {
+                    Brought::Recording(errands.recordings.length(recording).await)
                 }
                 Wanted::Answer(asked) => Brought::Answer(errands.answer(&asked).await),
                 Wanted::Push(address) => {

@@ -15,6 +15,7 @@ mod local;
 mod open_files;
 mod out;
 mod port_holder;
+mod recordings;
 #[cfg(test)]
 mod reference;
 mod serve;

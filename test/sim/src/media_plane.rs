@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use media::{Command, Counters, EndId, Event, Format, OpenFault, RecordingId, RecordingOver};
+use media::{Command, Counters, EndId, Event, Format, OpenFault, Recording, RecordingId, RecordingOver};
 use srtp::Profile;
 
 /// The ends that are open.
@@ -92,28 +92,7 @@ impl MediaPlane {
                 let samples = u64::try_from(audio.len()).unwrap_or(0) * u64::from(times?);
                 return Some((Event::Played { end, serial }, Duration::from_millis(samples / 8)));
             }
-            Command::Record(ref recording) => {
-                let ends: BTreeSet<EndId> = recording.tracks.iter().filter_map(|track| track.end).collect();
-                for end in &ends {
-                    self.expect_open(*end, command);
-                    self.taped.values_mut().for_each(|others| {
-                        others.remove(end);
-                    });
-                }
-                let (recording, id) = (&**recording, recording.id);
-                let end = *ends.first()?;
-                let is_new = self.taped.insert(id, ends).is_none();
-                // Nobody here says anything.
-                let silence = recording.silence.map(|length| (length, RecordingOver::Silence));
-                let longest = recording.longest.map(|length| (length, RecordingOver::Longest));
-                let (length, why) = silence
-                    .into_iter()
-                    .chain(longest)
-                    .min_by_key(|(length, _)| *length)
-                    .filter(|_| is_new)?;
-                let ms = u32::try_from(length.as_millis()).unwrap_or(u32::MAX);
-                return Some((Event::Recorded { end, recording: id, ms, why }, length));
-            }
+            Command::Record(ref recording) => return self.record(recording, command),
             Command::StopRecording { end, recording } => {
                 self.taped.remove(&recording)?;
                 let over = Event::Recorded { end, recording, ms: 1_000, why: RecordingOver::Stopped };
@@ -146,6 +125,25 @@ impl MediaPlane {
             }
         }
         None
+    }
+
+    /// Nobody here says anything: silence ends a recording, if it may.
+    fn record(&mut self, recording: &Recording, command: &Command) -> Option<(Event, Duration)> {
+        let ends: BTreeSet<EndId> = recording.tracks.iter().filter_map(|track| track.end).collect();
+        for end in &ends {
+            self.expect_open(*end, command);
+            self.taped.values_mut().for_each(|others| {
+                others.remove(end);
+            });
+        }
+        let (end, recording_id) = (*ends.first()?, recording.id);
+        let is_new = self.taped.insert(recording_id, ends).is_none();
+        let silence = recording.silence.map(|length| (length, RecordingOver::Silence));
+        let longest = recording.longest.map(|length| (length, RecordingOver::Longest));
+        let first = silence.into_iter().chain(longest).min_by_key(|(length, _)| *length);
+        let (length, why) = first.filter(|_| is_new)?;
+        let ms = u32::try_from(length.as_millis()).unwrap_or(u32::MAX);
+        Some((Event::Recorded { end, recording: recording_id, ms, why }, length))
     }
 
     /// Ends that are open now.

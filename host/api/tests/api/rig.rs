@@ -51,7 +51,7 @@ impl Shards for Rote {
                 self.hung_up.lock().unwrap().push(format!("{call} to {to}"));
                 Answer::Done
             }
-            Ask::Transfer { .. } => Answer::NotNow,
+            Ask::Transfer { .. } | Ask::Record { .. } => Answer::NotNow,
             Ask::MessagesWaiting(_) => Answer::Done,
             Ask::Status { connections } => Answer::Status(
                 connections

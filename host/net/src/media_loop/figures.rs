@@ -31,6 +31,8 @@ pub struct Figures {
     pub oversized: Figure,
     /// Times that a socket waited because all buffers of the worker were in use; nothing is lost by that alone.
     pub shortages: Figure,
+    /// Pieces of recordings that were left out.
+    pub unkept: Figure,
     /// Packets at the worker's own port that belong to no call.
     pub strays: Figure,
 }

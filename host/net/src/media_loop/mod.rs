@@ -17,7 +17,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use media::{Command, Event, Identity, Plane};
+use media::{Chunk, Command, Event, Identity, Plane};
 use timestamp::Timestamp;
 
 use self::epoll::EpollIo;
@@ -26,6 +26,7 @@ use self::packet_loop::PacketLoop;
 pub use self::socket::PortPair;
 use self::uring::UringIo;
 use crate::clock::Clock;
+use crate::recorder::{RecorderHandle, RecorderLine};
 use crate::wake::Wake;
 
 /// What a worker is started with.
@@ -45,6 +46,8 @@ pub struct MediaConfig {
     pub shared: Option<SocketAddr>,
     /// Who peers on the shared socket find there; without it no end can share.
     pub identity: Option<Identity>,
+    /// Who writes recordings; without it they are lost.
+    pub recorder: Option<RecorderHandle>,
 }
 
 impl Default for MediaConfig {
@@ -57,6 +60,7 @@ impl Default for MediaConfig {
             tick: Duration::ZERO,
             shared: None,
             identity: None,
+            recorder: None,
         }
     }
 }
@@ -111,8 +115,14 @@ impl MediaWorker {
         let (commands, queue) = mpsc::sync_channel(config.queue);
         let wake = Arc::new(Wake::new()?);
         let figures = Arc::new(Figures::default());
-        let post =
-            Post { clock, queue, wake: wake.clone(), events: Box::new(events), figures: figures.clone() };
+        let post = Post {
+            clock,
+            queue,
+            wake: wake.clone(),
+            events: Box::new(events),
+            figures: figures.clone(),
+            recorder: config.recorder.clone().map(RecorderHandle::line),
+        };
         let (told, hear) = mpsc::sync_channel(1);
         let name = config.name.clone();
         // A ring belongs to the thread that makes it.
@@ -253,6 +263,7 @@ struct Post {
     wake: Arc<Wake>,
     events: Box<dyn FnMut(Event) + Send>,
     figures: Arc<Figures>,
+    recorder: Option<RecorderLine>,
 }
 
 impl Post {
@@ -275,6 +286,19 @@ impl Post {
 
     fn figures(&self) -> &Figures {
         &self.figures
+    }
+
+    /// Pieces of recordings that were left out; those that may not be are tried again.
+    fn unkept(&mut self) -> u64 {
+        let Some(recorder) = &mut self.recorder else { return 0 };
+        recorder.hand_in_last();
+        recorder.lost()
+    }
+
+    fn keep(&mut self, chunk: Chunk, samples: &[i16]) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.keep(chunk, samples);
+        }
     }
 
     fn deliver(&mut self, event: Event) {

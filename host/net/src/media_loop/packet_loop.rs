@@ -210,6 +210,7 @@ impl<I: PacketIo> PacketLoop<I> {
                     }
                 }
                 Action::Emit(event) => self.events.push(event),
+                Action::Keep(chunk) => self.post.keep(chunk, self.out.samples(&chunk)),
                 Action::Send { socket, to, payload } => {
                     let sent = match (payload, received) {
                         (Payload::Received, Some(packet)) => self.io.send_on(seat(socket), to, packet),
@@ -243,7 +244,9 @@ impl<I: PacketIo> PacketLoop<I> {
 
     fn report(&mut self) {
         self.drops.look(&self.io, self.now);
+        let unkept = self.post.unkept();
         let figures = self.post.figures();
+        figures.unkept.set(unkept);
         self.io.count(figures);
         figures.kernel_drops.set(self.drops.total());
         figures.strays.set(self.plane.strays());

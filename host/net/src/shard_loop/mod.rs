@@ -30,6 +30,7 @@ use crate::clock::Clock;
 use crate::dns::Names;
 use crate::media_loop::{MediaConfig, MediaIo, MediaWorker};
 use crate::media_streams::MediaStreams;
+use crate::recorder::RecorderHandle;
 
 pub use book::own_addresses;
 pub use listen::ListenFault;
@@ -96,6 +97,8 @@ pub struct ShardSetup {
     pub media_io: MediaIo,
     /// How long media packets may wait to be moved together.
     pub media_tick: Duration,
+    /// Who writes recordings.
+    pub recorder: Option<RecorderHandle>,
     /// Name servers to ask; those of the system when there are none.
     pub name_servers: Vec<SocketAddr>,
     /// The configuration at start.
@@ -270,6 +273,7 @@ fn start_media(
                 name: format!("media-{shard}-{worker}"),
                 io: setup.media_io,
                 tick: setup.media_tick,
+                recorder: setup.recorder.clone(),
                 seed: u64::from_le_bytes(random[..8].try_into().expect("eight bytes")),
                 identity: identity.clone(),
                 shared,

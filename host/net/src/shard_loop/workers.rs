@@ -64,6 +64,13 @@ impl Workers {
             | Command::Play { end, .. }
             | Command::Listen { end, .. }
             | Command::Close { end } => end,
+            Command::StopRecording { end, .. } => end,
+            Command::Record(recording) => {
+                match recording.tracks.iter().find_map(|track| track.end.as_ref()) {
+                    Some(end) => end,
+                    None => return 0,
+                }
+            }
             Command::Join { a, .. } | Command::Transcode { a: (a, _), .. } => a,
         };
         worker_of_call(end.call(), self.senders.len())
