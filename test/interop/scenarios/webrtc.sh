@@ -47,11 +47,12 @@ done
 wants auto > /dev/null
 
 browsers() {                         # browsers CODEC : alice (wss) calls bob (ws)
-    web bob --answer --seconds 9 --codec "$1" --tone 440 --record "$WORK/bob.wav" & local p=$!
+    web bob --answer --seconds 9 --codec "$1" --tone 440 --digits --record "$WORK/bob.wav" & local p=$!
     page_is bob; WS=wss://$HTTPS/sip web alice --call sip:bob@127.0.0.1 --codec "$1" --seconds 8 --dtmf '0123456789*#' --record "$WORK/a.wav"; wait $p
-    wav report "$WORK/bob.wav" 700 | tee "$WORK/bob.txt"
-    report alice 'hears(440) and r["stats"]["codec_rx"].lower() == "audio/'"${1,,}"'"' && report bob 'hears(700)' && legs dtls dtls || return 1
-    grep -q '"dtmf": "0123456789\*#"' "$WORK/bob.txt"
+    wav report "$WORK/bob.wav" 700 | tee "$WORK/bob.txt"; grep '"digits"' "$WORK/bob.json"
+    report alice 'hears(440) and r["stats"]["codec_rx"].lower() == "audio/'"${1,,}"'"' && report bob 'hears(700) and r["digits"] == "0123456789*#"' && legs dtls dtls || return 1
+    # Between two Chromiums alone some digits are not played where Opus is spoken.
+    [ "$1" = opus ] || grep -q '"dtmf": "0123456789\*#"' "$WORK/bob.txt"
 }
 WS=ws://$HTTP/sip
 for codec in opus G722 PCMA PCMU; do check "browser calls browser ($codec): 440 Hz here, 700 Hz and 0-9*# there" browsers $codec; done

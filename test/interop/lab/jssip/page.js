@@ -28,6 +28,8 @@ const misnamed = sdp => sdp.replace(/^(a=fingerprint:\S+ )(.)/m, (_, name, digit
 const hidden = sdp => sdp.replace(/^(a=candidate:\S+ \d+ \S+ \d+) \S+/gm, '$1 2ab4e2d8-6bd8-4bd6-8b1c-5c6c3b6b7a01.local');
 const bare = sdp => sdp.split('\r\n').filter(l => !/^a=(candidate|end-of-candidates)/.test(l)).join('\r\n');
 
+const configuration = o => ({ iceServers: o.ice, encodedInsertableStreams: o.digits });
+
 // Where our audio comes from: a tone of its own, or the microphone.
 function source(o) {
   if (!o.tone) return { mediaConstraints: { audio: true, video: false } };
@@ -40,20 +42,44 @@ function source(o) {
   return { mediaStream: out.stream };
 }
 
-// What is heard, at 16 kHz.
-function record(ac, source) {
-  const tap = ac.createScriptProcessor(4096, 1, 1), step = ac.sampleRate / 16000;
-  tap.onaudioprocess = e => {
-    const samples = e.inputBuffer.getChannelData(0);
+// What is heard, at 16 kHz, as it is decoded: what plays it stutters on a busy machine.
+async function record(track) {
+  const frames = new MediaStreamTrackProcessor({ track, maxBufferSize: 1000 }).readable.getReader();
+  for (let next; !(next = await frames.read()).done;) {
+    const frame = next.value, samples = new Float32Array(frame.numberOfFrames), step = frame.sampleRate / 16000;
+    frame.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
+    frame.close();
+    // G.711 comes at 8 kHz, all else at more.
     for (let i = 0; i + step <= samples.length; i += step) {
-      let sum = 0;
-      for (let k = 0; k < step; k++) sum += samples[i + k];
-      lab.heard.push(Math.max(-32768, Math.min(32767, Math.round(sum / step * 32767))));
+      const part = samples.subarray(Math.floor(i), Math.floor(i) + Math.max(1, step));
+      const mean = part.reduce((sum, sample) => sum + sample, 0) / part.length;
+      lab.heard.push(Math.max(-32768, Math.min(32767, Math.round(mean * 32767))));
     }
-  };
-  source.connect(tap);
-  tap.connect(ac.destination);
+  }
 }
+// The digits that arrive as telephone-events, before they are played.
+async function follow(receiver) {
+  const { readable, writable } = receiver.createEncodedStreams();
+  const seen = new Set();
+  readable.pipeThrough(new TransformStream({ transform(frame, out) {
+    const named = receiver.getParameters().codecs.find(c => c.payloadType === frame.getMetadata().payloadType);
+    if (/telephone-event/i.test(named?.mimeType) && !seen.has(frame.timestamp)) {
+      seen.add(frame.timestamp);
+      lab.digits += '0123456789*#ABCD'[new Uint8Array(frame.data)[0]] ?? '?';
+    }
+    out.enqueue(frame);
+  } })).pipeTo(writable);
+}
+
+// Where packets are looked at that come, those that go have to be passed on.
+const passed = new WeakSet();
+function passOn(sender) {
+  if (passed.has(sender)) return;
+  passed.add(sender);
+  const { readable, writable } = sender.createEncodedStreams();
+  readable.pipeTo(writable);
+}
+
 lab.recording = () => {
   const bytes = new Uint8Array(Int16Array.from(lab.heard).buffer);
   let text = '';
@@ -65,12 +91,13 @@ lab.recording = () => {
 const onlyStreams = sdp => sdp.split('\r\n').filter(l => !/^a=candidate:\S+ \d+ udp /i.test(l)).join('\r\n');
 
 function watch(session, o) {
-  Object.assign(lab, { session, ended: null, confirmed: false, heard: [] });
+  Object.assign(lab, { session, ended: null, confirmed: false, heard: [], digits: '' });
   const pcReady = pc => {
     lab.pc = pc;
     pc.addEventListener('iceconnectionstatechange', () => note('ice', { state: pc.iceConnectionState }));
     pc.addEventListener('connectionstatechange', () => note('pc', { state: pc.connectionState }));
     pc.addEventListener('track', e => {
+      if (o.digits) follow(e.receiver);
       const stream = e.streams[0] ?? new MediaStream([e.track]);
       const audio = document.createElement('audio');       // Chromium decodes only what is played
       audio.srcObject = stream; audio.autoplay = true;
@@ -80,7 +107,7 @@ function watch(session, o) {
       an.fftSize = 8192; an.smoothingTimeConstant = 0.2;
       const source = ac.createMediaStreamSource(stream);
       source.connect(an);
-      if (o.record) record(ac, source);
+      if (o.record) record(e.track);
       ac.resume();
       lab.hush = () => { audio.remove(); ac.close(); };
       note('track', { kind: e.track.kind });
@@ -90,13 +117,16 @@ function watch(session, o) {
   else session.on('peerconnection', e => pcReady(e.peerconnection));
   session.on('sdp', e => {
     if (e.originator === 'local') {
+      if (o.digits) session.connection.getSenders().forEach(passOn);
       if (o.codec) e.sdp = onlyCodec(e.sdp, o.codec);
       if (o.loopback) e.sdp = onlyLoopback(e.sdp);
       if (o.misnamed) e.sdp = misnamed(e.sdp);
       if (o.hidden) e.sdp = hidden(e.sdp);
       if (o.bare) e.sdp = bare(e.sdp);
-    } else if (o.streams) {
-      e.sdp = onlyStreams(e.sdp);
+    } else {
+      if (o.streams) e.sdp = onlyStreams(e.sdp);
+      // Who answers says what was offered first, whatever the answer has.
+      if (o.codec && e.type === 'offer') e.sdp = onlyCodec(e.sdp, o.codec);
     }
     lab.sip.push({ by: e.originator, type: e.type, sdp: e.sdp });
   });
@@ -135,15 +165,19 @@ lab.start = o => new Promise(done => {
   ua.on('newRTCSession', e => {
     if (e.originator !== 'remote') return;
     note('incoming', { from: e.request.from.uri.toString(), sdp: e.request.body });
+    if (o.codec && !new RegExp(`^a=rtpmap:\\d+ ${o.codec}/`, 'im').test(e.request.body)) {
+      e.session.terminate({ status_code: 488 });
+      return;
+    }
     watch(e.session, o);
-    if (o.answer) e.session.answer({ ...source(o), pcConfig: { iceServers: o.ice } });
+    if (o.answer) e.session.answer({ ...source(o), pcConfig: configuration(o) });
   });
   ua.start();
 });
 
 lab.call = (target, o) => {
   const session = lab.ua.call(target, {
-    ...source(o), pcConfig: { iceServers: o.ice },
+    ...source(o), pcConfig: configuration(o),
     extraHeaders: o.headers, eventHandlers: {},
     rtcOfferConstraints: { offerToReceiveAudio: true, offerToReceiveVideo: false },
   });

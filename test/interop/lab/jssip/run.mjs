@@ -6,6 +6,7 @@
 //   [--any-candidate] (not only 127.x)   [--sdp] (adds the SDPs to the result)
 //   [--hidden] (candidates by names of mDNS)   [--bare] (no candidate at all)   [--misnamed] (a wrong fingerprint)
 //   [--restart-after SECONDS] (of ICE, by re-INVITE)   [--record FILE.wav] (what it hears)
+//   [--digits] (says which arrived as telephone-events)
 //   [--streams] (no UDP: it sees only candidates of TCP)
 //   [--times N] (that many calls, one after the other)
 //   [--message 'sip:X TEXT']... [--options sip:X]... [--watch 'presence|dialog|message-summary sip:X']...
@@ -19,7 +20,7 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const flags = ['--vanish', '--no-register', '--answer', '--show', '--any-candidate', '--sdp', '--hidden', '--bare', '--misnamed', '--streams'];
+const flags = ['--vanish', '--no-register', '--answer', '--show', '--any-candidate', '--sdp', '--hidden', '--bare', '--misnamed', '--streams', '--digits'];
 const o = { headers: [], message: [], options: [], watch: [], seconds: '5', wait: '20', idle: '0', times: '1', 'dtmf-by': 'rfc2833' };
 for (let a = process.argv.slice(2), i = 0; i < a.length; i++) {
   const k = a[i].replace(/^--/, '');
@@ -58,7 +59,7 @@ try {
   await page.goto(`http://127.0.0.1:${server.address().port}/`);
   out.browser_ms = Date.now() - t0;
   const opt = { ws: o.ws, uri: o.uri, password: o.password, authUser: o['auth-user'], register: !o['no-register'], answer: !!o.answer, contact: o.contact, show: o.show, loopback: !o['any-candidate'],
-    tone: Number(o.tone ?? 0), hidden: o.hidden, bare: o.bare, misnamed: o.misnamed, streams: o.streams, record: !!o.record,
+    tone: Number(o.tone ?? 0), hidden: o.hidden, bare: o.bare, misnamed: o.misnamed, streams: o.streams, digits: !!o.digits, record: !!o.record,
     codec: o.codec, headers: o.headers, ice: o.ice ? [{ urls: o.ice, username: o['turn-user'], credential: o['turn-password'] }] : [] };
   const up = await Promise.race([page.evaluate(x => lab.start(x), opt), sleep(10000)]);
   if (up) {
@@ -104,6 +105,7 @@ try {
         if (hold && !held && Date.now() > hold) { await page.evaluate(() => lab.session.hold()); held = Date.now(); }
         if (held > 0 && Date.now() > held + o.hold * 1000) { await page.evaluate(() => lab.session.unhold()); held = -1; }
       }
+      if (o.digits) out.digits = await page.evaluate(() => lab.digits);
       if (o.record) writeFileSync(o.record, wav(Buffer.from(await page.evaluate(() => lab.recording()), 'base64')));
       await page.evaluate(() => { if (!lab.ended) lab.session.terminate(); });
       out.ok = true;
