@@ -3,7 +3,8 @@
     a time; one line per call in FOLDER/results: caller, callee, the legs as history has them, what either heard
 pairs.py check FOLDER A B            the pair of leg kinds A and B: fails unless every call of it is as it should be
 pairs.py table FOLDER                all of them as a Markdown table
-A line of FOLDER/phones: ROLE KIND CODEC USER CONTROL-PORT HZ RECORDINGS, e.g. caller sdes opus c-sdes-opus 4501 440 /lab/x
+A line of FOLDER/phones: ROLE KIND CODEC USER CONTROL-PORT HZ RECORDINGS CONNECTION, e.g.
+    caller sdes opus c-sdes-opus 4501 440 /lab/x con_1; those of DTLS are pages, which the command in PAGES opens
 Every phone plays a tone of its own, so that a call with the wrong party is no success."""
 import concurrent.futures, json, os, pathlib, subprocess, sys, time, urllib.request
 
@@ -14,7 +15,7 @@ CODECS = ["opus", "g722", "pcma", "pcmu"]
 
 
 def phones(folder):
-    names = "role kind codec user control hz recordings".split()
+    names = "role kind codec user control hz recordings connection".split()
     lines = (folder / "phones").read_text().split("\n")
     return [dict(zip(names, line.split())) for line in lines if line]
 
@@ -23,8 +24,37 @@ def command(phone, *words):
     subprocess.run([TOOLS / "netstring.py", phone["control"], *words], capture_output=True, timeout=10)
 
 
+def is_page(phone):
+    return phone["kind"] == "dtls"
+
+
 def recordings(phone):
-    return set(pathlib.Path(phone["recordings"]).glob("dump-*-dec.wav"))
+    return set(pathlib.Path(phone["recordings"]).glob("heard.wav" if is_page(phone) else "dump-*-dec.wav"))
+
+
+def page(phone, host, *does):
+    """Opens a page; what it hears is where a phone would have it."""
+    folder = pathlib.Path(phone["recordings"])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "heard.wav").unlink(missing_ok=True)
+    codec = phone["codec"] if phone["codec"] == "opus" else phone["codec"].upper()
+    options = dict(uri=f"sip:{phone['user']}@{host}", password="pw-" + phone["user"], tone=phone["hz"], codec=codec, wait=40,
+                   record=folder / "heard.wav")
+    words = [str(word) for name, value in options.items() for word in ("--" + name, value)]
+    return subprocess.Popen([*os.environ["PAGES"].split(), *words, *does], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def asked(base, key, path):
+    request = urllib.request.Request(base + path, headers={"Authorization": "Bearer " + key})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def is_there(base, key, phone):
+    """Waits until a page has registered."""
+    until = time.monotonic() + 30
+    while not asked(base, key, f"/connections/{phone['connection']}/status")["registrations"] and time.monotonic() < until:
+        time.sleep(0.2)
 
 
 def share(phone, before, hz):
@@ -37,24 +67,28 @@ def share(phone, before, hz):
     return found["share"][hz] if found.get("loud_seconds", 0) > TALK / 2 else 0.0
 
 
-def call(a, b, host):
-    before = recordings(a), recordings(b)
-    command(a, "dial", f"sip:{b['user']}@{host}")
-    time.sleep(TALK + 1)
-    command(a, "hangup")
+def call(a, b, host, base, key):
+    answering = is_page(b) and page(b, host, "--answer", "--seconds", str(TALK + 5))
+    before = [set() if is_page(phone) else recordings(phone) for phone in (a, b)]
+    if answering:
+        is_there(base, key, b)
+    if is_page(a):
+        page(a, host, "--call", f"sip:{b['user']}@{host}", "--seconds", str(TALK)).wait(60)
+    else:
+        command(a, "dial", f"sip:{b['user']}@{host}")
+        time.sleep(TALK + 1)
+        command(a, "hangup")
+    if answering:
+        answering.wait(60)
     time.sleep(0.7)
     return share(a, before[0], b["hz"]), share(b, before[1], a["hz"])
 
 
 def legs(base, key, a, b):
     """What history has of the newest call between the two: protection, codec and conversion of each leg."""
-    asked = urllib.request.Request(base + "/history?limit=40", headers={"Authorization": "Bearer " + key})
-    with urllib.request.urlopen(asked, timeout=30) as answer:
-        for record in json.load(answer)["data"]:
-            found = record["legs"]
-            if [leg.get("name") for leg in found[:2]] == [a["user"], b["user"]] or \
-                    (a["user"] in json.dumps(record) and b["user"] in json.dumps(record)):
-                return [f"{leg['protection']},{leg['codec']},{json.dumps(leg['transcoded'])}" for leg in found[:2]]
+    for record in asked(base, key, "/history?limit=40")["data"]:
+        if a["user"] in json.dumps(record) and b["user"] in json.dumps(record):
+            return [f"{leg['protection']},{leg['codec']},{json.dumps(leg['transcoded'])}" for leg in record["legs"][:2]]
     return ["-,-,-", "-,-,-"]
 
 
@@ -68,7 +102,7 @@ def calls(base, key, folder, host, at_once):
             pairs = [(a, callees[(i + shift) % len(callees)]) for i, a in enumerate(callers)]
             for at in range(0, len(pairs), at_once):
                 group = pairs[at:at + at_once]
-                heard = list(pool.map(lambda pair: call(*pair, host), group))
+                heard = list(pool.map(lambda pair: call(*pair, host, base, key), group))
                 time.sleep(0.5)
                 for (a, b), (here, there) in zip(group, heard):
                     print(a["kind"], a["codec"], b["kind"], b["codec"], *legs(base, key, a, b),
