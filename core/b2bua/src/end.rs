@@ -321,6 +321,7 @@ impl Call {
             }
             media::Event::Played { serial, .. } => self.on_played(serial, means),
             media::Event::Recorded { recording, why, .. } => self.on_recorded(recording, why, means),
+            media::Event::Talking { talks, .. } => self.on_talking(talks),
             media::Event::Connected { .. } | media::Event::FirstPacket { .. } => {}
             media::Event::Unheard { end, why } => self.on_unheard(end, why, means),
         }

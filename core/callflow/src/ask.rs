@@ -46,6 +46,8 @@ pub enum Ask {
     Gather(Gather),
     /// Let somebody else talk with the caller.
     Dial(Dial),
+    /// Let the caller talk with everybody else in a room.
+    Conference(Box<Conference>),
     /// Keep what is said.
     Record(Record),
     /// Something that the call has done by others.
@@ -98,6 +100,37 @@ pub struct Gather {
     pub rule: DigitRule,
     /// The variable that gets them.
     pub variable: Box<str>,
+}
+
+/// A room, and what the caller is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conference {
+    /// Its name, one of the account.
+    pub room: String,
+    /// Keys that let in; empty for none.
+    pub pin: String,
+    /// Keys that let in as moderator; empty for none.
+    pub moderator_pin: String,
+    /// What asks for them.
+    pub pin_prompt: Vec<Clip>,
+    /// The caller is one without them.
+    pub moderator: bool,
+    /// The caller hears nobody until a moderator is there.
+    pub waits: bool,
+    /// It is over for the caller when the last moderator leaves.
+    pub ends: bool,
+    /// The caller listens only.
+    pub muted: bool,
+    /// How many may be there.
+    pub most: u16,
+    /// The room hears when the caller comes and goes.
+    pub tones: bool,
+    /// What it hears when the caller comes.
+    pub announce: Vec<Clip>,
+    /// What the caller hears while nobody else is there.
+    pub alone: Vec<Clip>,
+    /// Whether keys do something.
+    pub keys: bool,
 }
 
 /// Something to keep.
@@ -300,6 +333,7 @@ impl Ask {
             Self::Pause(_) => "pause",
             Self::Gather(_) => "gather",
             Self::Dial(_) => "dial",
+            Self::Conference(_) => "conference",
             Self::Record(_) => "record",
             Self::Errand(Errand::Mailbox(_)) => "voicemail",
             Self::Errand(Errand::Fetch { .. }) => "fetch",

@@ -20,8 +20,8 @@ mod verb;
 mod voicemail;
 
 pub use ask::{
-    Accept, Ask, Callee, Clip, Dial, Errand, Gather, Party, Play, Record, Request, Signal, Strategy, Subject,
-    Told,
+    Accept, Ask, Callee, Clip, Conference, Dial, Errand, Gather, Party, Play, Record, Request, Signal,
+    Strategy, Subject, Told,
 };
 pub use collector::{Collected, Collector, DigitRule};
 pub use graph::{Graph, Node};

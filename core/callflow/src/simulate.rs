@@ -150,6 +150,7 @@ impl Play<'_> {
                 Some(outcome) => Told::of(outcome),
                 None => self.pass(patience(dial), Outcome::NO_ANSWER),
             },
+            Ask::Conference(_) => self.pass(TALK, given.unwrap_or(Outcome::LEFT)),
             Ask::Errand(_) => Told::of(given.unwrap_or(Outcome::ERROR)),
             Ask::Answer | Ask::Reject { .. } | Ask::HangUp { .. } | Ask::End(_) => Told::of(Outcome::NEXT),
         }
@@ -237,6 +238,7 @@ fn describe(ask: &Ask) -> String {
             };
             format!("rings {}", to.collect::<Vec<_>>().join(between))
         }
+        Ask::Conference(conference) => format!("talks in room {}", conference.room),
         Ask::Errand(Errand::Mailbox(post)) => match &**post {
             Post::Find { to_leave: true, .. } => "takes a message".to_owned(),
             _ => "opens a mailbox".to_owned(),
@@ -274,6 +276,8 @@ fn millis(length: Duration) -> u64 {
 
 /// How long a sound counts as, whose length nobody knows here.
 const CLIP: Duration = Duration::from_secs(3);
+/// How long people talk.
+const TALK: Duration = Duration::from_secs(60);
 /// How long it takes to press a key.
 const KEY: Duration = Duration::from_millis(250);
 

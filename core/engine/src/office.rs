@@ -124,7 +124,8 @@ impl Shard {
             | media::Event::Inactive { end }
             | media::Event::Key { end, .. }
             | media::Event::Played { end, .. }
-            | media::Event::Recorded { end, .. } => end,
+            | media::Event::Recorded { end, .. }
+            | media::Event::Talking { end, .. } => end,
         };
         let owner = b2bua::end_owner(end);
         let slot = self.calls.slot_at(owner.index).filter(|slot| {

@@ -88,6 +88,7 @@ impl Bench {
                 | Event::Key { .. }
                 | Event::Played { .. }
                 | Event::Recorded { .. }
+                | Event::Talking { .. }
                 | Event::Unheard { .. } => {}
             }
         }

@@ -55,6 +55,16 @@ impl Encoder {
         }
     }
 
+    /// Goes on where another one of its kind is, for a listener who heard that one so far. Opus cannot be copied: it begins
+    /// anew, which its decoder fades into.
+    pub fn follow(&mut self, other: &Self) {
+        match (&mut self.0, &other.0) {
+            (Kind::G722(encoder), Kind::G722(other)) => (**encoder).clone_from(other),
+            (Kind::Opus(encoder), _) => encoder.restart(),
+            (Kind::G711(_) | Kind::G722(_), _) => {}
+        }
+    }
+
     /// The peer loses this many packets in a hundred.
     pub fn expect_loss(&mut self, percent: u8) {
         match &mut self.0 {

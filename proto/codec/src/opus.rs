@@ -39,6 +39,12 @@ impl OpusEncoder {
         out.truncate(start + len);
     }
 
+    /// Forgets what it has encoded.
+    pub(crate) fn restart(&mut self) {
+        // Only an encoder that is none could refuse.
+        drop(self.encoder.reset_state());
+    }
+
     /// The peer loses this many packets in a hundred: redundancy is worth that much.
     pub(crate) fn expect_loss(&mut self, percent: u8) {
         let percent = percent.min(30);

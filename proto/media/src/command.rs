@@ -25,6 +25,10 @@ impl EndId {
     }
 }
 
+/// A room, named by signalling: ends in it hear each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoomId(pub u64);
+
 /// A request to the plane. An end is in the clear until something else is asked of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -174,6 +178,32 @@ pub enum Command {
         /// Which.
         recording: RecordingId,
     },
+    /// Put an end into a room, where it hears all others and they hear it. Asked again, it changes what is different; keys are
+    /// listened for as before. A room is there as long as an end is in it.
+    Mix {
+        /// The end.
+        end: EndId,
+        /// The room.
+        room: RoomId,
+        /// What it speaks; packets of it last 20 ms.
+        format: Format,
+        /// Whether nobody hears it.
+        muted: bool,
+    },
+    /// Let nobody hear an end that is in a room, or let them hear it again.
+    Mute {
+        /// The end.
+        end: EndId,
+        /// Which.
+        muted: bool,
+    },
+    /// Let all hear something once who are in the room that an end is in.
+    Announce {
+        /// The end.
+        end: EndId,
+        /// What.
+        announcement: Announcement,
+    },
     /// Close an end and its ports. Always answered by one [`crate::Event::Closed`].
     Close {
         /// The end.
@@ -231,6 +261,17 @@ pub enum Latching {
     Auto,
     /// Only the described address and port.
     Never,
+}
+
+/// What a room hears besides those in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Announcement {
+    /// This, 8000 samples a second.
+    Audio(Arc<[i16]>),
+    /// That somebody came.
+    Entered,
+    /// That somebody went.
+    Left,
 }
 
 /// What an end hears that has no peer.

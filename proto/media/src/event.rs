@@ -82,6 +82,13 @@ pub enum Event {
         /// Why.
         why: RecordingOver,
     },
+    /// Somebody talks at an end that is in a room, or does not any more.
+    Talking {
+        /// The end.
+        end: EndId,
+        /// Which.
+        talks: bool,
+    },
     /// The first packet that was believed; told once.
     FirstPacket {
         /// The end.

@@ -14,6 +14,7 @@ mod end;
 mod event;
 mod hearing;
 mod latch;
+mod mixing;
 mod mos;
 mod path;
 mod plane;
@@ -27,7 +28,7 @@ mod source;
 mod transcode;
 
 pub use actions::{Action, Actions, Chunk, Payload, SocketKey};
-pub use command::{Command, EndId, Latching, Remote, Signal, Source};
+pub use command::{Announcement, Command, EndId, Latching, Remote, RoomId, Signal, Source};
 pub use event::{Counters, Event, OpenFault, RecordingOver, Unheard};
 pub use mos::estimated_mos;
 pub use plane::Plane;

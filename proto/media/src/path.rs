@@ -1,5 +1,6 @@
 //! Where the packets of an end go.
 
+use crate::mixing::Seat;
 use crate::source::player::Player;
 use crate::transcode::{PayloadMap, Translator};
 
@@ -32,6 +33,8 @@ pub(crate) enum Path {
         /// The conversion.
         translator: Box<Translator>,
     },
+    /// To the others in its room; hears them.
+    Mix(Box<Seat>),
     /// Counted and dropped; hears what is played.
     Player(Box<Player>),
 }
@@ -41,7 +44,7 @@ impl Path {
     pub(crate) fn peer(&self) -> Option<u32> {
         match *self {
             Self::Relay { peer, .. } | Self::Sealed { peer, .. } | Self::Transcode { peer, .. } => Some(peer),
-            Self::None | Self::Echo | Self::Player(_) => None,
+            Self::None | Self::Echo | Self::Mix(_) | Self::Player(_) => None,
         }
     }
 
@@ -49,7 +52,12 @@ impl Path {
     pub(crate) fn translator(&mut self) -> Option<&mut Translator> {
         match self {
             Self::Transcode { translator, .. } => Some(translator),
-            Self::None | Self::Echo | Self::Player(_) | Self::Relay { .. } | Self::Sealed { .. } => None,
+            Self::None
+            | Self::Echo
+            | Self::Mix(_)
+            | Self::Player(_)
+            | Self::Relay { .. }
+            | Self::Sealed { .. } => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A packet finds its end by the index in its socket's key, and the peer by the slot in the path: a relayed
 //! packet costs no look-up, no copy and no allocation. Names of ends are looked up for commands only.
 
+mod mixed;
 mod protected;
 mod recorded;
 mod transcoded;
@@ -22,6 +23,7 @@ use crate::actions::{Action, Actions, Payload, SocketKey};
 use crate::command::{Command, EndId, Remote, Signal, Source};
 use crate::end::{End, Form, Passage, Watched};
 use crate::event::{Counters, Event, OpenFault};
+use crate::mixing::{Room, chime};
 use crate::path::Path;
 use crate::protection::Protection;
 use crate::recording::Recorders;
@@ -41,6 +43,9 @@ pub struct Plane {
     milliwatt: Arc<[i16]>,
     /// One period of each signal, in the order of [`Signal`].
     signals: [Arc<[i16]>; 4],
+    rooms: Vec<Option<Room>>,
+    /// What rooms hear when somebody comes, and goes.
+    chimes: [Arc<[i16]>; 2],
     seed: u64,
     serial: u64,
     /// Conversions so far.
@@ -67,6 +72,8 @@ impl Plane {
             timers: BinaryHeap::new(),
             milliwatt: player::milliwatt(),
             signals: [Signal::Beep, Signal::Busy, Signal::Congestion, Signal::Ringback].map(player::signal),
+            rooms: Vec::new(),
+            chimes: [true, false].map(chime),
             seed,
             serial: 0,
             converted: 0,
@@ -118,6 +125,9 @@ impl Plane {
                     end.keys = Some(Keys::new(payload_type));
                 }
             }
+            Command::Mix { end, room, format, muted } => self.mix(end, room, format, muted, now),
+            Command::Mute { end, muted } => self.mute(end, muted),
+            Command::Announce { end, announcement } => self.announce(end, announcement),
             Command::Record(wanted) => self.record(&wanted, now, out),
             Command::StopRecording { recording, .. } => self.stop_recording(recording, now, out),
             Command::Close { end } => self.close(end, now, out),
@@ -205,6 +215,11 @@ impl Plane {
                 }
                 continue;
             }
+            if timer.due == Due::Room {
+                let again = self.on_room(timer, now, out);
+                self.timers.extend(again.map(|at| Reverse(Timer { at, ..timer })));
+                continue;
+            }
             if timer.due == Due::Recording {
                 self.on_recording(timer.slot, timer.serial, now, out);
                 continue;
@@ -227,7 +242,7 @@ impl Plane {
                 }
                 Due::Player => play(end, timer, now, out),
                 Due::Watch => watch(end, now, out),
-                Due::Recording | Due::Transport => None,
+                Due::Recording | Due::Room | Due::Transport => None,
             };
             self.timers.extend(again.map(|at| Reverse(Timer { at, ..timer })));
         }
@@ -252,6 +267,12 @@ impl Plane {
     /// Whether no end is open.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
+    }
+
+    /// Whether nobody is in a room.
+    #[cfg(test)]
+    pub(crate) fn rooms_are_closed(&self) -> bool {
+        self.rooms.iter().all(Option::is_none)
     }
 
     fn open(&mut self, id: EndId, bind: IpAddr, port: u16, inactivity: Option<Duration>, out: &mut Actions) {
@@ -358,6 +379,7 @@ impl Plane {
                 }
             }
             Path::Transcode { .. } => self.translate(slot, packet, now, out),
+            Path::Mix(ref mut seat) => seat.on_packet(packet, now),
             Path::Sealed { peer, map } => {
                 let start = out.arena().len();
                 out.arena().extend_from_slice(packet);
@@ -464,7 +486,11 @@ impl Plane {
     /// Takes an end off its path, and its peer off the way back.
     fn detach(&mut self, slot: u32) {
         let Some(end) = slot_mut(&mut self.ends, slot) else { return };
-        if let Some(peer) = std::mem::take(&mut end.path).peer()
+        let path = std::mem::take(&mut end.path);
+        if let Path::Mix(seat) = &path {
+            self.leave_room(slot, seat.room);
+        }
+        if let Some(peer) = path.peer()
             && let Some(peer_end) = slot_mut(&mut self.ends, peer)
         {
             peer_end.path = Path::None;
@@ -488,6 +514,8 @@ enum Due {
     /// Of a recording: the slot is its own.
     Recording,
     Report,
+    /// Of a room: the slot is its number.
+    Room,
     Translator,
     /// Of a transport: the slot is its number.
     Transport,

@@ -127,3 +127,49 @@ fn relay(packets: u32, protected: &[(u64, Profile)], recorded: bool) {
     assert_eq!(sent, 3 * packets as usize + 5, "every packet, and two events");
     assert_eq!(ALLOCATIONS.with(Cell::get), before);
 }
+
+#[test]
+fn a_room_allocates_nothing_once_everybody_was_heard() {
+    use media::{Dtmf, Format, RoomId};
+    let (mut plane, mut out) = (Plane::new(1), Actions::new());
+    let mut now = Timestamp::from_secs(1);
+    let codecs = [codec::Codec::Pcma, codec::Codec::Pcmu, codec::Codec::G722, codec::Codec::Opus];
+    let mut packets = Vec::new();
+    for (id, codec) in (0u64..).zip(codecs) {
+        let (end, port) = (EndId(id), 20_000 + 2 * id as u16);
+        plane.handle_command(Command::Open { end, bind: LOCAL, port, inactivity: None }, now, &mut out);
+        let remote = Remote { rtp: Some(peer(id)), rtcp: None, ..Remote::of(LOCAL) };
+        plane.handle_command(Command::Remote { end, remote }, now, &mut out);
+        let payload_type = codec.static_payload_type().unwrap_or(111);
+        let format =
+            Format { codec, payload_type, heard_as: payload_type, ptime: 20, fec: false, dtmf: Dtmf::None };
+        plane.handle_command(Command::Mix { end, room: RoomId(1), format, muted: false }, now, &mut out);
+        let rate = if codec.clock() == 48_000 || codec == codec::Codec::G722 {
+            codec::Rate::Wide
+        } else {
+            codec::Rate::Narrow
+        };
+        let frame: Vec<i16> = (0..20 * rate.per_ms()).map(|n| (n as i16 % 40 - 20) * 100).collect();
+        let mut encoder = codec::Encoder::new(codec, rate, codec::Tuning::default()).expect("a codec");
+        let mut packet = Vec::new();
+        rtp::write_header(false, payload_type, 0, 0, 7, &mut packet);
+        encoder.encode(&frame, &mut packet);
+        packets.push((codec, packet));
+    }
+    let mut before = 0;
+    for n in 0..500u32 {
+        out.clear();
+        for (id, (codec, packet)) in (0u64..).zip(&mut packets) {
+            packet[2..4].copy_from_slice(&(n as u16).to_be_bytes());
+            packet[4..8].copy_from_slice(&(n * codec.clock() / 50).to_be_bytes());
+            plane.on_packet(SocketKey(2 * id as u32), peer(id), packet, now, &mut out);
+        }
+        now = now + Duration::from_millis(20);
+        plane.handle_timeout(now, &mut out);
+        // The first ticks may: memory of the output grows.
+        if n == 100 {
+            before = ALLOCATIONS.with(Cell::get);
+        }
+    }
+    assert_eq!(ALLOCATIONS.with(Cell::get), before);
+}

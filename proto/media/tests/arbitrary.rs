@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use codec::{Codec, Rate};
 use media::{
-    Action, Actions, Command, Dtmf, EndId, Event, Format, Latching, OpenFault, Plane, Recorded, Recording,
-    RecordingId, Remote, SocketKey, Source,
+    Action, Actions, Announcement, Command, Dtmf, EndId, Event, Format, Latching, OpenFault, Plane, Recorded,
+    Recording, RecordingId, Remote, RoomId, SocketKey, Source,
 };
 use proptest::prelude::*;
 use srtp::{Keys, Profile};
@@ -93,6 +93,14 @@ fn command() -> impl Strategy<Value = Command> {
             }
         ),
         (end(), 0..3u64).prop_map(|(end, id)| Command::StopRecording { end, recording: RecordingId(id) }),
+        (end(), 0..3u64, format(), any::<bool>()).prop_map(|(end, room, format, muted)| Command::Mix {
+            end,
+            room: RoomId(room),
+            format,
+            muted
+        }),
+        (end(), any::<bool>()).prop_map(|(end, muted)| Command::Mute { end, muted }),
+        end().prop_map(|end| Command::Announce { end, announcement: Announcement::Entered }),
         (end(), 0..20u8, 0..400u32).prop_map(|(end, code, ms)| Command::Dial { end, code, ms }),
     ]
 }
@@ -202,6 +210,7 @@ proptest! {
                         | Event::Key { .. }
                         | Event::Played { .. }
                         | Event::Recorded { .. }
+                        | Event::Talking { .. }
                         | Event::Unheard { .. },
                     ) => {}
                 }

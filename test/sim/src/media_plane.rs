@@ -52,6 +52,7 @@ impl MediaPlane {
                 self.awaited.insert(end, (remote.sends && remote.rtp.is_some(), remote.udptl));
             }
             Command::Authenticate { end, .. }
+            | Command::Announce { end, .. }
             | Command::Dial { end, .. }
             | Command::Await { end }
             | Command::Renumber { end, .. }

@@ -6,6 +6,7 @@
 mod answer;
 mod caller_match;
 mod compare;
+mod conference;
 mod dial;
 mod fetch;
 mod gather;
@@ -76,6 +77,7 @@ pub struct Way {
 pub const VERBS: &[Row] = &[
     answer::ROW,
     caller_match::ROW,
+    conference::ROW,
     dial::ROW,
     fetch::ROW,
     gather::ROW,

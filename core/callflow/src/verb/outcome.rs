@@ -21,6 +21,8 @@ impl Outcome {
     pub const DIGITS: Self = Self(Cow::Borrowed("digits"));
     /// It was done to the end.
     pub const DONE: Self = Self(Cow::Borrowed("done"));
+    /// It is over for everybody.
+    pub const ENDED: Self = Self(Cow::Borrowed("ended"));
     /// There was nothing to keep.
     pub const EMPTY: Self = Self(Cow::Borrowed("empty"));
     /// An answer that cannot be used.
@@ -35,6 +37,8 @@ impl Outcome {
     pub const INTERRUPTED: Self = Self(Cow::Borrowed("interrupted"));
     /// Keys that are no choice.
     pub const INVALID: Self = Self(Cow::Borrowed("invalid"));
+    /// The caller left by a key.
+    pub const LEFT: Self = Self(Cow::Borrowed("left"));
     /// A key ended it, as it was to.
     pub const KEY: Self = Self(Cow::Borrowed("key"));
     /// It matches.
@@ -53,6 +57,8 @@ impl Outcome {
     pub const OK: Self = Self(Cow::Borrowed("ok"));
     /// Within the hours.
     pub const OPEN: Self = Self(Cow::Borrowed("open"));
+    /// The caller was put out.
+    pub const REMOVED: Self = Self(Cow::Borrowed("removed"));
     /// Whoever asks may not.
     pub const REFUSED: Self = Self(Cow::Borrowed("refused"));
     /// It is kept.
@@ -63,6 +69,8 @@ impl Outcome {
     pub const TIMEOUT: Self = Self(Cow::Borrowed("timeout"));
     /// The caller shows no number.
     pub const WITHHELD: Self = Self(Cow::Borrowed("withheld"));
+    /// No PIN that lets in.
+    pub const WRONG_PIN: Self = Self(Cow::Borrowed("wrong_pin"));
     /// It is so.
     pub const YES: Self = Self(Cow::Borrowed("yes"));
 

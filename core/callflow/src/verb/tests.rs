@@ -65,6 +65,8 @@ fn mistakes_in_settings_are_named() {
         ("dial", json!({"to": [{"connection": "con_1", "number": "1"}]}), &["/to/0/connection"]),
         ("dial", json!({"to": [{"uri": "mailto:a@b"}]}), &["/to/0/uri"]),
         ("dial", json!({"to": [{"fax": "1"}]}), &["/to/0/fax", "/to/0/connection"]),
+        ("conference", json!({"room": "staff", "pin": "12*"}), &[]),
+        ("conference", json!({"pin": "1#"}), &["/room", "/pin"]),
         ("set", json!({"variables": {"a": "1"}}), &[]),
         ("set", json!({"variables": {"a b": "1"}}), &["/variables"]),
         ("set", json!({"variables": {"a": 1}}), &["/variables"]),

@@ -63,6 +63,9 @@ impl Workers {
             | Command::Serve { end, .. }
             | Command::Play { end, .. }
             | Command::Listen { end, .. }
+            | Command::Mix { end, .. }
+            | Command::Mute { end, .. }
+            | Command::Announce { end, .. }
             | Command::Close { end } => end,
             Command::StopRecording { end, .. } => end,
             Command::Record(recording) => {

@@ -32,7 +32,7 @@ impl Plane {
         let Some(peer) = end.path.peer() else { return };
         let map = slot_mut(&mut self.ends, peer).and_then(|end| match end.path {
             Path::Relay { map, .. } | Path::Sealed { map, .. } => Some(map),
-            Path::None | Path::Echo | Path::Player(_) | Path::Transcode { .. } => None,
+            Path::None | Path::Echo | Path::Mix(_) | Path::Player(_) | Path::Transcode { .. } => None,
         });
         if let Some(map) = map {
             self.lead(peer, slot, map);
@@ -107,6 +107,7 @@ impl Plane {
                 translator.on_packet(out.arena().get(start..).unwrap_or_default(), now);
                 self.deliver(slot, out);
             }
+            Path::Mix(seat) => seat.on_packet(out.arena().get(start..).unwrap_or_default(), now),
             Path::Echo => {
                 let ssrc = end.ssrc;
                 self.echo(slot, ssrc, start, out);

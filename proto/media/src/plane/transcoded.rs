@@ -103,8 +103,18 @@ impl Plane {
         out: &mut Actions,
     ) -> Option<Timestamp> {
         let end = slot_mut(&mut self.ends, slot).filter(|end| end.reports.due == Some(at))?;
-        let Path::Transcode { peer, .. } = end.path else { return None };
         let next = now + reports::EVERY;
+        let peer = match end.path {
+            Path::Transcode { peer, .. } => peer,
+            Path::Mix(_) => {
+                end.reports.due = Some(next);
+                self.report_mixed(slot, now, out);
+                return Some(next);
+            }
+            Path::None | Path::Echo | Path::Player(_) | Path::Relay { .. } | Path::Sealed { .. } => {
+                return None;
+            }
+        };
         end.reports.due = Some(next);
         // The stream to an end is made where its peer's packets come in.
         let mut peer_end = self.ends.get_mut(peer as usize)?.take();
@@ -125,6 +135,12 @@ impl Plane {
     /// The peer of the end in `slot` reported; its loss is what our stream to it has to bear.
     pub(super) fn on_reported(&mut self, slot: u32, packet: &[u8], now: Timestamp) {
         let Some(end) = slot_mut(&mut self.ends, slot) else { return };
+        if let Path::Mix(seat) = &mut end.path {
+            if let Some(lost) = end.reports.on_compound(packet, Some(seat.stream.ssrc), now) {
+                seat.on_loss(lost);
+            }
+            return;
+        }
         let Path::Transcode { peer, .. } = end.path else { return };
         let ours = self.translator(peer).map(|translator| translator.stream.ssrc);
         let Some(end) = slot_mut(&mut self.ends, slot) else { return };

@@ -18,6 +18,7 @@ mod timeline;
 mod translator;
 mod twice;
 
+pub(crate) use jitter_buffer::{JitterBuffer, Turn};
 pub use payload_map::PayloadMap;
 pub use plan::{Dtmf, Format};
 pub(crate) use stream::Stream;

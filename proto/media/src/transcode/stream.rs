@@ -32,7 +32,7 @@ impl Stream {
     }
 
     /// Goes on, or begins, with this clock; another clock begins another stretch.
-    pub(super) fn speak(&mut self, clock: u32) {
+    pub(crate) fn speak(&mut self, clock: u32) {
         self.marker |= self.clock != clock;
         self.clock = clock;
     }
@@ -80,6 +80,22 @@ impl Stream {
     pub(super) fn pass(&mut self, units: u32) {
         self.timestamp = self.timestamp.wrapping_add(units);
         self.marker = true;
+    }
+
+    /// Appends a packet of audio that lasts `ms`.
+    pub(crate) fn write(&mut self, payload_type: u8, ms: usize, payload: &[u8], out: &mut Vec<u8>) {
+        rtp::write_header(self.marker, payload_type, self.sequence, self.timestamp, self.ssrc, out);
+        out.extend_from_slice(payload);
+        self.pass_ms(ms);
+        self.marker = false;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(payload.len() as u32);
+    }
+
+    /// So many milliseconds go by in which nothing is sent.
+    pub(crate) fn pass_ms(&mut self, ms: usize) {
+        self.pass(self.clock / 1000 * ms as u32);
     }
 
     /// The timestamp of a moment; that of the next audio, which is as near as a packet.
