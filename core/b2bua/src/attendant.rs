@@ -1,9 +1,10 @@
 //! A call that a flow takes: the run says what is wanted, the call does it and tells what came of it.
 //!
 //! This file begins, goes on and ends; `attendant/listen` plays and takes in keys, `attendant/record` keeps
-//! what it says, `attendant/ring` rings others. What
+//! what it says, `attendant/ring` rings others, `attendant/confer` is in a room. What
 //! verbs mean is the matter of `callflow`: whatever else drives a call asks for the same.
 
+mod confer;
 mod errand;
 mod flows;
 mod listen;
@@ -15,7 +16,7 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use callflow::{Ask, Collector, Ended, Facts, Outcome, Run, Told, World};
+use callflow::{Ask, Collector, Conference, Ended, Facts, Outcome, Run, Told, World};
 use media::RecordingId;
 use routing::config::{Account, CallFlow, Connection};
 use routing::decision::{Attached, Decision};
@@ -25,6 +26,7 @@ use sip_stack::User;
 use sip_stack::timer::Timer;
 use timestamp::Timestamp;
 
+use confer::Conferring;
 pub use errand::{Brought, Errand, Wanted};
 pub use flows::Flows;
 use record::{Kept, TakingDown};
@@ -53,6 +55,8 @@ pub(crate) struct Attendant {
     failed: Option<Final>,
     /// Number of what was last begun to be played, or asked of others.
     serial: u32,
+    /// The room that the caller is in.
+    room: Option<Box<Conferring>>,
     /// What is to be heard, for a caller whose description has yet to come.
     hears: Option<media::Source>,
     /// The payload type of what the caller hears; none without a common codec.
@@ -78,6 +82,8 @@ enum Doing {
     Recording(Box<TakingDown>),
     /// It rings others.
     Ringing(Box<Ringing>),
+    /// The caller is in a room, or about to be.
+    Conferring,
     /// The caller talks with whoever answered.
     Talking,
 }
@@ -118,6 +124,8 @@ struct Gathering {
     /// The prompt, once it was brought.
     audio: Option<Arc<[i16]>>,
     variable: Box<str>,
+    /// They are to let the caller into this room.
+    room: Option<Box<Conference>>,
 }
 
 /// What a run finds around it.
@@ -199,6 +207,7 @@ impl Call {
             presentation,
             failed: None,
             serial: 0,
+            room: None,
             hears: None,
             law: None,
             keys: None,
@@ -264,6 +273,7 @@ impl Call {
             Ask::Play(play) => self.play(play, means),
             Ask::Gather(gather) => self.gather(gather, means),
             Ask::Dial(dial) => self.ring_others(dial, means),
+            Ask::Conference(conference) => self.confer(conference, means),
             Ask::Record(record) => self.take_down(record, means),
             Ask::Errand(errand) => {
                 self.send_out(Wanted::Answer(Box::new(errand)), Purpose::Answer, means);
@@ -326,7 +336,7 @@ impl Call {
             Doing::Awaiting(_) => self.tell_flow(Told::of(Outcome::FAILED), means),
             Doing::Recording(_) => self.beep_and_record(means),
             Doing::Ringing(_) => self.on_ringing_timer(means),
-            Doing::Nothing | Doing::Playing(_) | Doing::Talking => {}
+            Doing::Nothing | Doing::Playing(_) | Doing::Conferring | Doing::Talking => {}
         }
     }
 

@@ -275,6 +275,7 @@ impl Call {
             self.answer_forward(&forward, 487, None, means);
         }
         self.leave_flow(means);
+        self.leave_room(means);
         self.times.ended = Some(means.now);
         let phase = core::mem::replace(&mut self.phase, Phase::Over);
         if let Phase::Talking { callee: Some(mut callee) } = phase {

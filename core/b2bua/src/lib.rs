@@ -41,6 +41,7 @@ mod reinvite;
 mod renew;
 mod renumber;
 mod replaces;
+mod room;
 mod search;
 mod service;
 mod session_id;
@@ -75,6 +76,7 @@ pub use record::{
     RecordingBegan, RecordingKind, Signature, Then,
 };
 pub use replaces::Replacement;
+pub use room::{Company, HERE, Link, Participant, RoomAsk, RoomName, RoomTold, worker_of};
 pub use talk::InDialog;
 pub use transfer::Transferred;
 pub use unheard::Mute;

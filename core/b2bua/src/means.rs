@@ -18,6 +18,7 @@ use crate::claim::Claim;
 use crate::ports::PortPool;
 use crate::random::Random;
 use crate::record::{CallRecord, OpenCall, RecordingBegan};
+use crate::room::{RoomAsk, RoomName};
 use crate::vouch::VouchQuestion;
 
 /// Everything a call may touch while it handles one event.
@@ -70,6 +71,8 @@ pub enum Effect {
     Leave(ConnectionId, u8, bool),
     /// Judge and sign caller ids; the answer comes back as [`crate::Vouched`].
     Vouch(Box<VouchQuestion>),
+    /// For the home of a room; what it tells comes back as [`crate::RoomTold`].
+    Room(RoomName, RoomAsk),
     /// Have something done outside; the answer comes back as [`crate::Brought`].
     Errand(Box<Errand>),
     /// The signature of the caller id does not let the call begin: the reason, and what is wrong in words.

@@ -80,6 +80,16 @@ pub enum Clip {
     },
 }
 
+impl Clip {
+    /// A sound by its name or id, or the audio at an address.
+    pub fn of(text: &str) -> Self {
+        match crate::verb::is_address(text) {
+            true => Self::Address(text.into()),
+            false => Self::Sound(text.into()),
+        }
+    }
+}
+
 /// Something to play.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Play {

@@ -13,6 +13,7 @@ pub use routing::policy::Usage;
 use serde::Serialize;
 use timestamp::Timestamp;
 
+pub use crate::rooms::{ConferenceNews, ConferenceOrder, ConferenceView, ParticipantView};
 use crate::suspicion::BanOrder;
 
 /// A question or an order, answered by [`Answer`] under the same number.
@@ -34,6 +35,17 @@ pub enum Ask {
         to: Box<str>,
         /// Whether the caller stays, and whoever it reached leaves; else the other way round.
         caller_stays: bool,
+    },
+    /// Conferences in progress, and who is in them.
+    Conferences,
+    /// Do something about a conference; answered with [`Answer::Done`], [`Answer::NotFound`] or [`Answer::NotNow`].
+    Confer {
+        /// `cnf_…`.
+        conference: Box<str>,
+        /// The call of one who is there; none for all of them.
+        call: Option<Box<str>>,
+        /// What.
+        order: ConferenceOrder,
     },
     /// Record the talk of a call, or stop that; answered with [`Answer::Recording`], [`Answer::NotFound`] or
     /// [`Answer::NotNow`].
@@ -101,6 +113,8 @@ pub struct ExplainQuery {
 pub enum Answer {
     /// Calls in progress.
     Calls(Vec<CallView>),
+    /// Conferences at home there, and those of its calls that are in one.
+    Conferences(Vec<ConferenceView>, Vec<ParticipantView>),
     /// Done.
     Done,
     /// There is no such thing.
@@ -336,6 +350,18 @@ pub enum Happening {
         /// Reason code.
         reason_code: &'static str,
     },
+    /// A conference began.
+    #[serde(rename = "conference.started")]
+    ConferenceStarted(ConferenceNews),
+    /// Somebody came to a conference.
+    #[serde(rename = "conference.joined")]
+    ConferenceJoined(ConferenceNews),
+    /// Somebody left a conference.
+    #[serde(rename = "conference.left")]
+    ConferenceLeft(ConferenceNews),
+    /// The last one left a conference.
+    #[serde(rename = "conference.ended")]
+    ConferenceEnded(ConferenceNews),
     /// Policy refused a request. Told once in a while of each source; `/refused` has them all, folded.
     #[serde(rename = "call.refused")]
     CallRefused(Box<Refusal>),

@@ -40,6 +40,7 @@ impl Shard {
                 self.tell(home, ShardMessage::Leave { connection, holder, from }, out);
             }
             Effect::Vouch(question) => out.outputs.push(Output::Vouch { call: slot, question }),
+            Effect::Room(name, ask) => self.ask_room(slot, name, ask, out),
             Effect::Errand(errand) => out.outputs.push(Output::Errand { call: slot, errand }),
             Effect::Distrust(reason, problem) => self.note_distrusted(slot, reason, problem, now, out),
             Effect::Lost(connection, address) => {
@@ -146,6 +147,8 @@ impl Shard {
                 let before = self.peering.set_reached(&connection, addresses.clone());
                 self.watching.set_reached(&connection, &before, &addresses);
             }
+            ShardMessage::Room(message) => self.on_room_message(message, now, out),
+            ShardMessage::Link(message) => self.on_link_message(message, out),
             ShardMessage::Noticed(notice) => self.reach.on_notice(&notice, now),
             ShardMessage::Suspected(suspected) => self.on_suspected(suspected, now, out),
         }

@@ -20,6 +20,10 @@ impl Shard {
             Ask::Calls => Answer::Calls(self.call_views()),
             Ask::Hangup { call } => self.hang_up(&call, now, out),
             Ask::Transfer { call, to, caller_stays } => self.transfer(&call, &to, caller_stays, now, out),
+            Ask::Conferences => self.conferences(),
+            Ask::Confer { conference, call, order } => {
+                self.order_conference(&conference, call.as_deref(), &order, now, out)
+            }
             Ask::Record { call, start } => self.record(&call, start, now, out),
             Ask::Status { connections } => {
                 Answer::Status(connections.iter().filter_map(|id| self.status(id, now, out)).collect())

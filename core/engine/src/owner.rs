@@ -19,6 +19,8 @@ use sip_stack::transport::{Flow, Notice};
 use siphasher::sip::SipHasher13;
 
 use crate::places::Remote;
+use crate::room_links::LinkMessage;
+use crate::rooms::RoomMessage;
 use crate::suspicion::Suspected;
 
 /// Finds owners.
@@ -189,6 +191,10 @@ pub enum ShardMessage {
         /// Its addresses.
         addresses: Box<[SocketAddr]>,
     },
+    /// Calls and the home of a room.
+    Room(RoomMessage),
+    /// Media planes that share a room.
+    Link(LinkMessage),
     /// An address died, or lives again.
     Noticed(Notice),
     /// Somebody guesses at passwords.

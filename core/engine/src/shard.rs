@@ -30,6 +30,8 @@ use crate::peering::Peering;
 use crate::places::Places;
 use crate::refusals::Notices;
 use crate::rehearsal::Rehearsals;
+use crate::room_links::RoomLinks;
+use crate::rooms::Rooms;
 use crate::standalone::Waiting;
 use crate::standing::Standing;
 use crate::streams::Streams;
@@ -63,6 +65,8 @@ pub struct Setup {
     pub book: Box<dyn AddressBook>,
     /// First and last media port of this shard.
     pub media_ports: (u16, u16),
+    /// Media workers of this shard.
+    pub media_workers: u8,
     /// Limits of registrations.
     pub bounds: Bounds,
     /// How long a nonce may be used.
@@ -97,6 +101,9 @@ pub struct Shard {
     /// Requests whose sender's home was asked about a nonce.
     pub(crate) waiting: Slots<Waiting>,
     pub(crate) ports: PortPool,
+    pub(crate) media_workers: u8,
+    pub(crate) rooms: Rooms,
+    pub(crate) room_links: RoomLinks,
     pub(crate) listeners: Listeners,
     pub(crate) reach: Reach,
     pub(crate) book: Box<dyn AddressBook>,
@@ -201,6 +208,9 @@ impl Shard {
             messages: Slots::default(),
             waiting: Slots::default(),
             ports: PortPool::new(setup.media_ports.0, setup.media_ports.1),
+            media_workers: setup.media_workers.max(1),
+            rooms: Rooms::default(),
+            room_links: RoomLinks::default(),
             listeners: setup.listeners,
             reach: Reach::default(),
             book: setup.book,

@@ -135,6 +135,10 @@ pub(crate) fn kind(what: &Happening) -> &'static str {
         Happening::CallEnded { .. } => "call.ended",
         Happening::CallRefused(_) => "call.refused",
         Happening::CallEmergency(_) => "call.emergency",
+        Happening::ConferenceStarted(_) => "conference.started",
+        Happening::ConferenceJoined(_) => "conference.joined",
+        Happening::ConferenceLeft(_) => "conference.left",
+        Happening::ConferenceEnded(_) => "conference.ended",
         Happening::LimitWarning(_) => "limit.warning",
         Happening::RegistrationAdded { .. } => "registration.added",
         Happening::RegistrationRemoved { .. } => "registration.removed",
@@ -181,6 +185,10 @@ pub(crate) fn what(event: &Event) -> Value {
         Happening::BanAdded(ban) | Happening::BanLapsed(ban) | Happening::BanRemoved(ban) => {
             json!(bans::Entry::of(ban, &std::collections::HashMap::new()))
         }
+        Happening::ConferenceStarted(news)
+        | Happening::ConferenceJoined(news)
+        | Happening::ConferenceLeft(news)
+        | Happening::ConferenceEnded(news) => json!(news),
         Happening::BanWithheld { network, evidence } => {
             json!({"network": network, "evidence": bans::evidence(evidence)})
         }

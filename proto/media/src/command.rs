@@ -23,6 +23,11 @@ impl EndId {
     pub const fn call(self) -> u32 {
         (self.0 >> 32) as u32
     }
+
+    /// Which of so many workers has it: all ends of a call are with the same one.
+    pub const fn worker(self, workers: usize) -> usize {
+        self.call() as usize % if workers == 0 { 1 } else { workers }
+    }
 }
 
 /// A room, named by signalling: ends in it hear each other.

@@ -63,6 +63,7 @@ impl Peer {
             listeners: Listeners(vec![Listener { protocol: Protocol::Udp, bound: US }]),
             book: Box::new(Book),
             media_ports: (20000, 29999),
+            media_workers: 1,
             bounds: Bounds::default(),
             nonce_life: Duration::from_secs(600),
             vapid: "key".into(),

@@ -3,7 +3,9 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use media::{Command, Counters, EndId, Event, Format, OpenFault, Recording, RecordingId, RecordingOver};
+use media::{
+    Command, Counters, EndId, Event, Format, OpenFault, Recording, RecordingId, RecordingOver, RoomId,
+};
 use srtp::Profile;
 
 /// The ends that are open.
@@ -19,6 +21,10 @@ pub struct MediaPlane {
     keys: BTreeMap<Vec<u8>, EndId>,
     /// Ends at which keys are listened for.
     listening: BTreeSet<EndId>,
+    /// Ends that are in rooms.
+    mixed: BTreeMap<EndId, Seat>,
+    /// The ports of their peers.
+    peers: BTreeMap<EndId, u16>,
     /// Recordings that go on, and who is on them.
     taped: BTreeMap<RecordingId, BTreeSet<EndId>>,
     /// Pairs that were joined, in order.
@@ -29,6 +35,14 @@ pub struct MediaPlane {
     pub keyed: usize,
     /// What signalling did wrong.
     pub faults: Vec<String>,
+}
+
+/// An end in a room.
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    /// The room, and the shard and worker of its plane: others with the same name are other rooms.
+    room: (RoomId, (u8, usize)),
+    muted: bool,
 }
 
 impl MediaPlane {
@@ -49,6 +63,9 @@ impl MediaPlane {
             }
             Command::Remote { end, remote } => {
                 self.expect_open(end, command);
+                if let Some(rtp) = remote.rtp {
+                    self.peers.insert(end, rtp.port());
+                }
                 self.awaited.insert(end, (remote.sends && remote.rtp.is_some(), remote.udptl));
             }
             Command::Authenticate { end, .. }
@@ -57,9 +74,12 @@ impl MediaPlane {
             | Command::Await { end }
             | Command::Renumber { end, .. }
             | Command::Restart { end, .. }
-            | Command::Serve { end, .. }
             | Command::Sort { end, .. } => {
                 self.expect_open(end, command);
+            }
+            Command::Serve { end, .. } => {
+                self.expect_open(end, command);
+                self.mixed.remove(&end);
             }
             Command::Transcode { a, b } => {
                 self.expect_open(a.0, command);
@@ -90,6 +110,7 @@ impl MediaPlane {
             }
             Command::Play { end, ref audio, times, serial, .. } => {
                 self.expect_open(end, command);
+                self.mixed.remove(&end);
                 let samples = u64::try_from(audio.len()).unwrap_or(0) * u64::from(times?);
                 return Some((Event::Played { end, serial }, Duration::from_millis(samples / 8)));
             }
@@ -103,11 +124,20 @@ impl MediaPlane {
                 self.expect_open(end, command);
                 self.listening.insert(end);
             }
+            Command::Mix { end, room, muted, .. } => {
+                self.expect_open(end, command);
+                self.seat(end, room, muted);
+            }
+            Command::Mute { end, muted } => {
+                self.expect_open(end, command);
+                self.mixed.entry(end).and_modify(|seat| seat.muted = muted);
+            }
             Command::Join { a, b } => {
                 self.expect_open(a, command);
                 self.expect_open(b, command);
                 self.listening.remove(&a);
                 self.listening.remove(&b);
+                self.mixed.retain(|end, _| *end != a && *end != b);
                 self.joined.push((a, b));
             }
             Command::Close { end } => {
@@ -119,6 +149,7 @@ impl MediaPlane {
                     None => self.faults.push(format!("{end:?} closed, but it is not open")),
                 }
                 self.listening.remove(&end);
+                self.mixed.remove(&end);
                 self.taped.values_mut().for_each(|ends| {
                     ends.remove(&end);
                 });
@@ -145,6 +176,40 @@ impl MediaPlane {
         let (length, why) = first.filter(|_| is_new)?;
         let ms = u32::try_from(length.as_millis()).unwrap_or(u32::MAX);
         Some((Event::Recorded { end, recording: recording_id, ms, why }, length))
+    }
+
+    fn seat(&mut self, end: EndId, room: RoomId, muted: bool) {
+        let plane = (engine::end_owner(end).shard, end.worker(WORKERS));
+        self.mixed.insert(end, Seat { room: (room, plane), muted });
+    }
+
+    /// The end at a port.
+    pub fn at(&self, port: u16) -> Option<EndId> {
+        self.open.iter().find(|(_, open)| **open == port).map(|(end, _)| *end)
+    }
+
+    /// Our ports of the ends that the one at `port` hears in its room, and in those that it is linked with.
+    pub fn heard_at(&self, port: u16) -> BTreeSet<u16> {
+        let mut heard = BTreeSet::new();
+        self.hear(self.at(port), &mut heard);
+        heard
+    }
+
+    /// What an end hears: all others of its room, and through links what their other ends hear.
+    fn hear(&self, end: Option<EndId>, heard: &mut BTreeSet<u16>) {
+        let Some((end, seat)) = end.and_then(|end| Some((end, self.mixed.get(&end)?))) else { return };
+        let others = self.mixed.iter().filter(|(other, of)| **other != end && of.room == seat.room);
+        for (other, of) in others {
+            let peer = self.peers.get(other).copied().unwrap_or(0);
+            let linked = self.open.iter().find(|(far, port)| {
+                **port == peer && self.peers.get(far) == self.open.get(other) && self.mixed.contains_key(far)
+            });
+            match linked {
+                Some((far, _)) => self.hear(Some(*far), heard),
+                None if !of.muted => heard.extend(self.open.get(other)),
+                None => {}
+            }
+        }
     }
 
     /// Ends that are open now.
@@ -182,3 +247,6 @@ impl MediaPlane {
 
 /// The port of all browsers.
 pub const SHARED_PORT: u16 = 19_998;
+
+/// Media workers of each shard.
+pub(crate) const WORKERS: usize = 2;

@@ -216,6 +216,22 @@ impl World {
         }
     }
 
+    /// Whoever is heard at this port of ours presses a key.
+    pub fn press_at(&mut self, port: u16, key: u8) {
+        if let Some(end) = self.media.at(port) {
+            self.hear(media::Event::Key { end, key });
+        }
+    }
+
+    /// Our audio port in the last description that went to this address.
+    pub fn port_of(&self, remote: SocketAddr) -> Option<u16> {
+        let mut sent = self.seen.iter().rev().filter(|seen| !seen.inward && seen.remote == remote);
+        sent.find_map(|seen| {
+            let text = String::from_utf8_lossy(&seen.bytes).into_owned();
+            text.split_once("m=audio ")?.1.split(' ').next()?.parse().ok()
+        })
+    }
+
     /// The media plane says something.
     pub fn hear(&mut self, event: media::Event) {
         for shard in 0..self.shards.len() {
@@ -503,6 +519,7 @@ fn setup(index: u8, shards: u8, seed: u64, taken: &Arc<AtomicU16>) -> Setup {
         listeners: listeners(),
         book: Box::new(Book { taken: Arc::clone(taken) }),
         media_ports: (first, first + PORTS - 1),
+        media_workers: crate::media_plane::WORKERS as u8,
         bounds: Bounds::default(),
         nonce_life: Duration::from_secs(60),
         vapid: "key".into(),

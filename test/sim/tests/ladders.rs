@@ -67,6 +67,9 @@ ladders! {
     certificate_demanded
     challenged_within_a_call
     codecs_preferred
+    conference_five
+    conference_moderator
+    conference_wrong_pin
     countries
     digits_as_info
     disabled_later

@@ -178,6 +178,15 @@ pub(super) fn plan(a: &Leg, b: &Leg, line: usize, means: &Means<'_>) -> Plan {
     Plan::Relay(numbers(&of_a.format, &of_b.format), numbers(&of_b.format, &of_a.format))
 }
 
+/// The end at which a leg that we serve is heard, and what it speaks there: what it prefers of what we speak, too.
+pub(crate) fn spoken(leg: &Leg) -> Option<(media::EndId, Format)> {
+    let description = Description::parse(&leg.media.raw).ok()?;
+    let (line, media) = audio(&description)?;
+    let end = leg.media.ends.get(line).filter(|end| end.port != 0)?;
+    let voice = voices(media).next()?;
+    Some((end.id, format(voice, media, media, digit_mode(leg))))
+}
+
 /// Whether digits are carried from one way of dialling to another: nobody pays for a conversion of digits alone who did not
 /// ask for it.
 fn turns(a: Dtmf, b: Dtmf, modes: [DtmfMode; 2]) -> bool {

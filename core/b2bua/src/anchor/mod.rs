@@ -29,9 +29,9 @@ use ends::{End, open, shown};
 use protection::{Protection, Taken, Wanted, Written, srtp};
 use webrtc::{WebRtc, offer_transport, take_off, take_off_answer};
 
-pub(crate) use codecs::{Agreed, widen};
-pub(crate) use ends::close;
+pub(crate) use codecs::{Agreed, spoken, widen};
 pub use ends::{EndOwner, end_owner};
+pub(crate) use ends::{close, end_id};
 pub(crate) use protection::is_demanded;
 
 /// The media of one leg.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use callflow::{Collected, Collector, Gather, Outcome, Play, Signal, Told};
+use callflow::{Collected, Collector, Conference, Gather, Outcome, Play, Signal, Told};
 use media::{Command, EndId, Source};
 use routing::reason::Reason;
 use rtp::TelephoneEvent;
@@ -69,6 +69,7 @@ impl Call {
         if let Some(Heard { end, keys: Some(payload_type), .. }) = found {
             means.media(Command::Listen { end, payload_type });
         }
+        self.keep_company(means);
     }
 
     /// The caller has described itself anew, as for a hold: what it hears goes on, and so do its keys.
@@ -198,19 +199,33 @@ impl Call {
                 self.collected(collected, means);
             }
             Doing::Recording(_) => self.beep_and_record(means),
-            Doing::Nothing | Doing::Waiting(..) | Doing::Awaiting(_) | Doing::Ringing(_) | Doing::Talking => {
-            }
+            Doing::Nothing
+            | Doing::Waiting(..)
+            | Doing::Awaiting(_)
+            | Doing::Ringing(_)
+            | Doing::Conferring
+            | Doing::Talking => {}
         }
     }
 
     /// Begins to take in keys.
     pub(super) fn gather(&mut self, gather: Gather, means: &mut Means<'_>) -> Option<Told> {
+        self.gather_for(gather, None, means)
+    }
+
+    /// The same, perhaps for a room.
+    pub(super) fn gather_for(
+        &mut self,
+        gather: Gather,
+        room: Option<Box<Conference>>,
+        means: &mut Means<'_>,
+    ) -> Option<Told> {
         if !self.answered_by_flow(means) {
             return None;
         }
         self.hush(means);
         let Gather { prompt, rule, variable } = gather;
-        let gathering = Gathering { collector: Collector::new(rule), prompt, audio: None, variable };
+        let gathering = Gathering { collector: Collector::new(rule), prompt, audio: None, variable, room };
         if let Some(attendant) = self.attendant.as_deref_mut() {
             attendant.doing = Doing::Gathering(Box::new(gathering));
         }
@@ -246,6 +261,9 @@ impl Call {
                 self.look_again(until, means);
             }
             Collected::Over(outcome) => {
+                if let Some(conference) = gathering.room.take() {
+                    return self.pin_given(conference, &outcome, means);
+                }
                 let told = Told::of(outcome).with(&gathering.variable, gathering.collector.digits());
                 attendant.serial = attendant.serial.wrapping_add(1);
                 self.hush(means);
@@ -269,6 +287,7 @@ impl Call {
                 let told = Told::of(Outcome::INTERRUPTED).with("key", char::from(key));
                 self.tell_flow(told, means);
             }
+            Doing::Conferring => self.room_key(key, means),
             Doing::Nothing
             | Doing::Waiting(..)
             | Doing::Awaiting(_)

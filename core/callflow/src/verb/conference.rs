@@ -54,6 +54,9 @@ struct Confer {
     room: Template,
     pin: Template,
     moderator_pin: Template,
+    pin_prompt: Vec<Box<str>>,
+    announce: Vec<Box<str>>,
+    alone: Vec<Box<str>>,
     rest: Conference,
 }
 
@@ -62,19 +65,26 @@ fn read(settings: &mut Reader<'_>) -> Box<dyn Verb> {
         room: String::new(),
         pin: String::new(),
         moderator_pin: String::new(),
-        pin_prompt: clips(&sounds(settings, "pin_prompt")).collect(),
+        pin_prompt: Vec::new(),
         moderator: settings.flag("moderator"),
         waits: settings.flag("wait_for_moderator"),
         ends: settings.flag("end_with_moderator"),
         muted: settings.flag("muted"),
         most: u16::try_from(settings.number("most")).unwrap_or(u16::MAX),
         tones: settings.flag("tones"),
-        announce: clips(&sounds(settings, "announce")).collect(),
-        alone: clips(&sounds(settings, "alone")).collect(),
+        announce: Vec::new(),
+        alone: Vec::new(),
         keys: settings.flag("keys"),
     };
-    let room = settings.template("room");
-    Box::new(Confer { room, pin: pin(settings, "pin"), moderator_pin: pin(settings, "moderator_pin"), rest })
+    Box::new(Confer {
+        room: settings.template("room"),
+        pin: pin(settings, "pin"),
+        moderator_pin: pin(settings, "moderator_pin"),
+        pin_prompt: sounds(settings, "pin_prompt"),
+        announce: sounds(settings, "announce"),
+        alone: sounds(settings, "alone"),
+        rest,
+    })
 }
 
 /// Keys, or variables that hold them.
@@ -89,8 +99,16 @@ fn pin(settings: &mut Reader<'_>, name: &str) -> Template {
 impl Verb for Confer {
     fn begin(&self, scene: &mut Scene<'_>) -> Move {
         let filled = |text: &Template| text.fill(scene.variables).trim().to_owned();
-        let (room, pin, moderator_pin) = (filled(&self.room), filled(&self.pin), filled(&self.moderator_pin));
-        Move::Ask(Ask::Conference(Box::new(Conference { room, pin, moderator_pin, ..self.rest.clone() })))
+        let heard = |sounds: &[Box<str>]| clips(sounds, scene.variables).collect();
+        Move::Ask(Ask::Conference(Box::new(Conference {
+            room: filled(&self.room),
+            pin: filled(&self.pin),
+            moderator_pin: filled(&self.moderator_pin),
+            pin_prompt: heard(&self.pin_prompt),
+            announce: heard(&self.announce),
+            alone: heard(&self.alone),
+            ..self.rest.clone()
+        })))
     }
 
     fn excludes(&self, outcome: &str) -> bool {

@@ -34,6 +34,7 @@ use serde::Serialize;
 use timestamp::Timestamp;
 
 pub use outcome::Outcome;
+pub(crate) use play::is_address;
 pub(crate) use setting::Reader;
 pub(crate) use setting::escaped;
 pub use setting::{Kind, Setting};

@@ -91,14 +91,11 @@ pub(super) fn clips<'s>(
     sounds: impl IntoIterator<Item = &'s Box<str>>,
     variables: &Variables,
 ) -> impl Iterator<Item = Clip> {
-    sounds.into_iter().map(|sound| {
-        let sound = Template::new(sound).fill(variables);
-        if is_address(&sound) { Clip::Address(sound.into()) } else { Clip::Sound(sound.into()) }
-    })
+    sounds.into_iter().map(|sound| Clip::of(&Template::new(sound).fill(variables)))
 }
 
 /// Whether a text is an address on the web, rather than a name.
-pub(super) fn is_address(text: &str) -> bool {
+pub(crate) fn is_address(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
 }
 

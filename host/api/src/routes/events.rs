@@ -35,6 +35,7 @@ struct Wanted {
 }
 
 /// Events: call.started, call.ringing, call.answered, call.transferred, call.unheard, call.ended, call.refused,
+/// conference.started, conference.joined, conference.left, conference.ended,
 /// registration.added, registration.removed, registration.failed, registration.recovered, connection.down, connection.up,
 /// rehearsal.started, rehearsal.ended, device.wrong_password, ban.added, ban.lapsed, ban.removed, ban.withheld, webhook.disabled,
 /// voicemail.stored.

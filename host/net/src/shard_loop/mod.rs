@@ -181,6 +181,7 @@ impl ShardLoop {
                 listeners: table.clone(),
                 book: Box::new(book::RouteBook::new(&setup, claimed, shared)),
                 media_ports: ports,
+                media_workers: u8::try_from(setup.media_workers).unwrap_or(u8::MAX),
                 bounds: Bounds::default(),
                 nonce_life: NONCE_LIFE,
                 vapid: setup.vapid.as_str().into(),

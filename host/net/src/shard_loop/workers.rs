@@ -76,7 +76,7 @@ impl Workers {
             }
             Command::Join { a, .. } | Command::Transcode { a: (a, _), .. } => a,
         };
-        worker_of_call(end.call(), self.senders.len())
+        end.worker(self.senders.len())
     }
 
     /// The sockets of the ports that a command opens.

@@ -7,7 +7,7 @@ pub(super) struct Level {
     smooth: u32,
     /// Loud ticks in a row while it is silent, or quiet ones while it talks.
     run: u8,
-    pub(super) talks: bool,
+    talks: bool,
 }
 
 impl Level {

@@ -81,11 +81,6 @@ impl Seat {
         })
     }
 
-    /// Whether somebody talks there.
-    pub(crate) fn talks(&self) -> bool {
-        self.level.talks
-    }
-
     /// The rate at which it hears and is heard.
     pub(super) fn rate(&self) -> Rate {
         self.rate

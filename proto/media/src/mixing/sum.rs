@@ -7,7 +7,6 @@ use super::TICK_MS;
 /// What is added up for those who hear one rate.
 #[derive(Debug)]
 pub(super) struct Sum {
-    pub(super) rate: Rate,
     sum: Vec<i32>,
     /// The same as samples, for those who are not in it.
     pub(super) all: Vec<i16>,
@@ -18,7 +17,7 @@ pub(super) struct Sum {
 impl Sum {
     pub(super) fn new(rate: Rate) -> Self {
         let samples = TICK_MS * rate.per_ms();
-        Self { rate, sum: vec![0; samples], all: vec![0; samples], gain: FULL }
+        Self { sum: vec![0; samples], all: vec![0; samples], gain: FULL }
     }
 
     pub(super) fn clear(&mut self) {

@@ -194,7 +194,7 @@ fn who_is_muted_is_not_heard_and_hears() {
     bench.command(Command::Mute { end: EndId(2), muted: true });
     bench.talk(60);
     bench.expect("muted", &[0, 1, 3, 4]);
-    assert_eq!(bench.talking[&EndId(2)], false);
+    assert!(!bench.talking[&EndId(2)]);
     bench.command(Command::Mute { end: EndId(2), muted: false });
     bench.talk(60);
     bench.expect("heard again", &[0, 1, 2, 3, 4]);

@@ -108,7 +108,8 @@ impl Playing {
             }
             "drain" => drop(self.world.ask(&Ask::Drain)),
             "silence" => self.world.silence(),
-            "press" => self.press(name),
+            "press" => self.press(name, line.word(2))?,
+            "hears" => self.hears(name, line.word(2))?,
             "media" => return self.media(line),
             "taken" => self.world.take_ports(name.parse().map_err(|_| "how many ports?")?),
             "restart" => self.world.restart(self.seed),
@@ -219,13 +220,36 @@ impl Playing {
         Ok(())
     }
 
-    /// Whoever a flow listens to presses these keys.
-    fn press(&mut self, keys: &str) {
+    /// Whoever a flow listens to presses these keys, or the one of this name.
+    fn press(&mut self, keys: &str, actor: &str) -> Result<(), String> {
         self.settle(Duration::from_millis(20));
         for key in keys.bytes() {
-            self.world.press(key);
+            match actor {
+                "" => self.world.press(key),
+                actor => self.world.press_at(self.port_of(actor)?, key),
+            }
             self.settle(Duration::from_millis(100));
         }
+        Ok(())
+    }
+
+    /// Checks whom somebody hears who is in a room.
+    fn hears(&mut self, actor: &str, wanted: &str) -> Result<(), String> {
+        self.settle(Duration::from_millis(20));
+        let heard = self.world.media.heard_at(self.port_of(actor)?);
+        let mut names: Vec<_> = self.scene.agents.iter().map(|agent| agent.name.clone()).collect();
+        names.retain(|name| self.port_of(name).is_ok_and(|port| heard.contains(&port)));
+        names.sort();
+        let mut wanted: Vec<_> = wanted.split(',').filter(|name| *name != "nobody").collect();
+        wanted.sort_unstable();
+        if names == wanted { Ok(()) } else { Err(format!("{actor} hears {names:?}")) }
+    }
+
+    /// Our audio port, as an actor knows it.
+    fn port_of(&self, actor: &str) -> Result<u16, String> {
+        let agent =
+            self.scene.agents.iter().find(|agent| agent.name == actor).ok_or("nobody of this name")?;
+        self.world.port_of(agent.flow().remote).ok_or_else(|| format!("{actor} has no audio of ours"))
     }
 
     fn any_call(&mut self) -> Result<Arc<str>, String> {
