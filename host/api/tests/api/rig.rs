@@ -99,6 +99,8 @@ impl Shards for Rote {
                 messages_in: vec![("INVITE", 9), ("2xx", 4)],
                 ..Figures::default()
             })),
+            Ask::Conferences => Answer::Conferences(Vec::new(), Vec::new()),
+            Ask::Confer { .. } => Answer::NotFound,
             Ask::Bans(BanOrder::Dropped) => Answer::Dropped(Vec::new()),
             Ask::Drain | Ask::Bans(_) | Ask::Rehearse { .. } | Ask::EndAll | Ask::RegisterNow { .. } => {
                 Answer::Done
