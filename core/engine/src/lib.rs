@@ -46,9 +46,9 @@ mod ways;
 mod wheel;
 
 pub use b2bua::{
-    AttemptRecord, Brought, CallOutcome, CallRecord, CandidateRecord, EndOwner, EndedBy, Errand, FlowStep,
-    LegRecord, OpenCall, Passport, PortPool, Pushed, RecordingBegan, RecordingKind, Signature, Statement,
-    Then, Verdict, VouchQuestion, Vouched, Wanted, end_owner, escape_user,
+    AttemptRecord, Brought, CallOutcome, CallRecord, CandidateRecord, Company, EndOwner, EndedBy, Errand,
+    FlowStep, LegRecord, OpenCall, Participant, Passport, PortPool, Pushed, RecordingBegan, RecordingKind,
+    Signature, Statement, Then, Verdict, VouchQuestion, Vouched, Wanted, end_owner, escape_user,
 };
 pub use counters::CounterRow;
 pub use guard::{Ban, Evidence, TriedUser};

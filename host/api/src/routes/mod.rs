@@ -7,6 +7,7 @@ mod calls;
 mod certificates;
 mod check;
 mod collections;
+mod conferences;
 mod connections;
 mod domain_check;
 mod domains;
@@ -76,6 +77,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(calls::router())
         .merge(certificates::router())
         .merge(check::router())
+        .merge(conferences::router())
         .merge(connections::router())
         .merge(domain_check::router())
         .merge(domains::router())
