@@ -13,6 +13,7 @@ pub use routing::policy::Usage;
 use serde::Serialize;
 use timestamp::Timestamp;
 
+pub use crate::figures::Figures;
 pub use crate::rooms::{ConferenceNews, ConferenceOrder, ConferenceView, ParticipantView};
 use crate::suspicion::BanOrder;
 
@@ -579,45 +580,4 @@ pub struct Refusal {
     pub reason: routing::reason::Reason,
     /// What would have been right.
     pub near_misses: Vec<NearMiss>,
-}
-
-/// Counters of a shard since its start, and gauges of now.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Figures {
-    /// Messages received, by method or code class.
-    pub messages_in: Vec<(&'static str, u64)>,
-    /// Messages sent, by method or code class.
-    pub messages_out: Vec<(&'static str, u64)>,
-    /// Retransmissions received.
-    pub retransmissions_in: u64,
-    /// Retransmissions sent.
-    pub retransmissions_out: u64,
-    /// Datagrams and stream messages that were no SIP.
-    pub malformed: u64,
-    /// WebSocket frames with more than one message.
-    pub several: u64,
-    /// Messages of banned sources, which nobody looked at.
-    pub banned: u64,
-    /// Requests not answered because they came too early or too often.
-    pub slowed: u64,
-    /// TLS handshakes, by result.
-    pub handshakes: Vec<(&'static str, u64)>,
-    /// Calls in progress.
-    pub calls_active: u64,
-    /// Calls ended, by outcome.
-    pub calls: Vec<(&'static str, u64)>,
-    /// Refusals, by reason code.
-    pub refused: Vec<(&'static str, u64)>,
-    /// Bindings.
-    pub bindings: u64,
-    /// Subscriptions in force.
-    pub subscriptions: u64,
-    /// Transactions in progress.
-    pub transactions: u64,
-    /// Panics caught at the boundary of the shard.
-    pub incidents: u64,
-    /// Media ports leased.
-    pub media_ports_used: u64,
-    /// Media ports there are.
-    pub media_ports: u64,
 }
