@@ -100,6 +100,7 @@ impl Doing {
             | Self::Playing(_)
             | Self::Gathering(_)
             | Self::Ringing(_)
+            | Self::Conferring
             | Self::Talking => None,
         }
     }
