@@ -8,8 +8,10 @@ use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use codec::{Codec, Rate};
-use media::{Actions, Command, EndId, Plane, Recorded, Recording, RecordingId, Remote, SocketKey};
+use codec::{Codec, Encoder, Rate, Tuning};
+use media::{
+    Actions, Command, Dtmf, EndId, Format, Plane, Recorded, Recording, RecordingId, Remote, RoomId, SocketKey,
+};
 use srtp::{Keys, OVERHEAD, Outbound, Profile};
 use timestamp::Timestamp;
 
@@ -130,10 +132,9 @@ fn relay(packets: u32, protected: &[(u64, Profile)], recorded: bool) {
 
 #[test]
 fn a_room_allocates_nothing_once_everybody_was_heard() {
-    use media::{Dtmf, Format, RoomId};
     let (mut plane, mut out) = (Plane::new(1), Actions::new());
     let mut now = Timestamp::from_secs(1);
-    let codecs = [codec::Codec::Pcma, codec::Codec::Pcmu, codec::Codec::G722, codec::Codec::Opus];
+    let codecs = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
     let mut packets = Vec::new();
     for (id, codec) in (0u64..).zip(codecs) {
         let (end, port) = (EndId(id), 20_000 + 2 * id as u16);
@@ -144,13 +145,9 @@ fn a_room_allocates_nothing_once_everybody_was_heard() {
         let format =
             Format { codec, payload_type, heard_as: payload_type, ptime: 20, fec: false, dtmf: Dtmf::None };
         plane.handle_command(Command::Mix { end, room: RoomId(1), format, muted: false }, now, &mut out);
-        let rate = if codec.clock() == 48_000 || codec == codec::Codec::G722 {
-            codec::Rate::Wide
-        } else {
-            codec::Rate::Narrow
-        };
+        let rate = if codec.clock() == 48_000 || codec == Codec::G722 { Rate::Wide } else { Rate::Narrow };
         let frame: Vec<i16> = (0..20 * rate.per_ms()).map(|n| (n as i16 % 40 - 20) * 100).collect();
-        let mut encoder = codec::Encoder::new(codec, rate, codec::Tuning::default()).expect("a codec");
+        let mut encoder = Encoder::new(codec, rate, Tuning::default()).expect("a codec");
         let mut packet = Vec::new();
         rtp::write_header(false, payload_type, 0, 0, 7, &mut packet);
         encoder.encode(&frame, &mut packet);

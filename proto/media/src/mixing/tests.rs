@@ -153,7 +153,7 @@ impl Bench {
                     }
                 }
                 Action::Emit(Event::Talking { end, talks }) => drop(self.talking.insert(*end, *talks)),
-                Action::Bind { .. } | Action::Emit(_) | Action::Unbind { .. } => {}
+                Action::Bind { .. } | Action::Emit(_) | Action::Keep(_) | Action::Unbind { .. } => {}
             }
         }
         self.out.clear();
