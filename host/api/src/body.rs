@@ -111,5 +111,11 @@ fn read(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
 
 /// Octets a body may have.
 pub(crate) fn largest(path: &str) -> usize {
-    if path.ends_with("/batch") { 16 << 20 } else { 1 << 20 }
+    if path.ends_with("/batch") {
+        16 << 20
+    } else if path.ends_with("/sounds") {
+        32 << 20
+    } else {
+        1 << 20
+    }
 }

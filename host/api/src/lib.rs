@@ -206,6 +206,8 @@ impl Api {
     ) -> Arc<Self> {
         let events = events::Ring::fed_by(call_path.events());
         webhooks::record(store.clone(), call_path.events());
+        let mut rows = Rows::new(loaded);
+        rows.speech = Some(Arc::clone(&about.speech));
         Arc::new(Self {
             store,
             shards: Arc::<C>::clone(&call_path),
@@ -216,7 +218,7 @@ impl Api {
             about,
             events,
             in_progress: idempotency::InProgress::default(),
-            rows: RwLock::new(Rows::new(loaded)),
+            rows: RwLock::new(rows),
             turn: Arc::default(),
         })
     }

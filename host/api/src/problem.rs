@@ -56,6 +56,7 @@ codes! {
     HostTaken "host_taken" 409 "The host belongs to another domain";
     IdempotencyInProgress "idempotency_in_progress" 409 "A request with this Idempotency-Key is still being answered";
     InUse "in_use" 409 "Something refers to it";
+    NotSpoken "not_spoken" 409 "Nothing here can say that";
     NoLongerApplies "no_longer_applies" 409 "The configuration has changed, and this does not apply any more";
     NumberTaken "number_taken" 409 "The number exists already";
     QuotaReached "quota_reached" 409 "The account may not have more of these";
@@ -75,6 +76,7 @@ codes! {
     InvalidPattern "invalid_pattern" 422 "The pattern is not a regular expression";
     InvalidType "invalid_type" 422 "A field has the wrong type";
     InvalidValue "invalid_value" 422 "A field has a value that cannot be used";
+    NotAudio "not_audio" 422 "The file is no audio that is played here";
     PasswordNeeded "password_needed" 422 "The change needs the password again";
     ReadOnly "read_only" 422 "The field cannot be changed";
     SourceAllowAll "source_allow_all" 422 "The allowed sources let too much of the internet in";

@@ -11,6 +11,7 @@ use routing::config::{
     Account, AccountId, CallFlow, Change, Connection, ConnectionId, Delta, Domain, DomainId, DomainRole,
     FlowId, Limits, Mailbox, NumberId, NumberRow, Person, PersonId,
 };
+use speech::Speech;
 use store::Loaded;
 
 /// Every row in force.
@@ -28,6 +29,8 @@ pub struct Rows {
     /// What each flow leads into.
     leads: HashMap<FlowId, Vec<Box<str>>>,
     pub(crate) limits: Kept<Limits>,
+    /// What flows can let callers hear.
+    pub(crate) speech: Option<Arc<Speech>>,
     account_names: HashMap<String, AccountId>,
     hosts: HashMap<String, DomainId>,
     registrars: HashMap<AccountId, BTreeSet<DomainId>>,

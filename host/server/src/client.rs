@@ -66,12 +66,43 @@ impl Client {
     pub(crate) fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply, Failure> {
         runtime()?.block_on(async {
             let response = self.send(method, path, body, ANYTHING).await?;
-            let status = response.status();
-            let bytes =
-                response.into_body().collect().await.map_err(|fault| self.unreachable(&fault))?.to_bytes();
-            let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
-            Ok(Reply { status, body: serde_json::from_slice(&bytes).unwrap_or_else(|_| text()) })
+            let (status, bytes) = self.whole(response).await?;
+            Ok(Reply { status, body: read(&bytes) })
         })
+    }
+
+    /// Sends a file, and turns refusals of the API into failures that say why.
+    pub(crate) fn upload(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        file: Vec<u8>,
+    ) -> Result<Value, Failure> {
+        runtime()?.block_on(async {
+            let body = Some((kind, Bytes::from(file)));
+            let response = self.send_octets(method, path, body, ANYTHING).await?;
+            let (status, bytes) = self.whole(response).await?;
+            Reply { status, body: read(&bytes) }.accepted()
+        })
+    }
+
+    /// What a file of the API holds.
+    pub(crate) fn download(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        runtime()?.block_on(async {
+            let response = self.send(Method::GET, path, None, ANYTHING).await?;
+            let (status, bytes) = self.whole(response).await?;
+            if status.is_success() {
+                return Ok(bytes.to_vec());
+            }
+            Reply { status, body: read(&bytes) }.accepted().map(|_| Vec::new())
+        })
+    }
+
+    async fn whole(&self, response: Response<Incoming>) -> Result<(StatusCode, Bytes), Failure> {
+        let status = response.status();
+        let body = response.into_body().collect().await.map_err(|fault| self.unreachable(&fault))?;
+        Ok((status, body.to_bytes()))
     }
 
     /// Hands over the lines of an endless answer until `each` says stop.
@@ -133,24 +164,29 @@ impl Client {
         body: Option<&Value>,
         accept: &str,
     ) -> Result<Response<Incoming>, Failure> {
-        let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-        let mut request = Request::builder()
-            .method(method.clone())
-            .uri(path)
-            .header("host", self.host())
-            .header("accept", accept);
-        if body.is_some() {
-            let merge = method == Method::PATCH;
-            request = request.header(
-                "content-type",
-                if merge { "application/merge-patch+json" } else { "application/json" },
-            );
+        let merge = method == Method::PATCH;
+        let kind = if merge { "application/merge-patch+json" } else { "application/json" };
+        let body = body.map(|body| (kind, Bytes::from(body.to_string())));
+        self.send_octets(method, path, body, accept).await
+    }
+
+    async fn send_octets(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Bytes)>,
+        accept: &str,
+    ) -> Result<Response<Incoming>, Failure> {
+        let mut request =
+            Request::builder().method(method).uri(path).header("host", self.host()).header("accept", accept);
+        if let Some((kind, _)) = &body {
+            request = request.header("content-type", *kind);
         }
         if let Self::Remote { key: Some(key), .. } = self {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let request = request
-            .body(Full::new(bytes))
+            .body(Full::new(body.map(|(_, bytes)| bytes).unwrap_or_default()))
             .map_err(|fault| Failure::Usage(format!("`{path}` cannot be asked for: {fault}")))?;
         match self {
             Self::Local { socket } => {
@@ -242,6 +278,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|fault| Failure::Failed(format!("no event loop: {fault}")))
+}
+
+/// JSON, or text as a string.
+fn read(bytes: &Bytes) -> Value {
+    let text = || Value::String(String::from_utf8_lossy(bytes).into_owned());
+    serde_json::from_slice(bytes).unwrap_or_else(|_| text())
 }
 
 /// `detail`, or a line for each field: what is wrong with it, and what to do.

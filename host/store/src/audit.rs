@@ -88,6 +88,22 @@ impl Actor {
 }
 
 impl Store {
+    /// Writes down a change of something that lies beside the database; `what` is its kind and its id.
+    pub async fn note(
+        &self,
+        actor: &Actor,
+        what: (&'static str, &str),
+        account: &str,
+        before: Option<&str>,
+        after: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let (resource, resource_id) = what;
+        let account = Some(account);
+        let entry = Entry { resource, resource_id, account, before, after, secrets_changed: false };
+        let mut writers = self.shared.writers.lock().await;
+        write_one(&mut writers.config, actor, entry).await
+    }
+
     /// Changes, newest first.
     pub async fn audit(&self, page: &PageQuery, filter: &AuditFilter) -> Result<Page<AuditRow>, StoreError> {
         let mut query = QueryBuilder::<Sqlite>::new(

@@ -34,6 +34,7 @@ mod registration;
 mod rehearse;
 mod setup;
 mod signing;
+mod sounds;
 mod speech;
 mod step_test;
 mod system;
@@ -101,6 +102,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(rehearse::router())
         .merge(setup::router())
         .merge(signing::router())
+        .merge(sounds::router())
         .merge(speech::router())
         .merge(step_test::router())
         .merge(system::router())

@@ -95,6 +95,7 @@ pub(crate) fn findings(rows: &Rows, row: &CallFlow) -> (Option<Graph>, Vec<Findi
         };
         findings.extend(graph.check_flows(row.id.as_str(), &flow));
         findings.extend(unknown_zones(graph));
+        findings.extend(unheard(rows, row));
     }
     let sound = !findings.iter().any(|finding| finding.fatal);
     (graph.filter(|_| sound), findings)
@@ -114,6 +115,59 @@ fn unknown_zones(graph: &Graph) -> Vec<Finding> {
     graph.nodes().iter().enumerate().filter_map(unknown).collect()
 }
 
+/// Sounds that are not there, and words where nothing speaks: both may come later.
+fn unheard(rows: &Rows, row: &CallFlow) -> Vec<Finding> {
+    let Some(speech) = &rows.speech else { return Vec::new() };
+    let mut found = Vec::new();
+    for (index, node) in row.draft["nodes"].as_array().into_iter().flatten().enumerate() {
+        let finding = |setting: &str, message: String| Finding {
+            code: callflow::Fault::Unknown,
+            fatal: false,
+            node: node["id"].as_str().map(Into::into),
+            pointer: format!("/nodes/{index}/settings/{setting}"),
+            message,
+        };
+        for (setting, name) in sounds_of(node) {
+            if speech.sounds().find(row.account.as_str(), name).is_none() {
+                found.push(finding(&setting, format!("there is no sound {name} yet")));
+            }
+        }
+        let speaks = matches!(node["type"].as_str(), Some("say" | "gather"));
+        if speaks
+            && node["settings"]["text"].is_string()
+            && let Err(why) = speech.synthesizer()
+        {
+            found.push(finding("text", why.to_string()));
+        }
+    }
+    found
+}
+
+/// Whether a flow lets callers hear this sound.
+pub(crate) fn names_sound(document: &Value, name: &str) -> bool {
+    let nodes = document["nodes"].as_array().into_iter().flatten();
+    nodes.flat_map(sounds_of).any(|(_, named)| named.strip_suffix(".wav").unwrap_or(named) == name)
+}
+
+/// Names of sounds in the settings of a node, each with where it stands.
+fn sounds_of(node: &Value) -> Vec<(String, &str)> {
+    let mut found = Vec::new();
+    for (setting, value) in node["settings"].as_object().into_iter().flatten() {
+        match value {
+            Value::String(name) if SOUND_SETTINGS.contains(&setting.as_str()) => {
+                found.push((setting.clone(), name.as_str()));
+            }
+            Value::Array(names) if SOUND_SETTINGS.contains(&setting.as_str()) => {
+                let texts = names.iter().enumerate().filter_map(|(at, name)| Some((at, name.as_str()?)));
+                found.extend(texts.map(|(at, name)| (format!("{setting}/{at}"), name)));
+            }
+            _ => {}
+        }
+    }
+    found.retain(|(_, name)| !name.is_empty() && !name.contains("://"));
+    found
+}
+
 /// The flow as it is shown and patched.
 pub(crate) fn document(row: &CallFlow) -> Map<String, Value> {
     let Ok(Value::Object(mut map)) = serde_json::to_value(row) else { return Map::new() };
@@ -125,5 +179,7 @@ pub(crate) fn document(row: &CallFlow) -> Map<String, Value> {
     map
 }
 
+/// Settings of verbs that name sounds.
+const SOUND_SETTINGS: [&str; 2] = ["sound", "sounds"];
 /// Octets of one draft.
 const LONGEST: usize = 512 * 1024;

@@ -20,5 +20,6 @@ mod registering;
 mod rig;
 mod running;
 mod setup;
+mod sounds;
 mod step_test;
 mod webhooks;

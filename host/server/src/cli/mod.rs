@@ -20,6 +20,7 @@ mod resource;
 mod route;
 mod screen;
 mod server;
+mod sound;
 mod status;
 mod webhook;
 mod write;
@@ -237,6 +238,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: webhook::Command,
     },
+    /// What callers hear: uploaded, or spoken by the voice of the installation
+    #[command(
+        before_help = "Examples:\n  trunkline sound upload welcome.wav\n  trunkline sound say closed 'We are closed. Please call again tomorrow.'\n  trunkline sound list\n  trunkline sound download welcome --to /tmp/welcome.wav\n  trunkline sound delete welcome --yes"
+    )]
+    Sound {
+        /// What to do.
+        #[command(subcommand)]
+        command: sound::Command,
+    },
     /// Calls in progress
     #[command(before_help = "Examples:\n  trunkline call list\n  trunkline call hangup call_01k3")]
     Call {
@@ -316,6 +326,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Refused { command }) => resource::refused(&globals, command),
         Some(Command::Ban { command }) => ban::run(&globals, command),
         Some(Command::Webhook { command }) => webhook::run(&globals, command),
+        Some(Command::Sound { command }) => sound::run(&globals, command),
         Some(Command::Call { command }) => resource::call(&globals, command),
         Some(Command::Explain(arguments)) => explain::run(&globals, arguments),
         Some(Command::CallTest(arguments)) => call_test::run(&globals, arguments),
