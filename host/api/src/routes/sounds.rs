@@ -1,6 +1,7 @@
 //! `/sounds`: what callers hear, by account and name: uploaded, spoken by the voice of the installation, or put into the
 //! data folder by hand. The name is the id.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use axum::Json;
@@ -19,7 +20,7 @@ use super::past;
 use crate::body::{Asked, largest};
 use crate::edge::{Caller, Scope};
 use crate::problem::{Code, Problem};
-use crate::validate::flow::names_sound;
+use crate::validate::flow::sounds_in;
 use crate::{Api, openapi};
 
 /// Whose sounds.
@@ -125,7 +126,8 @@ async fn list(
     let has_more = sounds.len() > limit;
     sounds.truncate(limit);
     let next = sounds.last().filter(|_| has_more).map(|last| last.name.clone());
-    let data: Vec<_> = sounds.into_iter().map(|sound| shown(&api, &account, sound)).collect();
+    let users = Users::of(&api, &account);
+    let data: Vec<_> = sounds.into_iter().map(|sound| shown(&users, sound)).collect();
     Ok(Json(serde_json::json!({"data": data, "has_more": has_more, "next": next})))
 }
 
@@ -173,7 +175,7 @@ async fn get(
     let (speech, of, wanted) = (Arc::clone(&api.about.speech), account.clone(), name.clone());
     let found = blocking(move || speech.sounds().get(&of, &wanted)).await?;
     let found = found.ok_or_else(|| Problem::not_found("sound", &name))?;
-    Ok(Json(shown(&api, &account, found)))
+    Ok(Json(shown(&Users::of(&api, &account), found)))
 }
 
 /// Replaces a sound of the account, or makes it, by a WAV file or words.
@@ -285,7 +287,7 @@ async fn keep(
     let (speech, of, wanted) = (Arc::clone(&api.about.speech), account.to_owned(), name.to_owned());
     let sound = blocking(move || speech.sounds().put(&of, &wanted, &file)).await?.map_err(problem)?;
     note(api, caller, account, before.as_ref(), Some(&sound)).await?;
-    Ok(shown(api, account, sound))
+    Ok(shown(&Users::of(api, account), sound))
 }
 
 /// Words as a WAV file.
@@ -325,14 +327,25 @@ async fn note(
     Ok(())
 }
 
-fn shown(api: &Api, account: &str, sound: Sound) -> Shown {
-    let rows = api.rows();
-    let flows = rows.flows.all().filter(|kept| kept.row.account.as_str() == account);
-    let used = flows.filter(|kept| {
-        let published = kept.row.published.as_ref().map(|published| &published.document);
-        [Some(&kept.row.draft), published].into_iter().flatten().any(|flow| names_sound(flow, &sound.name))
-    });
-    let used_by = used.map(|kept| kept.row.id.to_string()).collect();
+/// Which flows of an account name which sounds.
+#[derive(Default)]
+struct Users(HashMap<String, BTreeSet<String>>);
+
+impl Users {
+    fn of(api: &Api, account: &str) -> Self {
+        let mut users = Self::default();
+        for kept in api.rows().flows.all().filter(|kept| kept.row.account.as_str() == account) {
+            let published = kept.row.published.as_ref().map(|published| &published.document);
+            for sound in [Some(&kept.row.draft), published].into_iter().flatten().flat_map(sounds_in) {
+                users.0.entry(sound.to_owned()).or_default().insert(kept.row.id.to_string());
+            }
+        }
+        users
+    }
+}
+
+fn shown(users: &Users, sound: Sound) -> Shown {
+    let used_by = users.0.get(&sound.name).into_iter().flatten().cloned().collect();
     let Sound { name, account, bytes, length_ms, rate, changed_at, problem } = sound;
     Shown { id: name.clone(), name, account, bytes, length_ms, rate, changed_at, problem, used_by }
 }

@@ -143,10 +143,10 @@ fn unheard(rows: &Rows, row: &CallFlow) -> Vec<Finding> {
     found
 }
 
-/// Whether a flow lets callers hear this sound.
-pub(crate) fn names_sound(document: &Value, name: &str) -> bool {
+/// Names of the sounds that a flow lets callers hear.
+pub(crate) fn sounds_in(document: &Value) -> impl Iterator<Item = &str> {
     let nodes = document["nodes"].as_array().into_iter().flatten();
-    nodes.flat_map(sounds_of).any(|(_, named)| named.strip_suffix(".wav").unwrap_or(named) == name)
+    nodes.flat_map(sounds_of).map(|(_, name)| name.strip_suffix(".wav").unwrap_or(name))
 }
 
 /// Names of sounds in the settings of a node, each with where it stands.
