@@ -88,6 +88,7 @@ check "the link of a phone: a page signs in with it" signed_in
 
 # --- asleep
 
+dave=$(device dave)
 PUSHES=127.0.0.50:8090
 start push-service "$WORK/pushes" python3 -u -c '
 import http.server
@@ -96,22 +97,22 @@ class Sink(http.server.BaseHTTPRequestHandler):
         print(self.path, self.headers.get("TTL"), self.headers.get("Authorization", "")[:8], self.headers.get("Content-Length"), flush=True)
         self.send_response(201); self.end_headers()
 http.server.HTTPServer(("127.0.0.50", 8090), Sink).serve_forever()'
-CONTACT="sip:page@bob.invalid;transport=ws;pn-provider=webpush;pn-prid=http%3A%2F%2F127.0.0.50%3A8090%2Fs%2Fbob"
-sleeps() { web bob --contact "$CONTACT" --vanish --idle 1; report bob 'had("registered")' && sleep 1 && contacts "$bob" 1 && shows "$bob" asleep true; }
+CONTACT="sip:page@dave.invalid;transport=ws;pn-provider=webpush;pn-prid=http%3A%2F%2F127.0.0.50%3A8090%2Fs%2Fdave"
+sleeps() { web dave --contact "$CONTACT" --vanish --idle 1; report dave 'had("registered")' && sleep 1 && contacts "$dave" 1 && shows "$dave" asleep true; }
 check "a page that wants pushes is closed: its registration stays" sleeps
 woken() {
-    ua --user alice --password pw-alice --at 127.0.0.33:6003 --cancel-after 15 call bob > "$WORK/a.json" & local a=$!
-    wait_for 5 grep -q '^/s/bob 30 vapid t=' "$WORK/pushes" || { cat "$WORK/pushes"; return 1; }
-    web bob --contact "$CONTACT" --answer --wait 8; wait $a
-    cat "$WORK/pushes"; report bob '"alice" in had("incoming")[0]["from"]'
+    ua --user alice --password pw-alice --at 127.0.0.33:6003 --cancel-after 15 call dave > "$WORK/a.json" & local a=$!
+    wait_for 5 grep -q '^/s/dave 30 vapid t=' "$WORK/pushes" || { cat "$WORK/pushes"; return 1; }
+    web dave --contact "$CONTACT" --answer --wait 8; wait $a
+    cat "$WORK/pushes"; report dave '"alice" in had("incoming")[0]["from"]'
 }
 check "a call pushes, waits, and rings the page that came" woken
-pushed() { [ "$(grep -c '^/s/bob 30 vapid t=' "$WORK/pushes")" = "$1" ]; }
+pushed() { [ "$(grep -c '^/s/dave 30 vapid t=' "$WORK/pushes")" = "$1" ]; }
 written() {
-    sleeps && { web alice --message 'sip:bob@127.0.0.1 are you there?' --idle 15 & local a=$!; }
+    sleeps && { web alice --message 'sip:dave@127.0.0.1 are you there?' --idle 15 & local a=$!; }
     wait_for 10 pushed 2 || return 1
-    web bob --contact "$CONTACT" --idle 5; wait $a
-    report alice 'had("sent")[0]["code"] == 200' && report bob 'had("message")[0]["text"] == "are you there?"'
+    web dave --contact "$CONTACT" --idle 5; wait $a
+    report alice 'had("sent")[0]["code"] == 200' && report dave 'had("message")[0]["text"] == "are you there?"'
 }
 check "so does a MESSAGE" written
 stop push-service
