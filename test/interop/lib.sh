@@ -53,9 +53,11 @@ peak_memory() { awk '/VmHWM/ { print $2 }' "/proc/$(server_pid)/status"; }
 api() { python3 "$TOOLS/api.py" "http://$HTTP/api/v1" "$(cat "$WORK/key")" "$@"; }
 pick() { python3 "$TOOLS/api.py" pick "$@"; }
 
-# device USER [MORE-JSON] : a phone with the password pw-USER; prints its id.
+# device USER [MORE-JSON] : a phone with the password pw-USER; prints its id. Callers leave no message unless "dialled" says so:
+# what becomes of a call is seen where no mailbox answers in its place.
 device() {
-    api POST /connections "{\"kind\":\"device\",\"name\":\"$1\",\"user\":\"$1\",\"password\":\"pw-$1\"${2:+,$2}}" | pick id
+    api POST /connections "{\"kind\":\"device\",\"name\":\"$1\",\"user\":\"$1\",\"password\":\"pw-$1\",
+        \"dialled\":{\"voicemail\":false}${2:+,$2}}" | pick id
 }
 # trunk NAME ADDRESS [MORE-JSON] : a carrier at ADDRESS:5060; prints its id.
 trunk() {

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use engine::control::{Ask, Waiting};
-use routing::config::{Attachments, Change, Connection, ConnectionId, Greeting, Mailbox, MailboxId};
+use routing::config::{
+    AccountId, Attachments, Change, Connection, ConnectionId, Greeting, Kind, Mailbox, MailboxId,
+};
 use store::{MessageCounts, hash_pin, new_id};
+use timestamp::Timestamp;
 
 use crate::Api;
 use crate::collection::commit;
@@ -36,6 +39,19 @@ impl Api {
     /// The mailbox of a connection, if it has one.
     pub fn mailbox_of(&self, connection: &str) -> Option<Arc<Mailbox>> {
         mailbox_of(&self.rows(), connection).cloned()
+    }
+
+    /// Whether this connection is a phone whose messages lie there.
+    pub fn is_phone_of(&self, connection: &str, mailbox: &MailboxId) -> bool {
+        let rows = self.rows();
+        let phone = rows.connections.get(connection).is_some_and(|row| row.kind == Kind::Device);
+        phone && mailbox_of(&rows, connection).is_some_and(|own| own.id == *mailbox)
+    }
+
+    /// What the clocks of an account show then, in seconds since their 1970.
+    pub fn clock_of(&self, account: &AccountId, at: Timestamp) -> u64 {
+        let rows = self.rows();
+        rows.accounts.get(account.as_str()).map_or(at.as_secs(), |account| account.zone.local(at))
     }
 
     /// The mailbox of a connection; made if it has none.

@@ -11,6 +11,7 @@ use api::{About, Api};
 use certificates::Demand;
 use engine::control::{Ask, Event, Happening};
 use engine::{BanOrder, PassKey};
+use mail::{Postman, Smtp};
 use net::shard_loop::{ListenerSpec, TlsSetup};
 use outside::{Outside, Rule};
 use push::{Pusher, VapidKey};
@@ -28,10 +29,11 @@ use crate::config::Found;
 use crate::config::resolved::Config;
 use crate::errands::Errands;
 use crate::failure::Failure;
+use crate::mailroom::Mailroom;
 use crate::recordings::Recordings;
 use crate::vouching::Vouching;
 use crate::waking::Waking;
-use crate::{http, https, local, serve, tls, token_key, web_socket};
+use crate::{http, https, local, mailroom, serve, tls, token_key, web_socket};
 
 /// Everything that runs.
 pub(crate) struct Assembled {
@@ -72,7 +74,9 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let (speech, listening) =
         Speech::start(&config.data, config.speech.clone(), outside.clone(), store.clone());
     let recordings = Recordings::new(&config.data);
-    let errands = Errands::new(outside.clone(), waking, Arc::clone(&speech), recordings, store.clone());
+    let mailroom = Mailroom::new(store.clone(), Arc::clone(&speech), Arc::clone(&recordings));
+    let kept = (recordings, Arc::clone(&mailroom));
+    let errands = Errands::new(outside.clone(), waking, Arc::clone(&speech), kept, store.clone());
     let helpers = (vouching, Arc::new(errands));
     let door = http::bind("--http", config.http, config.http_may_move).await?;
     let http = door.local_addr().map_err(|fault| Failure::Failed(format!("--http: {fault}")))?;
@@ -91,6 +95,9 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let passes = PassKey::new(&token_key::read_or_make(&config.data)?);
     let about = about(config, http, https, &call_path, &tls, (Arc::clone(&keyring), passes, speech));
     let api = Api::new(store.clone(), loaded, call_path.clone(), about);
+    mailroom.open(&api, &call_path);
+    api.tell_all_waiting().await;
+    let postman = post(config, &store, &api)?;
     let routes = |protocol| {
         let sockets = web_socket::router(call_path.door(protocol), &config.ws_origins);
         api::router(Arc::clone(&api)).merge(sockets)
@@ -103,7 +110,8 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
         tokio::spawn(tls::watch(tls.clone(), keyring)),
         tokio::spawn(http::serve(door, public, http::PATIENCE)),
         tokio::spawn(async move { report(axum::serve(socket, local).await) }),
-        tokio::spawn(prune(store.clone())),
+        tokio::spawn(prune(store.clone(), mailroom)),
+        postman,
         courier,
         listening,
     ];
@@ -272,14 +280,31 @@ fn deliver(store: &Store, call_path: &Arc<CallPath>, outside: Outside) -> JoinHa
     })
 }
 
+/// Sends e-mails about messages.
+fn post(config: &Config, store: &Store, api: &Arc<Api>) -> Result<JoinHandle<()>, Failure> {
+    let server = config.smtp.as_ref().map(|server| {
+        let password = server.password.as_ref().map(|password| password.0.as_str());
+        Smtp::new(&server.url, &server.from, password)
+    });
+    let server = server.transpose().map_err(|why| Failure::Failed(format!("--smtp: {why}")))?;
+    let api = Arc::downgrade(api);
+    Ok(Postman::start(store.clone(), server, move |id, at| {
+        let api = api.upgrade()?;
+        let mailbox = api.mailbox(id)?;
+        let shown = mailroom::written_time(api.clock_of(&mailbox.account, at));
+        Some((mailbox, shown))
+    }))
+}
+
 /// Forgets what is past its retention, once an hour.
-async fn prune(store: Store) {
+async fn prune(store: Store, mailroom: Arc<Mailroom>) {
     let mut hours = tokio::time::interval(Duration::from_secs(3600));
     loop {
         hours.tick().await;
         if let Err(fault) = store.prune(store::now()).await {
             tracing::error!(%fault, "old records could not be removed");
         }
+        mailroom.prune(store::now()).await;
     }
 }
 

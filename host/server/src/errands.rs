@@ -19,6 +19,7 @@ use store::Store;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use crate::mailroom::{Found, Mailroom};
 use crate::recordings::Recordings;
 use crate::waking::Waking;
 
@@ -32,6 +33,7 @@ pub(crate) struct Errands {
     tasks: Handle,
     waking: Waking,
     recordings: Arc<Recordings>,
+    mailroom: Arc<Mailroom>,
 }
 
 /// Sounds that were read before, by their files.
@@ -46,11 +48,11 @@ impl Errands {
         outside: Outside,
         waking: Waking,
         speech: Arc<Speech>,
-        recordings: Arc<Recordings>,
+        (recordings, mailroom): (Arc<Recordings>, Arc<Mailroom>),
         store: Store,
     ) -> Self {
         let (room, tasks) = (Arc::new(Semaphore::new(AT_ONCE)), Handle::current());
-        Self { outside, speech, store, kept: Mutex::default(), room, tasks, waking, recordings }
+        Self { outside, speech, store, kept: Mutex::default(), room, tasks, waking, recordings, mailroom }
     }
 
     /// Whoever wakes devices.
@@ -87,7 +89,10 @@ impl Errands {
                 Wanted::Recording(recording) => {
                     Brought::Recording(errands.recordings.length(recording).await)
                 }
-                Wanted::Answer(asked) => Brought::Answer(errands.answer(&asked).await),
+                Wanted::Answer(asked) => Brought::Answer(match &*asked {
+                    Asked::Mailbox(post) => errands.mailroom.answer(account, post).await,
+                    Asked::Fetch { .. } | Asked::Webhook { .. } => errands.answer(&asked).await,
+                }),
                 Wanted::Push(address) => {
                     let pushed = errands.waking.wake(&address).await;
                     Brought::Pushed(address, pushed)
@@ -117,7 +122,14 @@ impl Errands {
             Clip::Sound(name) => self.sound(account, name).await,
             Clip::Address(url) => self.over_http(url).await,
             Clip::Greeting(_) | Clip::Message(_) | Clip::Recording(_) => {
-                Err("there are no mailboxes yet".to_owned())
+                match self.mailroom.found(account, clip) {
+                    Found::File(path) => self.file(&path).await,
+                    Found::Clip(Clip::Sound(name)) => self.sound(account, &name).await,
+                    Found::Clip(Clip::Speech { text, voice, language }) => {
+                        self.spoken(account, &text, &voice, &language).await
+                    }
+                    Found::Clip(_) | Found::Nothing => Err("there is no such message".to_owned()),
+                }
             }
             Clip::Speech { text, voice, language } => self.spoken(account, text, voice, language).await,
         }

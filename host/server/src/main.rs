@@ -12,6 +12,7 @@ mod failure;
 mod http;
 mod https;
 mod local;
+mod mailroom;
 mod open_files;
 mod out;
 mod port_holder;

@@ -19,6 +19,12 @@ pub(crate) fn part(text: &str) {
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
+/// A file.
+pub(crate) fn octets(octets: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    drop(out.write_all(octets).and_then(|()| out.flush()));
+}
+
 /// A note for the person who typed the command.
 pub(crate) fn note(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));

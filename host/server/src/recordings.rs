@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::RecordingBegan;
 use media::RecordingId;
-use net::recorder::Written;
+use net::recorder::{Written, file_of};
 use tokio::sync::oneshot;
 
 /// All recordings that go on, or ended lately.
@@ -57,6 +57,21 @@ impl Recordings {
             }
         };
         hears.await.ok().flatten()
+    }
+
+    /// One is not wanted any more: its file goes, as soon as it is there.
+    pub(crate) async fn forget(&self, recording: RecordingId) {
+        if self.length(recording).await.is_some()
+            && let Err(fault) = tokio::fs::remove_file(file_of(&self.folder, recording)).await
+        {
+            tracing::error!(%fault, %recording, "a recording could not be removed");
+        }
+        self.known().remove(&recording);
+    }
+
+    /// Where one lies.
+    pub(crate) fn file(&self, recording: RecordingId) -> PathBuf {
+        file_of(&self.folder, recording)
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<RecordingId, Known>> {

@@ -21,7 +21,9 @@ fn a_page_is_closed_and_a_call_wakes_it() {
     let here = Installation::new();
     let running = here.start_with(&["--http-allow", "127.0.0.0/8"]);
     here.output(&["connection", "create", "--user", "alice", "--password", PASSWORD]);
-    let bob = here.json(&["connection", "create", "--user", "bob", "--password", PASSWORD]);
+    let silent = ["--set", "dialled.voicemail=false"];
+    let bob = ["connection", "create", "--user", "bob", "--password", PASSWORD, silent[0], silent[1]];
+    let bob = here.json(&bob);
     let bob = bob["id"].as_str().expect("an id");
     let service = TcpListener::bind("127.0.0.1:0").expect("a port");
     let subscribed = format!("http%3A%2F%2F{}%2Fs%2F1", service.local_addr().expect("an address"));

@@ -158,7 +158,8 @@ fn line(
 /// What the table calls from and to.
 fn set_up(here: &Installation) {
     let device = |user: &str, more: Value| {
-        let mut body = json!({"kind": "device", "name": user, "user": user, "password": PASSWORD});
+        let mut body = json!({"kind": "device", "name": user, "user": user, "password": PASSWORD,
+            "dialled": {"voicemail": false}});
         body.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
         id(&post(here, "/connections", &body))
     };
@@ -171,7 +172,8 @@ fn set_up(here: &Installation) {
     device("alice", json!({}));
     device("carl", json!({}));
     device("sales", json!({"caller_ids": ["+49301235"]}));
-    post(here, "/connections", &json!({"kind": "virtual", "name": "menu", "user": "menu"}));
+    let menu = json!({"kind": "virtual", "name": "menu", "user": "menu", "dialled": {"voicemail": false}});
+    post(here, "/connections", &menu);
     let other = id(&post(here, "/accounts", &json!({"name": "other"})));
     post(here, "/domains", &json!({"host": "other.example", "account": other}));
     device("ann", json!({"account": other, "domain": "other.example"}));

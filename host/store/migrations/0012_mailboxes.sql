@@ -26,10 +26,7 @@ CREATE TABLE messages (
     dialled    TEXT NOT NULL,
     call       TEXT NOT NULL,
     length_ms  INTEGER NOT NULL,
-    bytes      INTEGER NOT NULL,
-    -- none, queued, running, done, failed or no_engine.
-    transcript_state TEXT NOT NULL,
-    transcript TEXT NOT NULL
+    bytes      INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX messages_of ON messages (mailbox, id);
@@ -37,7 +34,6 @@ CREATE INDEX messages_of ON messages (mailbox, id);
 -- What waits to be sent, or failed; what was sent is gone.
 CREATE TABLE mails (
     id         TEXT PRIMARY KEY,
-    mailbox    TEXT NOT NULL,
     message    TEXT NOT NULL,
     recipient  TEXT NOT NULL,
     created_at INTEGER NOT NULL,
@@ -49,3 +45,15 @@ CREATE TABLE mails (
 
 CREATE INDEX mails_due ON mails (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX mails_of ON mails (message);
+
+-- Whoever goes takes along what belongs to it.
+CREATE TRIGGER mailbox_gone AFTER DELETE ON mailboxes
+BEGIN
+    DELETE FROM messages WHERE mailbox = old.id;
+END;
+
+CREATE TRIGGER message_gone AFTER DELETE ON messages
+BEGIN
+    DELETE FROM mails WHERE message = old.id;
+    DELETE FROM transcriptions WHERE subject = old.id;
+END;

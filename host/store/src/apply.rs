@@ -124,10 +124,12 @@ async fn delete(connection: &mut SqliteConnection, run: &[Edit]) -> Result<(), S
     let columns: &[_] = match table {
         Table::CallFlows => &[("flows", "id"), ("flow_versions", "flow")],
         Table::Connections => &[("connections", "id"), ("bindings", "connection")],
-        Table::Mailboxes => &[("mailboxes", "id"), ("mails", "mailbox"), ("messages", "mailbox")],
-        Table::Accounts | Table::Domains | Table::Numbers | Table::People | Table::Settings => {
-            &[(table.name(), "id")]
-        }
+        Table::Accounts
+        | Table::Domains
+        | Table::Mailboxes
+        | Table::Numbers
+        | Table::People
+        | Table::Settings => &[(table.name(), "id")],
     };
     for chunk in run.chunks(ROWS_PER_STATEMENT) {
         for (name, column) in columns {

@@ -1,5 +1,7 @@
 //! E-mails that tell of messages: a queue that survives the process. What was sent is gone from it.
 
+use std::time::Duration;
+
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use timestamp::Timestamp;
@@ -90,21 +92,25 @@ pub(crate) async fn queue(
     message: &VoiceMessage,
     to: &[String],
 ) -> Result<(), StoreError> {
+    let now = clock::now();
     for recipient in to {
         sqlx::query(
-            "INSERT INTO mails (id, mailbox, message, recipient, created_at, next_at, attempts, problem) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5, 0, '')",
+            "INSERT INTO mails (id, message, recipient, created_at, next_at, attempts, problem) \
+             VALUES (?, ?, ?, ?, ?, 0, '')",
         )
         .bind(new_id("mail"))
-        .bind(message.mailbox.as_str())
         .bind(&message.id)
         .bind(recipient)
-        .bind(clock::stored(clock::now()))
+        .bind(clock::stored(now))
+        .bind(clock::stored(now + MOMENT))
         .execute(&mut *connection)
         .await?;
     }
     Ok(())
 }
+
+/// Whoever keeps a message has more to do with it, and is let finish.
+const MOMENT: Duration = Duration::from_secs(2);
 
 fn read(row: &SqliteRow) -> Result<Mail, StoreError> {
     Ok(Mail {

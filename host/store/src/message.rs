@@ -64,7 +64,7 @@ pub enum MessageState {
 /// What is said in a message, as far as that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Transcript {
-    /// `none`, `queued`, `running`, `done`, `failed` or `no_engine`.
+    /// `none`, or how far its transcription is: `queued`, `running`, `done`, `failed` or `no_engine`.
     pub state: String,
     /// The words; or why there are none.
     pub text: String,
@@ -139,7 +139,7 @@ impl Store {
         let mut tx = writers.config.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(
             "INSERT INTO messages (id, account, mailbox, at, state, caller, caller_name, dialled, call, length_ms, \
-             bytes, transcript_state, transcript) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&message.id)
         .bind(message.account.as_str())
@@ -152,8 +152,6 @@ impl Store {
         .bind(&message.call_id)
         .bind(i64::try_from(message.length_ms).unwrap_or(i64::MAX))
         .bind(i64::try_from(message.bytes).unwrap_or(i64::MAX))
-        .bind(&message.transcript.state)
-        .bind(&message.transcript.text)
         .execute(&mut *tx)
         .await?;
         mail::queue(&mut tx, message, mail_to).await?;
@@ -193,10 +191,10 @@ impl Store {
 
     /// Messages, newest first.
     pub async fn messages(&self, query: &MessageQuery) -> Result<Page<VoiceMessage>, StoreError> {
-        let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM messages WHERE mailbox = ");
-        sql.push_bind(query.mailbox.clone());
+        let mut sql = QueryBuilder::<Sqlite>::new(MESSAGES);
+        sql.push(" WHERE mailbox = ").push_bind(query.mailbox.clone());
         if let Some(state) = query.state {
-            sql.push(" AND state = ").push_bind(state.as_str());
+            sql.push(" AND messages.state = ").push_bind(state.as_str());
         }
         query.page.push_by_id(&mut sql);
         let rows = sql.build().fetch_all(&self.shared.readers).await?;
@@ -206,10 +204,9 @@ impl Store {
 
     /// One message.
     pub async fn message(&self, id: &str) -> Result<Option<VoiceMessage>, StoreError> {
-        let row = sqlx::query("SELECT * FROM messages WHERE id = ?")
-            .bind(id)
-            .fetch_optional(&self.shared.readers)
-            .await?;
+        let mut sql = QueryBuilder::<Sqlite>::new(MESSAGES);
+        sql.push(" WHERE id = ").push_bind(id.to_owned());
+        let row = sql.build().fetch_optional(&self.shared.readers).await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -220,14 +217,11 @@ impl Store {
         new: bool,
         after: &str,
     ) -> Result<Option<VoiceMessage>, StoreError> {
-        let row = sqlx::query(
-            "SELECT * FROM messages WHERE mailbox = ? AND (state = 'new') = ? AND id > ? ORDER BY id LIMIT 1",
-        )
-        .bind(mailbox.as_str())
-        .bind(new)
-        .bind(after)
-        .fetch_optional(&self.shared.readers)
-        .await?;
+        let mut sql = QueryBuilder::<Sqlite>::new(MESSAGES);
+        sql.push(" WHERE mailbox = ").push_bind(mailbox.to_string());
+        sql.push(" AND (messages.state = 'new') = ").push_bind(new);
+        sql.push(" AND id > ").push_bind(after.to_owned()).push(" ORDER BY id LIMIT 1");
+        let row = sql.build().fetch_optional(&self.shared.readers).await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -238,29 +232,13 @@ impl Store {
         state: MessageState,
     ) -> Result<Option<VoiceMessage>, StoreError> {
         let mut writers = self.shared.writers.lock().await;
-        let row = sqlx::query("UPDATE messages SET state = ? WHERE id = ? RETURNING *")
+        sqlx::query("UPDATE messages SET state = ? WHERE id = ?")
             .bind(state.as_str())
             .bind(id)
-            .fetch_optional(&mut writers.config)
+            .execute(&mut writers.config)
             .await?;
-        row.as_ref().map(read).transpose()
-    }
-
-    /// Says what is known of the words of a message; the message, if there still is one.
-    pub async fn set_transcript(
-        &self,
-        id: &str,
-        transcript: &Transcript,
-    ) -> Result<Option<VoiceMessage>, StoreError> {
-        let mut writers = self.shared.writers.lock().await;
-        let row =
-            sqlx::query("UPDATE messages SET transcript_state = ?, transcript = ? WHERE id = ? RETURNING *")
-                .bind(&transcript.state)
-                .bind(&transcript.text)
-                .bind(id)
-                .fetch_optional(&mut writers.config)
-                .await?;
-        row.as_ref().map(read).transpose()
+        drop(writers);
+        self.message(id).await
     }
 
     /// Deletes a message: its row, its audio, its words, and mails that wait to tell of it. Whether there was one.
@@ -269,7 +247,6 @@ impl Store {
         let mut tx = writers.config.begin_with("BEGIN IMMEDIATE").await?;
         let gone =
             sqlx::query("DELETE FROM messages WHERE id = ?").bind(&message.id).execute(&mut *tx).await?;
-        sqlx::query("DELETE FROM mails WHERE message = ?").bind(&message.id).execute(&mut *tx).await?;
         tx.commit().await?;
         drop(writers);
         let file = self.voicemail_file(&message.account, &message.id);
@@ -309,22 +286,11 @@ impl Store {
         mailbox: &MailboxId,
         at: Timestamp,
     ) -> Result<Vec<VoiceMessage>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM messages WHERE mailbox = ? AND at < ? AND state <> 'saved' LIMIT 1000",
-        )
-        .bind(mailbox.as_str())
-        .bind(clock::stored(at))
-        .fetch_all(&self.shared.readers)
-        .await?;
-        rows.iter().map(read).collect()
-    }
-
-    /// Messages whose words nobody has written down yet, as far as somebody was to.
-    pub async fn messages_to_transcribe(&self) -> Result<Vec<VoiceMessage>, StoreError> {
-        let rows =
-            sqlx::query("SELECT * FROM messages WHERE transcript_state IN ('queued', 'running') ORDER BY id")
-                .fetch_all(&self.shared.readers)
-                .await?;
+        let mut sql = QueryBuilder::<Sqlite>::new(MESSAGES);
+        sql.push(" WHERE mailbox = ").push_bind(mailbox.to_string());
+        sql.push(" AND at < ").push_bind(clock::stored(at));
+        let rows = sql.push(" AND messages.state <> 'saved' LIMIT 1000").build();
+        let rows = rows.fetch_all(&self.shared.readers).await?;
         rows.iter().map(read).collect()
     }
 
@@ -371,7 +337,7 @@ fn counts(row: &SqliteRow) -> Result<MessageCounts, StoreError> {
     Ok(MessageCounts { new, old: total.saturating_sub(new) })
 }
 
-pub(crate) fn read(row: &SqliteRow) -> Result<VoiceMessage, StoreError> {
+fn read(row: &SqliteRow) -> Result<VoiceMessage, StoreError> {
     let text = |name: &str| row.try_get::<String, _>(name);
     let number = |name: &str| row.try_get::<i64, _>(name).map(|number| u64::try_from(number).unwrap_or(0));
     Ok(VoiceMessage {
@@ -386,6 +352,11 @@ pub(crate) fn read(row: &SqliteRow) -> Result<VoiceMessage, StoreError> {
         call_id: text("call")?,
         length_ms: number("length_ms")?,
         bytes: number("bytes")?,
-        transcript: Transcript { state: text("transcript_state")?, text: text("transcript")? },
+        transcript: Transcript { state: text("transcript_state")?, text: text("transcript_text")? },
     })
 }
+
+/// What is said in a message is known to the queue of transcriptions.
+const MESSAGES: &str = "SELECT messages.*, coalesce(transcriptions.state, 'none') AS transcript_state, \
+     coalesce(transcriptions.text, transcriptions.why, '') AS transcript_text \
+     FROM messages LEFT JOIN transcriptions ON transcriptions.subject = messages.id";

@@ -7,7 +7,7 @@ check "server starts" begin
 over udp
 ACCOUNT=$(api GET /accounts | pick data.0.id)
 api PATCH "/accounts/$ACCOUNT" '{"country":"DE"}' >/dev/null
-ALICE=$(device alice '"limits":{"concurrent":null}'); device bob '"dialled":{"ring_s":2}' >/dev/null
+ALICE=$(device alice '"limits":{"concurrent":null}'); device bob '"dialled":{"voicemail":false,"ring_s":2}' >/dev/null
 trunk carrier 127.0.0.50 '"timers":{"no_provisional_s":1}' >/dev/null
 A=(--user alice --password pw-alice)
 limits() { api PATCH "/connections/$ALICE" "{\"limits\":$1}" >/dev/null; }

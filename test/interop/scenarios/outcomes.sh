@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../lib.sh"
 check "server starts" server
 device alice >/dev/null; device bob >/dev/null; device absent >/dev/null
-device slow '"dialled":{"ring_s":2}' >/dev/null
+device slow '"dialled":{"voicemail":false,"ring_s":2}' >/dev/null
 A=(--user alice --password pw-alice) B=(--user bob --password pw-bob --at 127.0.0.32:6002)
 
 # with_callee 'UA ARGUMENTS OF BOB' 'EXPRESSION ON ALICE' UA ARGUMENTS OF ALICE... ; bob's report is left in $WORK/b.json

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../lib.sh"
 check "server starts" server
 alice=$(device alice '"number_format":{"from":"raw"}')
-bob=$(device bob '"dialled":{"ring_s":3}')
+bob=$(device bob '"dialled":{"voicemail":false,"ring_s":3}')
 number +15550100 "$alice" >/dev/null; number +15550101 "$bob" >/dev/null
 A=(--user alice --password pw-alice) HOME_OF_ALICE=127.0.0.31:6001
 

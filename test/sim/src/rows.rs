@@ -202,5 +202,7 @@ fn connection(name: &str, kind: &str) -> Value {
         "may_call_out": true,
         "trust_identity": false,
         "on_bad_caller_id": "replace",
+        // What becomes of a call is seen where nobody takes a message in its place.
+        "dialled": {"voicemail": false},
     })
 }

@@ -135,6 +135,7 @@ ladders! {
     message_in_a_call
     message_to_a_trunk
     message_wakes
+    messages_waiting
     naptr
     near_misses
     no_answer_on_the_wire
@@ -243,6 +244,12 @@ ladders! {
     update_glare
     update_refreshes_target
     video
+    voicemail_after_failover
+    voicemail_busy
+    voicemail_no_answer
+    voicemail_own_mailbox
+    voicemail_unregistered
+    voicemail_virtual
     websocket_only
     winner_with_other_answer
 }

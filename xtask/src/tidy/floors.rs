@@ -37,6 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("host/uring", &[]),
+    ("host/mail", &["core/routing", "host/store"]),
     ("host/outside", &[]),
     ("host/push", &["host/outside"]),
     ("host/speech", &["proto/codec", "host/outside", "host/store"]),

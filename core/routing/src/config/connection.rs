@@ -330,7 +330,7 @@ pub struct Dialled {
     pub flow: Option<FlowId>,
     /// Seconds it rings.
     pub ring_s: u32,
-    /// Whether calls that nobody takes leave a message.
+    /// Whether calls that nobody takes leave a message; absent: those of devices and virtual connections do.
     pub voicemail: Option<bool>,
     /// Where they leave it; absent: in the mailbox that is made for it at the first one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use crate::config::{CallFlow, Connection, DialAction, Kind};
 use crate::decision::Attached;
 
-/// Whether calls to a connection that nobody takes leave a message.
+/// Whether calls to a connection that nobody takes leave a message: those of devices and virtual connections do unless they say
+/// otherwise, those of others where they say so.
 pub(super) fn takes_messages(connection: &Connection) -> bool {
+    let usual = matches!(connection.kind, Kind::Device | Kind::Virtual);
     let bridges = connection.dialled.action == DialAction::Bridge;
-    connection.enabled && bridges && connection.dialled.voicemail == Some(true)
+    connection.enabled && bridges && connection.dialled.voicemail.unwrap_or(usual)
 }
 
 /// What answers where nothing of a connection can ring.

@@ -22,6 +22,7 @@ mod screen;
 mod server;
 mod sound;
 mod status;
+mod voicemail;
 mod webhook;
 mod write;
 
@@ -229,6 +230,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ban::Command,
     },
+    /// What callers left in mailboxes
+    #[command(
+        before_help = "Examples:\n  trunkline voicemail list\n  trunkline voicemail list Desk --state new\n  trunkline voicemail play Desk vm_01k3\n  trunkline voicemail export Desk vm_01k3 message.wav\n  trunkline voicemail delete Desk vm_01k3"
+    )]
+    Voicemail {
+        /// What to do.
+        #[command(subcommand)]
+        command: voicemail::Command,
+    },
     /// Web servers that are told of events
     #[command(
         before_help = "Examples:\n  trunkline webhook add https://example.com/calls --events 'call.*'\n  trunkline webhook test wh_01k3\n  trunkline webhook deliveries wh_01k3 --state failed\n  trunkline webhook replay wh_01k3 --since 1h"
@@ -325,6 +335,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::History { command }) => resource::history(&globals, command),
         Some(Command::Refused { command }) => resource::refused(&globals, command),
         Some(Command::Ban { command }) => ban::run(&globals, command),
+        Some(Command::Voicemail { command }) => voicemail::run(&globals, command),
         Some(Command::Webhook { command }) => webhook::run(&globals, command),
         Some(Command::Sound { command }) => sound::run(&globals, command),
         Some(Command::Call { command }) => resource::call(&globals, command),

@@ -42,6 +42,9 @@ impl Found {
     pub(crate) fn resolve(&self) -> Result<Config, Faults> {
         let mut config = resolved::resolve(self.data.clone(), &self.layers, admin_password()?)?;
         speech::keys(&mut config.speech)?;
+        if let Some(smtp) = &mut config.smtp {
+            smtp.password = secret("TRUNKLINE_SMTP_PASSWORD_FILE")?.map(AdminPassword);
+        }
         Ok(config)
     }
 
@@ -90,6 +93,15 @@ fn admin_password() -> Result<Option<AdminPassword>, Faults> {
         ]));
     }
     Ok(Some(AdminPassword(password.to_owned())))
+}
+
+/// What a file holds that the environment names.
+fn secret(variable: &str) -> Result<Option<String>, Faults> {
+    let Some(path) = std::env::var_os(variable) else { return Ok(None) };
+    let path = PathBuf::from(path);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|fault| Faults(vec![format!("{variable}: {}: {fault}", path.display())]))?;
+    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 fn shown(value: &serde_json::Value) -> String {

@@ -122,6 +122,15 @@ pub(crate) struct Raw {
     #[arg(long, value_name = "ORIGIN")]
     #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     pub(crate) ws_origins: Option<Vec<String>>,
+    /// Mail server that takes e-mails about messages in mailboxes: smtp://[USER@]HOST[:PORT], with ?tls=required for
+    /// STARTTLS, or smtps://[USER@]HOST; its password comes from the file in TRUNKLINE_SMTP_PASSWORD_FILE
+    #[arg(long, value_name = "URL")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) smtp: Option<String>,
+    /// Address that such e-mails come from; default: trunkline@ and the base domain
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub(crate) smtp_from: Option<String>,
     /// Where configuration and history are kept; default: SQLite in the data folder
     #[arg(long, value_name = "URL")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
@@ -174,6 +183,8 @@ pub(crate) fn defaults() -> Raw {
         transcriber_languages: all(&[]),
         speech_cache_mb: Some(100),
         ws_origins: all(&[]),
+        smtp: None,
+        smtp_from: None,
         database: some("sqlite:trunkline.db"),
         log: some("info"),
     }

@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) http_allow: Vec<IpNet>,
     /// What speaks and what listens.
     pub(crate) speech: speech::Settings,
+    /// The mail server and as whom we write to it, if there is one.
+    pub(crate) smtp: Option<MailServer>,
     /// Web origins that may open SIP over WebSocket; all of them when there is none.
     pub(crate) ws_origins: Vec<String>,
     /// Filter for the log.
@@ -76,6 +78,17 @@ impl Media {
     pub(crate) fn calls(&self) -> u32 {
         (u32::from(*self.ports.end()) + 1).saturating_sub(u32::from(*self.ports.start())) / PORTS_PER_CALL
     }
+}
+
+/// A mail server as options name it.
+#[derive(Clone, Debug)]
+pub(crate) struct MailServer {
+    /// Where it is.
+    pub(crate) url: String,
+    /// As whom we write.
+    pub(crate) from: String,
+    /// Its password; from a file that the environment names.
+    pub(crate) password: Option<AdminPassword>,
 }
 
 /// A transport and an address to listen on.
@@ -151,6 +164,7 @@ pub(crate) fn resolve(
     check.database(&raw);
     let ws_origins = check.origins(raw.ws_origins.as_deref());
     let speech = super::speech::settings(&mut check, &raw);
+    let smtp = check.smtp(&raw, &base_domain);
     let http_allow = check.nets("http_allow", raw.http_allow.as_deref());
     if !check.faults.is_empty() {
         return Err(Faults(check.faults));
@@ -167,6 +181,7 @@ pub(crate) fn resolve(
         dns,
         http_allow,
         speech,
+        smtp,
         ws_origins,
         base_domain,
         country,
@@ -388,6 +403,21 @@ impl Check<'_> {
                 1
             }
         }
+    }
+
+    fn smtp(&mut self, raw: &Raw, base_domain: &str) -> Option<MailServer> {
+        let url = raw.smtp.clone()?;
+        let from = raw.smtp_from.clone().unwrap_or_else(|| format!("trunkline@{base_domain}"));
+        let host = url.strip_prefix("smtp://").or_else(|| url.strip_prefix("smtps://"));
+        if host.is_none_or(str::is_empty) {
+            self.fault("smtp", &format!("`{url}` is no smtp://HOST:PORT and no smtps://HOST"));
+        } else if host.and_then(|host| host.split_once('@')).is_some_and(|(user, _)| user.contains(':')) {
+            self.fault("smtp", "the password belongs into the file that TRUNKLINE_SMTP_PASSWORD_FILE names");
+        }
+        if !from.contains('@') {
+            self.fault("smtp_from", &format!("`{from}` is no e-mail address"));
+        }
+        Some(MailServer { url, from, password: None })
     }
 
     fn database(&mut self, raw: &Raw) {

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use engine::control::{Answer, Ask, Happening};
+use engine::control::{Answer, Ask, Happening, Waiting};
 
 use engine::{Ban, BanOrder};
 
@@ -31,6 +31,12 @@ pub(crate) fn order(world: &mut World, word: &str, line: &Line) -> Result<(), St
             address if *address == *line.word(1) => Ok(()),
             other => Err(format!("{other} was")),
         },
+        "waiting" => {
+            let count = |place| line.word(place).parse().unwrap_or_default();
+            let waiting = Waiting { new: count(2), old: count(3) };
+            world.ask(&Ask::MessagesWaiting(vec![(id.as_str().into(), waiting)]));
+            Ok(())
+        }
         "rehearse" => {
             let seconds = line.word(2).parse::<u32>().ok().map(|minutes| minutes * 60);
             let answers = world.ask(&Ask::Rehearse { connection: id.as_str().into(), seconds });

@@ -103,7 +103,8 @@ impl Playing {
     /// Orders to the world rather than to an agent.
     fn order(&mut self, word: &str, name: &str, line: &Line) -> Result<(), String> {
         match word {
-            "ban" | "register-now" | "rehearse" | "status" | "logged" | "announced" | "used" | "woken" => {
+            "ban" | "register-now" | "rehearse" | "status" | "logged" | "announced" | "used" | "waiting"
+            | "woken" => {
                 return super::peers::order(&mut self.world, word, line);
             }
             "drain" => drop(self.world.ask(&Ask::Drain)),
@@ -224,6 +225,7 @@ impl Playing {
     fn press(&mut self, keys: &str, actor: &str) -> Result<(), String> {
         self.settle(Duration::from_millis(20));
         for key in keys.bytes() {
+            let key = if key == b'p' { b'#' } else { key };
             match actor {
                 "" => self.world.press(key),
                 actor => self.world.press_at(self.port_of(actor)?, key),

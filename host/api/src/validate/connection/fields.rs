@@ -214,7 +214,11 @@ const DIALLED: &[Field] = &[
     Field::open("action", Shape::Choice(&["bridge", "flow"]), "ring it, or run a flow [bridge]"),
     Field::open("flow", ID, "the flow, when the action says so"),
     Field::open("ring_s", Shape::Integer(1, 600), "seconds it rings [30]"),
-    Field::open("voicemail", Shape::Boolean, "whether calls that nobody takes leave a message"),
+    Field::open(
+        "voicemail",
+        Shape::Boolean,
+        "whether calls that nobody takes leave a message [true: device and virtual]",
+    ),
     Field::open("mailbox", ID, "where they leave it [one of its own, made at the first message]"),
     Field::open("failover", Shape::Target, "who answers when it cannot be reached"),
 ];
