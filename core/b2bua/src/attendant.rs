@@ -414,15 +414,8 @@ impl Call {
     }
 
     /// The nodes that the call came by.
-    pub(crate) fn flow_path(&self) -> Vec<FlowStep> {
+    pub fn flow_path(&self) -> Vec<FlowStep> {
         self.attendant.as_deref().map(Attendant::path).unwrap_or_default()
-    }
-
-    /// The flow that the call is in, its version and its node.
-    pub fn flow(&self) -> Option<(Arc<str>, u32, Box<str>)> {
-        let attendant = self.attendant.as_deref()?;
-        let step = attendant.run.path().last()?;
-        Some((Arc::clone(step.flow()), step.version(), step.node().into()))
     }
 }
 

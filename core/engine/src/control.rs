@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use b2bua::FlowStep;
 use guard::{Ban, Evidence};
 use ipnet::IpNet;
 pub use presence::message_summary::Waiting;
@@ -157,6 +158,9 @@ pub struct CallView {
     pub connection_in: Arc<str>,
     /// Connection that rings or answered.
     pub connection_out: Arc<str>,
+    /// Nodes of flows that it has come by, the one it is at last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flow: Vec<FlowStep>,
 }
 
 /// What is known of a connection right now.

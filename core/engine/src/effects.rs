@@ -230,5 +230,6 @@ pub(crate) fn call_view(call: &Call) -> CallView {
         dialled: Arc::clone(call.dialled()),
         connection_in: id_of(call.connection_in()),
         connection_out: id_of(call.connection_out()),
+        flow: call.flow_path(),
     }
 }

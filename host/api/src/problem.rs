@@ -69,7 +69,7 @@ codes! {
     FlowNotSound "flow_not_sound" 422 "The draft has problems that keep it from being published";
     FieldMissing "field_missing" 422 "A field is missing";
     FieldNotOfKind "field_not_of_kind" 422 "The field does not belong to this kind of connection";
-    FlowsNotAvailable "flows_not_available" 422 "Domains lead to no flow in this release";
+    FlowsNotAvailable "flows_not_available" 422 "What a domain leads to is said by a flow, and not by an address, in this release";
     IdempotencyKeyReused "idempotency_key_reused" 422 "The Idempotency-Key was used for another request";
     InvalidNumber "invalid_number" 422 "The number is not in E.164 form";
     InvalidParameter "invalid_parameter" 422 "A query parameter cannot be used";

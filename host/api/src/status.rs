@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use engine::FlowStep;
 use engine::control::{self, Answer, Ask, CallView, StatusView, Usage};
 use routing::config::{Account, AccountId, Connection, ConnectionId};
 use serde::Serialize;
@@ -177,6 +178,41 @@ pub(crate) struct Call {
     pub(crate) connection_in: Option<String>,
     /// Connection that rings or answered.
     pub(crate) connection_out: Option<String>,
+    /// Nodes of flows that it has come by, the one it is at last.
+    pub(crate) flow: Vec<CallNode>,
+}
+
+/// A node of a flow that a call has come by.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct CallNode {
+    /// Id of the flow.
+    pub(crate) flow: String,
+    /// The version that the call takes.
+    pub(crate) version: u32,
+    /// Id of the node.
+    pub(crate) node: String,
+    /// Its verb.
+    pub(crate) verb: &'static str,
+    /// When it came there.
+    pub(crate) at: String,
+    /// When it went on; none while it is there.
+    pub(crate) until: Option<String>,
+    /// By which outcome.
+    pub(crate) outcome: Option<String>,
+}
+
+impl From<&FlowStep> for CallNode {
+    fn from(step: &FlowStep) -> Self {
+        Self {
+            flow: step.flow.to_string(),
+            version: step.version,
+            node: step.node.to_string(),
+            verb: step.verb,
+            at: rfc3339(step.at),
+            until: step.until.map(rfc3339),
+            outcome: step.outcome.as_deref().map(str::to_owned),
+        }
+    }
 }
 
 impl From<&CallView> for Call {
@@ -192,6 +228,7 @@ impl From<&CallView> for Call {
             dialled: view.dialled.to_string(),
             connection_in: given(&view.connection_in),
             connection_out: given(&view.connection_out),
+            flow: view.flow.iter().map(CallNode::from).collect(),
         }
     }
 }

@@ -90,6 +90,7 @@ ladders! {
     failover_rehearsal
     first_call_held
     flow_cancelled
+    flow_domain
     flow_failover
     flow_group
     flow_group_answered

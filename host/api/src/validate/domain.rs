@@ -26,7 +26,7 @@ pub(crate) const FIELDS: &[Field] = &[
         "algorithms in the order they are offered [md5,sha256]",
     ),
     Field::open("aliases", Shape::List(&HOST, 100), "further hosts that mean the same domain"),
-    Field::open("default_flow", HOST, "call flow for calls that match nothing else"),
+    Field::open("default_flow", HOST, "published call flow for calls to it that match nothing else"),
     Field::open("voice_url", Shape::Text(1, 2_000), "address asked what to do with a call"),
     Field::read_only(
         "warnings",
@@ -51,10 +51,8 @@ pub(crate) fn draft(
     }
     let mut errors = Vec::new();
     shape::check(&document, FIELDS, u8::MAX, "", &mut errors);
-    for name in ["default_flow", "voice_url"] {
-        if document.contains_key(name) {
-            errors.push(super::no_flows(format!("/{name}")));
-        }
+    if document.contains_key("voice_url") {
+        errors.push(super::nobody_is_asked("/voice_url"));
     }
     if document.get("application").is_none() {
         needed(&document, &["host"], &mut errors);
@@ -90,6 +88,9 @@ pub(crate) fn draft(
         ));
     }
     let mut errors = Vec::new();
+    if let Some(flow) = &row.default_flow {
+        desk.flow(flow, &row.account, "/default_flow", &mut errors);
+    }
     keep_former_host(&mut row, existing);
     hosts(desk, &mut row, &mut errors);
     if row.role == DomainRole::Trunk && desk.rows.has_users(&row.id) {

@@ -182,10 +182,10 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Domains name flows in the interface, and lead to none yet.
-pub(crate) fn no_flows(pointer: impl Into<String>) -> FieldError {
-    FieldError::new(Code::FlowsNotAvailable, pointer, "domains lead to no flow in this release")
-        .hint("Let a number or a connection lead to the flow.")
+/// Domains name an address in the interface, and nobody asks it yet.
+pub(crate) fn nobody_is_asked(pointer: impl Into<String>) -> FieldError {
+    FieldError::new(Code::FlowsNotAvailable, pointer, "no address is asked for a domain in this release")
+        .hint("Let default_flow name a flow whose webhook asks it.")
 }
 
 /// The problem made of what was found, if anything was.

@@ -55,7 +55,9 @@ pub(crate) fn of_flow(rows: &Rows, flow: &CallFlow) -> Vec<String> {
             && rows.leads(&kept.row.id).iter().any(|id| **id == *flow.id.as_str())
     });
     let flows = flows.map(|kept| format!("flow {} ({})", kept.row.name, kept.row.id));
-    numbers.chain(connections).chain(flows).collect()
+    let domains = rows.domains.all().filter(|kept| kept.row.default_flow.as_ref() == Some(&flow.id));
+    let domains = domains.map(|kept| format!("domain {} ({})", kept.row.host, kept.row.id));
+    numbers.chain(connections).chain(domains).chain(flows).collect()
 }
 
 /// What leads to a mailbox.

@@ -24,6 +24,7 @@ fn call(id: &str, account: &str) -> CallView {
         dialled: "sip:bob@sip.localhost".into(),
         connection_in: "con_a".into(),
         connection_out: "".into(),
+        flow: Vec::new(),
     }
 }
 

@@ -21,6 +21,7 @@ fn call(account: &str) -> CallView {
         dialled: "101".into(),
         connection_in: "".into(),
         connection_out: "".into(),
+        flow: Vec::new(),
     }
 }
 
