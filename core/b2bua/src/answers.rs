@@ -26,6 +26,7 @@ impl Call {
         if self.on_loser_response(number, response, means) {
             return;
         }
+        let screens = self.screens();
         let Phase::Dialling(dialling) = &mut self.phase else { return };
         let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else { return };
         branch.leg.hear_agent(response);
@@ -39,6 +40,7 @@ impl Call {
         match response.code() {
             100..=199 => self.on_provisional(number, response, means),
             200..=299 if dialling.answered.is_some() => {}
+            200..=299 if screens => self.screen(number, response, means),
             200..=299 if self.caller.reliable.holds_final() => {
                 // RFC 3262 §3: the caller's PRACK first. The callee repeats its 2xx meanwhile.
                 dialling.answered = Some((number, response.bytes().to_vec()));
@@ -175,7 +177,9 @@ impl Call {
             // The answer comes in the caller's ACK, and ours waits for it (RFC 3261 §13.2.2.4).
             winner.leg.usage = crate::usage::InviteUsage::Asking { client: winner.client, cseq };
         } else {
-            winner.leg.acknowledge(cseq, None, means);
+            if winner.leg.ack.is_empty() {
+                winner.leg.acknowledge(cseq, None, means);
+            }
             anchor::connect(&mut self.caller, &mut winner.leg, false, means);
         }
         let callee = winner.leg.number;
@@ -234,7 +238,7 @@ impl Call {
     }
 
     /// A branch has its final answer; when all have, the next target is tried or the best answer relayed.
-    fn branch_over(&mut self, number: u8, failed: Final, failure: Failure, means: &mut Means<'_>) {
+    pub(crate) fn branch_over(&mut self, number: u8, failed: Final, failure: Failure, means: &mut Means<'_>) {
         let Phase::Dialling(dialling) = &mut self.phase else { return };
         let Some(index) = dialling.branches.iter().position(|b| b.leg.number == number) else { return };
         let mut branch = dialling.branches.remove(index);

@@ -10,6 +10,7 @@ mod flows;
 mod listen;
 mod record;
 mod ring;
+mod screen;
 mod voicemail;
 
 use core::fmt;
@@ -31,6 +32,7 @@ pub use errand::{Brought, Errand, Wanted};
 pub use flows::Flows;
 use record::{Kept, TakingDown};
 use ring::Ringing;
+pub(crate) use screen::Screening;
 
 use crate::branch::Presentation;
 use crate::call::{Call, Final, Phase, timers};

@@ -14,6 +14,7 @@ use registrar::BindingRow;
 use routing::config::{Connection, Kind, Latching, Peer, Transport};
 use timestamp::Timestamp;
 
+use crate::attendant::Screening;
 use crate::early::EarlyDialogs;
 use crate::leg::{Leg, SUPPORTED, SUPPORTED_WITHIN, via, write_ourselves};
 use crate::line::Line;
@@ -51,6 +52,8 @@ pub(crate) struct Branch {
     pub lengthened: u8,
     /// Its early dialogs.
     pub early: EarlyDialogs,
+    /// It has answered, and has yet to take the call.
+    pub screening: Option<Box<Screening>>,
     /// Request-URI of the INVITE.
     uri: Box<[u8]>,
     /// Path of the binding, for the Route of the INVITE.
@@ -125,6 +128,7 @@ impl Branch {
             authenticated: false,
             lengthened: 0,
             early: EarlyDialogs::default(),
+            screening: None,
             uri: place.uri.as_bytes().into(),
             path: place.path.clone(),
         }
@@ -211,7 +215,7 @@ impl Branch {
         if self.cancelling.is_none() {
             self.cancelling = Some(reason.into());
         }
-        if self.alive {
+        if self.alive && self.screening.is_none() {
             means.transactions.cancel(self.client, Some(reason), means.now, means.out);
         }
     }

@@ -442,6 +442,7 @@ impl Call {
 
     /// Nobody answered in time.
     pub(crate) fn on_ring_timer(&mut self, means: &mut Means<'_>) {
+        self.on_screen_timer(means);
         if self.searches() {
             return self.on_search_timer(means);
         }

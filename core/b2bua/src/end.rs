@@ -316,11 +316,21 @@ impl Call {
                 self.hang_up(Reason::NoMediaPath, EndedBy::System, means);
             }
             media::Event::Key { key, end } => {
-                if anchor::end_owner(end).leg == self.caller.number {
+                let leg = anchor::end_owner(end).leg;
+                if leg == self.caller.number {
                     self.on_key(key, means);
+                } else {
+                    self.on_screen_key(leg, key, means);
                 }
             }
-            media::Event::Played { serial, .. } => self.on_played(serial, means),
+            media::Event::Played { end, serial } => {
+                let leg = anchor::end_owner(end).leg;
+                if leg == self.caller.number {
+                    self.on_played(serial, means);
+                } else {
+                    self.on_whispered(leg, serial, means);
+                }
+            }
             media::Event::Recorded { recording, why, .. } => self.on_recorded(recording, why, means),
             media::Event::Talking { talks, .. } => self.on_talking(talks),
             media::Event::Connected { .. } | media::Event::FirstPacket { .. } => {}

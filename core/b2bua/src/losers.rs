@@ -34,6 +34,10 @@ impl Call {
     pub(crate) fn retire(&mut self, mut branch: Branch, means: &mut Means<'_>) {
         self.callee = Some((branch.leg.number, crate::end::leg_record("callee", &branch.leg)));
         self.close_leg(&mut branch.leg, means);
+        if branch.screening.take().is_some() {
+            branch.done = true;
+            branch.leg.bye(self.slot, branch.cancelling.as_deref(), means);
+        }
         means.out.arm(means.now + T1_64, Timer::User(User::Call(self.slot), timers::LINGER));
         // Numbers of legs are few: whoever has answered and might do so again goes first.
         if self.losers.len() >= MOST_LOSERS {

@@ -16,6 +16,7 @@ use sip_msg::Message;
 use sip_stack::User;
 use sip_stack::timer::Timer;
 use sip_stack::transport::{Query, Target};
+use timestamp::Timestamp;
 
 use crate::branch::{Branch, Place, is_registered_kind, place_at_pbx, place_of_binding, place_of_peer};
 use crate::call::{Call, Final, Phase, timers};
@@ -72,6 +73,13 @@ impl Search {
         let rings =
             move |(index, party): &(usize, &Sought)| party.stage == Stage::Ringing && winner != Some(*index);
         self.parties.iter().enumerate().filter(rings).map(|(_, party)| party.target)
+    }
+
+    /// This party has until then: somebody is about to take the call.
+    pub(crate) fn patient_until(&mut self, party: usize, until: Timestamp) {
+        if let Some(party) = self.parties.get_mut(party) {
+            party.until = party.until.map(|usual| usual.max(until));
+        }
     }
 
     /// The signature for this party.

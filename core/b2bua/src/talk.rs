@@ -274,7 +274,8 @@ impl Call {
 
     fn on_bye(&mut self, event: InDialog<'_, '_>, means: &mut Means<'_>) {
         // RFC 3261 §15: a callee ends no early dialog with BYE.
-        let known = self.leg_mut(event.leg).is_some() && !self.is_early(event.leg);
+        let screened = self.is_screened(event.leg);
+        let known = self.leg_mut(event.leg).is_some() && (screened || !self.is_early(event.leg));
         let known = known || self.handover.departs(event.leg);
         respond(&event, if known { 200 } else { 481 }, &[], means);
         if !known {
@@ -283,7 +284,7 @@ impl Call {
         if let Some(leg) = self.leg_mut(event.leg) {
             leg.usage = InviteUsage::Idle;
         }
-        if self.transferor_left(event.leg, means) {
+        if self.screened_left(event.leg, means) || self.transferor_left(event.leg, means) {
             return;
         }
         let by = if event.leg == 0 { EndedBy::Caller } else { EndedBy::Callee };

@@ -387,7 +387,9 @@ impl Call {
     ) {
         let slot = self.slot;
         let cseq = response.cseq().map_or(1, |(number, _)| number);
-        winner.acknowledge(cseq, None, means);
+        if winner.ack.is_empty() {
+            winner.acknowledge(cseq, None, means);
+        }
         if let Err(reason) =
             anchor::pass(Passing::AnswerAsOffer, described, &mut winner, &mut self.caller, slot, means)
         {

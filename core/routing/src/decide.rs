@@ -203,8 +203,10 @@ impl Deciding<'_> {
         }
         let number = e164.clone().unwrap_or_else(|| dialled.clone());
         let outcome = self.way_out(&number, &dialled, question);
-        let unknown =
-            matches!(outcome, Outcome::Refuse(Reason::UserNotKnown | Reason::NumberNotKnown | Reason::NoRoute));
+        let unknown = matches!(
+            outcome,
+            Outcome::Refuse(Reason::UserNotKnown | Reason::NumberNotKnown | Reason::NoRoute)
+        );
         // RFC 3261 §16.5 leaves it to the domain whom its addresses stand for.
         let flow = domain.filter(|_| unknown && question.addressed == Addressed::Directly);
         let flow = flow.filter(|domain| self.reaches(&domain.account)).and_then(|d| d.default_flow.clone());

@@ -103,6 +103,9 @@ ladders! {
     flow_record_call
     flow_record_caller
     flow_record_hung_up
+    flow_screened
+    flow_screened_answered
+    flow_screened_nobody
     follow_me
     fork_all_fail
     fork_first_answer_wins

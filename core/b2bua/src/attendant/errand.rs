@@ -101,6 +101,10 @@ impl Call {
                 attendant.doing = Doing::Recording(taking);
                 self.on_prompt_of_recording(audio.ok(), means);
             }
+            (Doing::Ringing(ringing), Brought::Audio(audio)) => {
+                attendant.doing = Doing::Ringing(ringing);
+                self.on_whisper_brought(audio.ok().filter(|audio| !audio.is_empty()), means);
+            }
             (doing, _) => attendant.doing = doing,
         }
     }

@@ -299,14 +299,16 @@ impl Call {
 
     /// An INFO of a caller that a flow has: a key, or nothing to us. Whether it was for the flow.
     pub(crate) fn is_key_info(&mut self, event: &InDialog<'_, '_>, means: &mut Means<'_>) -> bool {
-        let alone = matches!(self.phase, Phase::Talking { callee: None });
-        if self.attendant.is_none() || !alone || event.leg != self.caller.number {
+        let alone = matches!(self.phase, Phase::Talking { callee: None }) && event.leg == self.caller.number;
+        if self.attendant.is_none() || !alone && !self.is_screened(event.leg) {
             return false;
         }
         respond(event, 200, &[], means);
         let key = digit_of(event.request).and_then(|(code, _)| TelephoneEvent::digit_of(code));
-        if let Some(key) = key.and_then(|key| u8::try_from(key).ok()) {
-            self.on_key(key, means);
+        match key.and_then(|key| u8::try_from(key).ok()) {
+            Some(key) if alone => self.on_key(key, means),
+            Some(key) => self.on_screen_key(event.leg, key, means),
+            None => {}
         }
         true
     }
@@ -314,15 +316,15 @@ impl Call {
 
 /// Where and as what a leg hears us.
 #[derive(Clone, Copy, Debug)]
-struct Heard {
-    end: EndId,
-    law: u8,
+pub(super) struct Heard {
+    pub(super) end: EndId,
+    pub(super) law: u8,
     /// Payload type of its telephone events.
-    keys: Option<u8>,
+    pub(super) keys: Option<u8>,
 }
 
 /// The first audio of a leg, if it takes G.711.
-fn audio_of(leg: &Leg) -> Option<Heard> {
+pub(super) fn audio_of(leg: &Leg) -> Option<Heard> {
     let description = sdp::Description::parse(&leg.media.raw).ok()?;
     let mut lines = description.media().iter().zip(&leg.media.ends);
     lines.find_map(|(media, end)| {

@@ -6,7 +6,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use callflow::{Callee, Dial, Outcome, Party, Strategy, Told};
+use callflow::{Accept, Callee, Dial, Outcome, Party, Strategy, Told};
 use routing::caller_id::Proposal;
 use routing::config::Connection;
 use routing::decide::{Addressed, Caller, Question, decide_at, decide_devices, decide_through};
@@ -15,7 +15,7 @@ use routing::reason::Reason;
 use sip_msg::Uri;
 use timestamp::Timestamp;
 
-use super::{Attendant, Doing};
+use super::{Attendant, Doing, Wanted};
 use crate::branch::Presentation;
 use crate::call::{Call, Final, Phase};
 use crate::losers::TIMED_OUT;
@@ -36,6 +36,19 @@ pub(super) struct Ringing {
     until: Option<Timestamp>,
     /// What is told if nobody answers.
     outcome: Outcome,
+    /// What whoever answers hears first.
+    whisper: Whisper,
+}
+
+/// What whoever answers hears first.
+#[derive(Debug)]
+pub(super) enum Whisper {
+    /// It is being brought.
+    Awaited,
+    /// This.
+    Brought(Arc<[i16]>),
+    /// Nothing.
+    Nothing,
 }
 
 impl Call {
@@ -49,9 +62,14 @@ impl Call {
         let until = dial.patience.map(|patience| means.now + patience);
         let all = dial.strategy == Strategy::All;
         let ring = Duration::ZERO;
-        let ringing = Ringing { dial, left, ring, paused: None, until, outcome: Outcome::FAILED };
+        let clips = dial.whisper.clone();
+        let whisper = if clips.is_empty() { Whisper::Nothing } else { Whisper::Awaited };
+        let ringing = Ringing { dial, left, ring, paused: None, until, outcome: Outcome::FAILED, whisper };
         let attendant = self.attendant.as_deref_mut()?;
         (attendant.doing, attendant.failed) = (Doing::Ringing(Box::new(ringing)), None);
+        if !clips.is_empty() {
+            self.order(Wanted::Audio(clips), means);
+        }
         self.watch_ringing(means);
         if all { self.ring_all(means) } else { self.ring_next(means) }
     }
@@ -128,6 +146,15 @@ impl Call {
         None
     }
 
+    /// What whoever answers is to hear is here, or cannot be had.
+    pub(super) fn on_whisper_brought(&mut self, audio: Option<Arc<[i16]>>, means: &mut Means<'_>) {
+        if let Some(ringing) = self.ringing() {
+            ringing.whisper = audio.map_or(Whisper::Nothing, Whisper::Brought);
+        }
+        self.watch_ringing(means);
+        self.whisper_to_all(means);
+    }
+
     /// What a flow is told when it has reached nobody.
     fn unreached(&mut self) -> Told {
         let outcome = self.ringing().map_or(Outcome::FAILED, |ringing| ringing.outcome.clone());
@@ -141,8 +168,15 @@ impl Call {
     /// A pause is over, or all of it has taken long enough.
     pub(super) fn on_ringing_timer(&mut self, means: &mut Means<'_>) {
         let now = means.now;
+        let screening = match &self.phase {
+            Phase::Dialling(dialling) => dialling.branches.iter().any(|branch| branch.screening.is_some()),
+            _ => false,
+        };
         let Some(ringing) = self.ringing() else { return };
-        if ringing.until.is_some_and(|until| until <= now) {
+        if ringing.until.is_some_and(|until| until <= now) && screening {
+            ringing.until = Some(now + MOMENT);
+            self.watch_ringing(means);
+        } else if ringing.until.is_some_and(|until| until <= now) {
             ringing.left.clear();
             self.stop_ringing(means);
             let told = self.unreached();
@@ -365,6 +399,32 @@ impl Attendant {
         }
     }
 
+    /// Whether whoever answers has something to hear or to press before it talks.
+    pub(super) fn screens(&self) -> bool {
+        match &self.doing {
+            Doing::Ringing(ringing) => {
+                ringing.dial.accept.is_some() || !matches!(ringing.whisper, Whisper::Nothing)
+            }
+            _ => false,
+        }
+    }
+
+    /// What whoever answers hears.
+    pub(super) fn whisper(&self) -> &Whisper {
+        match &self.doing {
+            Doing::Ringing(ringing) => &ringing.whisper,
+            _ => &Whisper::Nothing,
+        }
+    }
+
+    /// What whoever answers has to press.
+    pub(super) fn accept(&self) -> Option<Accept> {
+        match &self.doing {
+            Doing::Ringing(ringing) => ringing.dial.accept,
+            _ => None,
+        }
+    }
+
     /// Whether the caller hears what callees say before they answer.
     pub(crate) fn lets_hear(&self) -> bool {
         match &self.doing {
@@ -426,3 +486,6 @@ fn shuffle(callees: &mut [Callee], means: &mut Means<'_>) {
         callees.swap(last, other);
     }
 }
+
+/// How long a dial that should be over waits for whoever has answered and not taken the call yet.
+const MOMENT: Duration = Duration::from_secs(1);
