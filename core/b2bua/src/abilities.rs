@@ -11,6 +11,8 @@ pub(crate) struct Abilities {
     pub update: bool,
     /// It refused an UPDATE without a description.
     pub wants_description: bool,
+    /// REFER (RFC 3515).
+    pub refer: bool,
     /// `100rel` (RFC 3262).
     pub reliable: bool,
     /// `100rel` is required of us.
@@ -22,6 +24,7 @@ impl Abilities {
     pub(crate) fn hear(&mut self, message: &Message<'_>) {
         if message.field(Name::Allow).is_some() {
             self.update = message.has_token(Name::Allow, b"UPDATE");
+            self.refer = message.has_token(Name::Allow, b"REFER");
         }
         if message.is_request() {
             self.demands_reliable |= message.has_token(Name::Require, b"100rel");

@@ -9,6 +9,8 @@ mod errand;
 mod flows;
 mod listen;
 mod record;
+mod refer;
+mod replace;
 mod ring;
 mod screen;
 mod voicemail;
@@ -31,6 +33,7 @@ use confer::Conferring;
 pub use errand::{Brought, Errand, Wanted};
 pub use flows::Flows;
 use record::{Kept, TakingDown};
+use refer::Referring;
 use ring::Ringing;
 pub(crate) use screen::Screening;
 
@@ -61,6 +64,8 @@ pub(crate) struct Attendant {
     room: Option<Box<Conferring>>,
     /// What is to be heard, for a caller whose description has yet to come.
     hears: Option<media::Source>,
+    /// What was asked last, if it is to be begun anew for whoever takes the caller's place.
+    asked: Option<Ask>,
     /// The payload type of what the caller hears; none without a common codec.
     law: Option<u8>,
     /// The payload type of its telephone events, once they are listened to.
@@ -82,6 +87,8 @@ enum Doing {
     Gathering(Box<Gathering>),
     /// It records the caller.
     Recording(Box<TakingDown>),
+    /// It waits for how the caller's device fares with whom it was handed over to.
+    Referring(Box<Referring>),
     /// It rings others.
     Ringing(Box<Ringing>),
     /// The caller is in a room, or about to be.
@@ -212,6 +219,7 @@ impl Call {
             serial: 0,
             room: None,
             hears: None,
+            asked: None,
             law: None,
             keys: None,
         }));
@@ -244,7 +252,11 @@ impl Call {
 
     /// Does what is asked, for as long as it is done at once.
     fn carry_on(&mut self, mut ask: Ask, means: &mut Means<'_>) {
-        while let Some(told) = self.perform(ask, means) {
+        loop {
+            if let Some(attendant) = self.attendant.as_deref_mut() {
+                attendant.asked = matches!(ask, Ask::Play(_) | Ask::Gather(_)).then(|| ask.clone());
+            }
+            let Some(told) = self.perform(ask, means) else { return };
             let Some(attendant) = self.attendant.as_deref_mut() else { return };
             if self.ending.is_some() {
                 return;
@@ -278,6 +290,7 @@ impl Call {
             Ask::Dial(dial) => self.ring_others(dial, means),
             Ask::Conference(conference) => self.confer(conference, means),
             Ask::Record(record) => self.take_down(record, means),
+            Ask::Refer(refer) => self.refer_caller(refer, means),
             Ask::Errand(errand) => {
                 self.send_out(Wanted::Answer(Box::new(errand)), Purpose::Answer, means);
                 None
@@ -338,6 +351,7 @@ impl Call {
             }
             Doing::Awaiting(_) => self.tell_flow(Told::of(Outcome::FAILED), means),
             Doing::Recording(_) => self.beep_and_record(means),
+            Doing::Referring(_) => self.tell_flow(Told::of(Outcome::NO_ANSWER), means),
             Doing::Ringing(_) => self.on_ringing_timer(means),
             Doing::Nothing | Doing::Playing(_) | Doing::Conferring | Doing::Talking => {}
         }

@@ -214,6 +214,9 @@ pub(crate) const NOTIFY: u8 = 220;
 /// Purpose number of a refresh of ours.
 pub(crate) const REFRESH: u8 = 201;
 
+/// Purpose number of a REFER of ours.
+pub(crate) const REFERRED: u8 = 222;
+
 /// Purpose number of a BYE.
 pub(crate) const PARTING: u8 = 221;
 

@@ -48,9 +48,9 @@ pub struct Replacement<'a, 'm> {
 /// Whoever is about to take a place.
 #[derive(Debug)]
 pub(crate) struct Replacing {
-    leg: Leg,
+    pub(crate) leg: Leg,
     replaced: u8,
-    invite: Vec<u8>,
+    pub(crate) invite: Vec<u8>,
     server: Slot,
     flow: Flow,
     stamp: ViaStamp,
@@ -63,7 +63,8 @@ pub(crate) struct Replacing {
 impl Call {
     /// Whether the dialog of a leg is confirmed, once it is known that it is one of ours.
     pub fn is_confirmed(&self, leg: u8) -> bool {
-        matches!(&self.phase, Phase::Talking { callee: Some(callee) } if leg == self.caller.number || leg == callee.number)
+        let talks = matches!(&self.phase, Phase::Talking { callee: Some(callee) } if leg == self.caller.number || leg == callee.number);
+        talks || self.is_with_flow(leg)
     }
 
     /// Somebody wants the place of a leg.
@@ -93,7 +94,8 @@ impl Call {
             replacing.respond(422, &[(Name::MinSe, least.as_bytes())], None, self.slot, means);
             return;
         }
-        if !self.is_settled() || self.handover.kept.is_some() {
+        let with_flow = self.is_with_flow(replaced) && self.caller.is_free() && !self.asked;
+        if !self.is_settled() && !with_flow || self.handover.kept.is_some() {
             replacing.respond(491, &[], None, self.slot, means);
             return;
         }
@@ -128,6 +130,13 @@ impl Call {
     fn offer_replacement(&mut self, means: &mut Means<'_>) {
         let slot = self.slot;
         let Some(mut replacing) = self.handover.replacing.take() else { return };
+        if self.is_with_flow(replacing.replaced) {
+            if let Err((replacing, reason)) = self.replace_caller(replacing, means) {
+                self.handover.replacing = Some(replacing);
+                self.refuse_replacement(reason.sip_code(), means);
+            }
+            return;
+        }
         let Some((_, stays)) = self.pair(replacing.replaced) else {
             self.handover.replacing = Some(replacing);
             self.refuse_replacement(481, means);
@@ -304,7 +313,7 @@ impl Call {
 
 impl Replacing {
     /// Answers its INVITE; a 2xx comes back as it was sent.
-    fn respond(
+    pub(crate) fn respond(
         &self,
         code: u16,
         fields: &[(Name, &[u8])],
@@ -341,4 +350,4 @@ impl Replacing {
 
 /// How long we wait for ourselves; the re-INVITE behind it has as long.
 const OWN_PATIENCE: Duration = Duration::from_secs(35);
-const REPLACED: &[u8] = b"SIP;cause=200;text=\"Replaced\"";
+pub(crate) const REPLACED: &[u8] = b"SIP;cause=200;text=\"Replaced\"";

@@ -14,7 +14,7 @@ use sip_stack::{Slot, User};
 use routing::policy::limits_of;
 use routing::reason::Reason;
 
-use crate::call::{Call, FORWARD, NOTIFY, PARTING, Phase, REFRESH, timers};
+use crate::call::{Call, FORWARD, NOTIFY, PARTING, Phase, REFERRED, REFRESH, timers};
 use crate::cause;
 use crate::leg::{ALLOW, Leg};
 use crate::means::Means;
@@ -77,6 +77,7 @@ impl Call {
             Method::Info => self.on_info(event, means),
             Method::Message => self.forward(event, b"MESSAGE", means),
             Method::Refer => self.on_refer(event, means),
+            Method::Notify if self.is_told_of_refer(&event, means) => {}
             Method::Notify => respond(&event, 481, &[], means),
             Method::Options => respond(&event, 200, &[(Name::Allow, ALLOW)], means),
             _ => respond(&event, 405, &[(Name::Allow, ALLOW)], means),
@@ -136,6 +137,10 @@ impl Call {
             self.on_parted(transaction, Some(response), means);
             return;
         }
+        if purpose == REFERRED {
+            self.on_referred(transaction, Some(response.code()), means);
+            return;
+        }
         if self.leg_mut(purpose).is_some() && !self.is_early(purpose) {
             self.on_reinvite_response(purpose, response, means);
         } else {
@@ -165,6 +170,10 @@ impl Call {
         }
         if purpose == PARTING {
             self.on_parted(transaction, None, means);
+            return;
+        }
+        if purpose == REFERRED {
+            self.on_referred(transaction, None, means);
             return;
         }
         let asking = self.leg_mut(purpose).is_some_and(|leg| matches!(leg.usage, InviteUsage::Asking { .. }));

@@ -50,6 +50,8 @@ pub enum Ask {
     Conference(Box<Conference>),
     /// Keep what is said.
     Record(Record),
+    /// Have the caller's device call somebody else.
+    Refer(Refer),
     /// Something that the call has done by others.
     Errand(Errand),
     /// The flow is over. Whoever was not answered gets the code of the last failure.
@@ -199,6 +201,15 @@ pub struct Dial {
     pub accept: Option<Accept>,
 }
 
+/// Somebody whom the caller is handed over to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refer {
+    /// Who, and how they are rung where the caller's device cannot be asked to.
+    pub dial: Dial,
+    /// Nobody is rung: the device does it or nobody.
+    pub only: bool,
+}
+
 /// In which order several are rung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
@@ -346,6 +357,7 @@ impl Ask {
             Self::Conference(_) => "conference",
             Self::Record(_) => "record",
             Self::Errand(Errand::Mailbox(_)) => "voicemail",
+            Self::Refer(_) => "transfer",
             Self::Errand(Errand::Fetch { .. }) => "fetch",
             Self::Errand(Errand::Webhook { .. }) => "webhook",
             Self::End(_) => "",

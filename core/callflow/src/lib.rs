@@ -20,7 +20,7 @@ mod verb;
 mod voicemail;
 
 pub use ask::{
-    Accept, Ask, Callee, Clip, Conference, Dial, Errand, Gather, Party, Play, Record, Request, Signal,
+    Accept, Ask, Callee, Clip, Conference, Dial, Errand, Gather, Party, Play, Record, Refer, Request, Signal,
     Strategy, Subject, Told,
 };
 pub use collector::{Collected, Collector, DigitRule};

@@ -151,6 +151,7 @@ impl Play<'_> {
                 None => self.pass(patience(dial), Outcome::NO_ANSWER),
             },
             Ask::Conference(_) => self.pass(TALK, given.unwrap_or(Outcome::LEFT)),
+            Ask::Refer(_) => Told::of(given.unwrap_or(Outcome::TRANSFERRED)),
             Ask::Errand(_) => Told::of(given.unwrap_or(Outcome::ERROR)),
             Ask::Answer | Ask::Reject { .. } | Ask::HangUp { .. } | Ask::End(_) => Told::of(Outcome::NEXT),
         }
@@ -245,6 +246,10 @@ fn describe(ask: &Ask) -> String {
         },
         Ask::Errand(Errand::Fetch { request, .. } | Errand::Webhook { request, .. }) => {
             format!("{} {}", request.method, request.url)
+        }
+        Ask::Refer(refer) => {
+            let to = refer.dial.to.first().map_or("", |callee| callee.party.as_str());
+            format!("hands over to {to}")
         }
         Ask::End(_) => String::new(),
     }

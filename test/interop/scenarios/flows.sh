@@ -6,7 +6,7 @@
 WEB=127.0.0.1:9000
 check "server starts" server --http-allow 127.0.0.0/8 || exit
 md5_only > /dev/null
-device alice '"media":{"nat":"always"}' > /dev/null; bob=$(device bob '"media":{"nat":"always"}'); carol=$(device carol)
+device alice '"media":{"nat":"always"}' > /dev/null; bob=$(device bob '"media":{"nat":"always"}'); carol=$(device carol); away=$(device away)
 trunk itsp $ITSP > /dev/null
 A=(--user alice --password pw-alice)
 mkdir -p "$DATA/sounds"
@@ -172,6 +172,24 @@ baresip_rings() {                    # the caller is a phone that a menu has ans
 flow 0215 "{\"id\":\"menu\",\"type\":\"gather\",\"settings\":{\"sounds\":[\"t880\"],\"options\":[\"1\"]}}, {\"id\":\"ring\",\"type\":\"dial\",\"settings\":{\"to\":[{\"connection\":\"$bob\"}]}}, {\"id\":\"end\",\"type\":\"play\",\"settings\":{\"sounds\":[\"t1500\"]}}" \
     "menu.1>ring menu.timeout>end menu.invalid>end ring.answered>end ring.no_answer>end ring.busy>end ring.offline>end ring.failed>end" > /dev/null
 check "baresip: a menu, a colleague, and on when that one hangs up" tried baresip_rings
+
+flow 0216 "{\"id\":\"group\",\"type\":\"dial\",\"settings\":{\"to\":[{\"connection\":\"$bob\"},{\"number\":\"carol\",\"delay_s\":1},{\"connection\":\"$away\"}],\"strategy\":\"all\",\"ring_s\":8,\"headers\":{\"Subject\":\"for \${caller}\"}}}" "" > /dev/null
+group() {                            # bob rings, a second later carol, who answers: bob is told
+    waits bob 6002 --ring 20 && waits carol 6004 --tone 880 --ring 1 --bye-after 3 &&
+        HZ=880 hears 0216 'r["final"] == 200 and r["setup_ms"] > 1900' group --seconds 8 &&
+        answered bob '"200" in r["cancelled"]["reason"] and r["invite"]["subject"] == "for alice"'
+}
+check "a group: all ring, one answers, the other is told" group
+group_busy() { waits bob 6002 --code 486 && waits carol 6004 --code 486 && calls 0216 'r["final"] == 486' group:busy; }
+check "a group that is busy" group_busy
+flow 0217 "{\"id\":\"menu\",\"type\":\"play\",\"settings\":{\"sounds\":[\"t440\"]}}, {\"id\":\"group\",\"type\":\"dial\",\"settings\":{\"to\":[{\"connection\":\"$bob\"},{\"connection\":\"$carol\"}],\"strategy\":\"all\",\"whisper\":[\"t1500\"],\"accept\":\"1\"}}" "menu.done>group" > /dev/null
+screened() {                         # carol declines, bob takes the call; he has heard the whisper, and then the caller
+    waits bob 6002 --tone 440 --record "$WORK/bob.wav" --dtmf 1 --dtmf-after 5 --bye-after 9 && waits carol 6004 --dtmf 3 --dtmf-after 3 --wait 20 --record "$WORK/carol.wav" &&
+        calls 0217 'r["final"] == 200' menu:done,group --seconds 20 --tone 700 && share "$WORK/a.wav" 425 0.02 &&
+        answered bob 'r["bye"]["by"] == "us"' && share "$WORK/bob.wav" 1500 0.15 && share "$WORK/bob.wav" 700 0.3 &&
+        answered carol 'r["bye"]["by"] == "peer"' && share "$WORK/carol.wav" 1500 0.8
+}
+check "who answers hears a whisper, and takes the call by a key" screened
 
 # --- a failover that is a flow
 

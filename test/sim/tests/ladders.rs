@@ -103,9 +103,12 @@ ladders! {
     flow_record_call
     flow_record_caller
     flow_record_hung_up
+    flow_replaced
     flow_screened
     flow_screened_answered
     flow_screened_nobody
+    flow_transfer
+    flow_transfer_refused
     follow_me
     fork_all_fail
     fork_first_answer_wins

@@ -58,7 +58,7 @@ impl Call {
     }
 
     /// The caller's description is here: keys can be heard, and what was to be heard can be.
-    fn begin_to_listen(&mut self, means: &mut Means<'_>) {
+    pub(super) fn begin_to_listen(&mut self, means: &mut Means<'_>) {
         let hears =
             self.attendant.as_deref().and_then(|attendant| attendant.hears).unwrap_or(Source::Silence);
         anchor::serve(&mut self.caller, hears, means);
@@ -202,6 +202,7 @@ impl Call {
             Doing::Nothing
             | Doing::Waiting(..)
             | Doing::Awaiting(_)
+            | Doing::Referring(_)
             | Doing::Ringing(_)
             | Doing::Conferring
             | Doing::Talking => {}
@@ -292,6 +293,7 @@ impl Call {
             | Doing::Waiting(..)
             | Doing::Awaiting(_)
             | Doing::Playing(_)
+            | Doing::Referring(_)
             | Doing::Ringing(_)
             | Doing::Talking => {}
         }

@@ -461,7 +461,7 @@ fn ring_instead(decision: Decision, caller: &Caller, question: &Question<'_>, me
 }
 
 /// What a failure is to a flow.
-fn outcome_of(failed: &Final) -> Outcome {
+pub(super) fn outcome_of(failed: &Final) -> Outcome {
     match (failed.code, failed.why) {
         (_, Some(Reason::NobodyAnswered)) | (408, _) => Outcome::NO_ANSWER,
         (486 | 600 | 603, _) => Outcome::BUSY,

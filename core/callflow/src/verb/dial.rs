@@ -111,8 +111,9 @@ struct Listed {
     ring: Option<Duration>,
 }
 
+/// What a party is named by.
 #[derive(Clone, Copy, Debug)]
-enum Whom {
+pub(super) enum Whom {
     Connection,
     Number,
     Uri,
@@ -194,7 +195,8 @@ fn party(settings: &mut Reader<'_>) -> Option<Listed> {
     Some(Listed { whom, text: Template::new(&text), after, ring: Some(ring).filter(|ring| !ring.is_zero()) })
 }
 
-fn is_sip(text: &str) -> bool {
+/// Whether this is a SIP address, rather than a number.
+pub(super) fn is_sip(text: &str) -> bool {
     let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
     scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips")
 }

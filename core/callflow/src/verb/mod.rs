@@ -25,6 +25,7 @@ mod set;
 mod setting;
 mod sub_flow;
 mod tone;
+mod transfer;
 mod voicemail;
 mod webhook;
 
@@ -96,6 +97,7 @@ pub const VERBS: &[Row] = &[
     set::ROW,
     sub_flow::ROW,
     tone::ROW,
+    transfer::ROW,
     voicemail::ROW,
     webhook::ROW,
 ];

@@ -67,6 +67,8 @@ impl Outcome {
     pub const SILENCE: Self = Self(Cow::Borrowed("silence"));
     /// Nothing came in time.
     pub const TIMEOUT: Self = Self(Cow::Borrowed("timeout"));
+    /// Somebody else has the caller.
+    pub const TRANSFERRED: Self = Self(Cow::Borrowed("transferred"));
     /// The caller shows no number.
     pub const WITHHELD: Self = Self(Cow::Borrowed("withheld"));
     /// No PIN that lets in.

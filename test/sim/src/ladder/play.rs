@@ -566,6 +566,10 @@ fn wish(line: &Line, from: usize) -> Wish {
                     ("from", user) => wish.from = Some(user.to_owned()),
                     ("tag", tag) => wish.tag = Some(tag.to_owned()),
                     ("expires", seconds) => wish.fields.push(("Expires".to_owned(), seconds.to_owned())),
+                    ("sipfrag", code) => {
+                        let kind = "message/sipfrag;version=2.0".to_owned();
+                        wish.body = Some((kind, format!("SIP/2.0 {code} As It Goes\r\n")));
+                    }
                     ("body", text) => wish.body = Some(("text/plain".to_owned(), text.to_owned())),
                     ("dtmf", digit) => {
                         let kind = "application/dtmf-relay".to_owned();
