@@ -108,6 +108,7 @@ impl Doing {
             | Self::Waiting(..)
             | Self::Playing(_)
             | Self::Gathering(_)
+            | Self::Referring(_)
             | Self::Ringing(_)
             | Self::Conferring
             | Self::Talking => None,
@@ -427,6 +428,12 @@ impl Call {
     fn is_for_a_mailbox(&self) -> bool {
         let attendant = self.attendant.as_deref();
         attendant.and_then(|a| a.run.path().last()).is_some_and(|step| step.verb() != "record")
+    }
+
+    /// The flow that the call is in, its version and its node.
+    pub(crate) fn flow(&self) -> Option<(Arc<str>, u32, Box<str>)> {
+        let step = self.attendant.as_deref()?.run.path().last()?;
+        Some((Arc::clone(step.flow()), step.version(), step.node().into()))
     }
 
     /// The nodes that the call came by.
