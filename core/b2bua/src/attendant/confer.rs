@@ -159,25 +159,36 @@ impl Call {
 
     /// Hears the others, or what it hears without them.
     pub(super) fn keep_company(&mut self, means: &mut Means<'_>) {
-        let Some(conferring) = self.conferring() else { return };
-        let Some(seat) = &conferring.seat else { return };
-        let (room, company, muted) = (seat.room, seat.company, conferring.muted);
-        let (music, awaits) = (conferring.music.clone(), !conferring.awaited.is_empty());
-        let alone = conferring.conference.alone.clone();
-        if company == Company::Together {
-            if !self.caller.offered
-                && let Some((end, format)) = anchor::spoken(&self.caller)
-            {
-                means.media(Command::Mix { end, room, format, muted });
-            }
+        if self.mix(means) {
             return;
         }
+        let Some(conferring) = self.conferring().filter(|conferring| conferring.seat.is_some()) else {
+            return;
+        };
+        let (music, awaits) = (conferring.music.clone(), !conferring.awaited.is_empty());
+        let alone = conferring.conference.alone.clone();
         self.hush(means);
         match music {
             Some(music) => self.hear(music, None, means),
             None if !awaits => self.fetch(alone, Use::Alone, means),
             None => {}
         }
+    }
+
+    /// Is among the others as it speaks now, if it hears them.
+    pub(super) fn mix(&mut self, means: &mut Means<'_>) -> bool {
+        let Some(conferring) = self.conferring() else { return false };
+        let muted = conferring.muted;
+        let Some(seat) = conferring.seat.as_ref().filter(|seat| seat.company == Company::Together) else {
+            return false;
+        };
+        let room = seat.room;
+        if !self.caller.offered
+            && let Some((end, format)) = anchor::spoken(&self.caller)
+        {
+            means.media(Command::Mix { end, room, format, muted });
+        }
+        true
     }
 
     fn announce(&mut self, announcement: Announcement, means: &mut Means<'_>) {

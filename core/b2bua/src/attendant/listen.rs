@@ -75,6 +75,7 @@ impl Call {
     /// The caller has described itself anew, as for a hold: what it hears goes on, and so do its keys.
     pub(crate) fn listen_on(&mut self, means: &mut Means<'_>) {
         anchor::follow(&mut self.caller, means);
+        self.mix(means);
         let Some(found) = audio_of(&self.caller) else { return };
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
         if let Some(payload_type) = found.keys.filter(|_| attendant.keys != found.keys) {

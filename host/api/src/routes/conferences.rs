@@ -9,14 +9,15 @@ use axum::http::StatusCode;
 use engine::control::{Answer, Ask, ConferenceOrder, ConferenceView, ParticipantView};
 use engine::{Company, Participant as What};
 use serde::Serialize;
-use serde_json::{Value, json};
-use store::rfc3339;
+use serde_json::Value;
+use store::{Page, rfc3339};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::collections::list_query;
 use super::past;
-use crate::body::Document;
+use crate::body::{Asked, Document};
 use crate::edge::{Caller, Scope};
 use crate::problem::{Code, Problem};
 use crate::shape::{self, Field, Shape};
@@ -81,12 +82,28 @@ impl From<&ParticipantView> for Participant {
     }
 }
 
+list_query! {
+    /// Which conferences.
+    LiveConferences {
+        /// Of this account: id or name.
+        account: String,
+    }
+}
+
 /// Conferences in progress, newest first.
-#[utoipa::path(get, path = "/conferences", tag = "calls", operation_id = "list_conferences",
-    responses((status = 200, description = "All of them", body = openapi::Listed<Conference>), openapi::Reading))]
-async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Value>, Problem> {
+#[utoipa::path(get, path = "/conferences", tag = "calls", operation_id = "list_conferences", params(LiveConferences),
+    responses((status = 200, description = "One page", body = openapi::Listed<Conference>), openapi::Reading))]
+async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(query): Asked<LiveConferences>,
+) -> Result<Json<Page<Conference>>, Problem> {
     caller.may(Scope::ConnectionsRead)?;
-    Ok(Json(json!({"data": seen(&api, &caller).await, "has_more": false, "next": null})))
+    let page = past::page(query.limit, query.after, query.before)?;
+    let account = past::account(&api, &caller, query.account.as_deref())?;
+    let mut found = seen(&api, &caller).await;
+    found.retain(|one| account.as_ref().is_none_or(|account| one.account == **account));
+    Ok(Json(Page::of(&page, found, |one: &Conference| &one.id)))
 }
 
 /// One conference.

@@ -12,7 +12,10 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use certificates::{OwnNames, Shelf, Trust};
 use engine::BanOrder;
-use engine::control::{Answer, Ask, CallView, DecisionView, Event, ExplainView, Figures, StatusView, Usage};
+use engine::control::{
+    Answer, Ask, CallView, ConferenceView, DecisionView, Event, ExplainView, Figures, ParticipantView,
+    StatusView, Usage,
+};
 use futures_util::future::{BoxFuture, FutureExt};
 use routing::config::Delta;
 use serde_json::Value;
@@ -35,6 +38,7 @@ pub(crate) struct Rote {
     pub(crate) applied: Mutex<Vec<Arc<Delta>>>,
     pub(crate) calls: Mutex<Vec<CallView>>,
     pub(crate) hung_up: Mutex<Vec<String>>,
+    pub(crate) conferences: Mutex<(Vec<ConferenceView>, Vec<ParticipantView>)>,
     pub(crate) events: broadcast::Sender<Arc<Event>>,
     pub(crate) draining: AtomicBool,
 }
@@ -99,8 +103,15 @@ impl Shards for Rote {
                 messages_in: vec![("INVITE", 9), ("2xx", 4)],
                 ..Figures::default()
             })),
-            Ask::Conferences => Answer::Conferences(Vec::new(), Vec::new()),
-            Ask::Confer { .. } => Answer::NotFound,
+            Ask::Conferences => {
+                let (rooms, people) = self.conferences.lock().unwrap().clone();
+                Answer::Conferences(rooms, people)
+            }
+            Ask::Confer { call, .. } if call.as_deref() == Some("call_gone") => Answer::NotFound,
+            Ask::Confer { conference, call, order } => {
+                self.hung_up.lock().unwrap().push(format!("{conference} {call:?} {order:?}"));
+                Answer::Done
+            }
             Ask::Bans(BanOrder::Dropped) => Answer::Dropped(Vec::new()),
             Ask::Drain | Ask::Bans(_) | Ask::Rehearse { .. } | Ask::EndAll | Ask::RegisterNow { .. } => {
                 Answer::Done
@@ -178,6 +189,7 @@ impl Rig {
             applied: Mutex::default(),
             calls: Mutex::default(),
             hung_up: Mutex::default(),
+            conferences: Mutex::default(),
             events: broadcast::channel(64).0,
             draining: AtomicBool::new(false),
         });

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
-use engine::control::{CallView, Event, Happening};
+use engine::control::{CallView, ConferenceView, Event, Happening, ParticipantView};
+use engine::{Company, Participant};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use timestamp::Timestamp;
@@ -55,6 +56,56 @@ async fn calls_are_listed_and_hung_up() {
     assert_eq!(transfer("call_1", json!({"to": "busy"})).await, 409);
     assert_eq!(transfer("call_1", json!({"to": "carol", "party": "callee"})).await, 202);
     assert_eq!(*rig.shards.hung_up.lock().unwrap(), ["call_1", "call_1 to carol"]);
+}
+
+#[tokio::test]
+async fn conferences_are_listed_and_ruled() {
+    let rig = Rig::new().await;
+    let main = id(&rig.get("/accounts").await["data"][0]);
+    let room = |id: &str, account: &str| ConferenceView {
+        id: id.into(),
+        account: account.into(),
+        room: "staff".into(),
+        started_at: Timestamp::from_secs(1_772_366_400),
+    };
+    let somebody = |call: &str| ParticipantView {
+        call: call.into(),
+        account: main.as_str().into(),
+        from: "sip:alice@sip.localhost".into(),
+        connection: "con_a".into(),
+        what: Participant {
+            conference: "cnf_1".into(),
+            moderator: false,
+            muted: false,
+            talking: true,
+            company: Company::Together,
+            since: Timestamp::from_secs(1_772_366_400),
+        },
+    };
+    *rig.shards.conferences.lock().unwrap() = (
+        vec![room("cnf_1", &main), room("cnf_2", "acc_other")],
+        vec![somebody("call_1"), somebody("call_2")],
+    );
+    let key = rig.key_with(Some(&main), &["admin"]).await;
+    let (_, listed) = rig.ask_as(&key, "GET", "/conferences", Value::Null).await;
+    assert_eq!(listed["data"].as_array().unwrap().len(), 1);
+    let (_, one) = rig.ask_as(&key, "GET", "/conferences/cnf_1", Value::Null).await;
+    assert_eq!((&one["room"], &one["participants"][1]["talking"]), (&json!("staff"), &json!(true)));
+    assert_eq!(one["participants"][0]["hears"], "together");
+    for (path, body, status) in [
+        ("cnf_1/participants/call_1/mute", Value::Null, 204),
+        ("cnf_1/participants/call_1/unmute", Value::Null, 204),
+        ("cnf_1/participants/call_1/kick", Value::Null, 204),
+        ("cnf_1/participants/call_gone/kick", Value::Null, 404),
+        ("cnf_1/announce", json!({}), 422),
+        ("cnf_1/announce", json!({"sound": "welcome"}), 202),
+        ("cnf_2/end", Value::Null, 404),
+        ("cnf_1/end", Value::Null, 204),
+    ] {
+        let (got, _) = rig.ask_as(&key, "POST", &format!("/conferences/{path}"), body).await;
+        assert_eq!(got.as_u16(), status, "{path}");
+    }
+    assert_eq!(rig.shards.hung_up.lock().unwrap().len(), 5);
 }
 
 #[tokio::test]

@@ -264,6 +264,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: resource::CallCommand,
     },
+    /// Conferences in progress
+    #[command(
+        before_help = "Examples:\n  trunkline conference list\n  trunkline conference mute cnf_6a1b call_01k3\n  trunkline conference announce cnf_6a1b welcome"
+    )]
+    Conference {
+        /// What to do.
+        #[command(subcommand)]
+        command: resource::ConferenceCommand,
+    },
     /// Collections that need no verbs of their own.
     #[command(flatten)]
     Collection(collection::Asked),
@@ -339,6 +348,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Webhook { command }) => webhook::run(&globals, command),
         Some(Command::Sound { command }) => sound::run(&globals, command),
         Some(Command::Call { command }) => resource::call(&globals, command),
+        Some(Command::Conference { command }) => resource::conference(&globals, command),
         Some(Command::Explain(arguments)) => explain::run(&globals, arguments),
         Some(Command::CallTest(arguments)) => call_test::run(&globals, arguments),
         Some(Command::Ping(arguments)) => ping::run(&globals, arguments),

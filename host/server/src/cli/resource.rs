@@ -271,6 +271,86 @@ pub(super) fn refused(globals: &Globals, command: RefusedCommand) -> Result<(), 
     }
 }
 
+/// `trunkline conference …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConferenceCommand {
+    /// Newest first
+    List(Rows),
+    /// One, with everybody who is there
+    Get {
+        /// Id, `cnf_…`
+        conference: String,
+    },
+    /// Let all hear a sound
+    Announce {
+        /// Id, `cnf_…`
+        conference: String,
+        /// Name of a sound, or the address of a WAV file
+        sound: String,
+    },
+    /// End it for everybody
+    End {
+        /// Id, `cnf_…`
+        conference: String,
+    },
+    /// Let nobody hear somebody
+    Mute {
+        /// Id, `cnf_…`
+        conference: String,
+        /// Id of the call, `call_…`
+        call: String,
+    },
+    /// Let the others hear somebody again
+    Unmute {
+        /// Id, `cnf_…`
+        conference: String,
+        /// Id of the call, `call_…`
+        call: String,
+    },
+    /// Put somebody out
+    Kick {
+        /// Id, `cnf_…`
+        conference: String,
+        /// Id of the call, `call_…`
+        call: String,
+    },
+}
+
+/// Answers `trunkline conference`.
+pub(super) fn conference(globals: &Globals, command: ConferenceCommand) -> Result<(), Failure> {
+    let client = Client::new(globals)?;
+    let at = |id: &str, rest: &str| route::path(&format!("/conferences/{}{rest}", route::escaped(id)), &[]);
+    let of = |call: &str, what: &str| format!("/participants/{}/{what}", route::escaped(call));
+    let (path, body, done) = match command {
+        ConferenceCommand::List(list) => {
+            write::list(globals.output, &list.fetch(&client, "/conferences", &[])?, CONFERENCES);
+            return Ok(());
+        }
+        ConferenceCommand::Get { conference } => {
+            write::one(globals.output, &client.call(Method::GET, &at(&conference, ""), None)?);
+            return Ok(());
+        }
+        ConferenceCommand::Announce { conference, sound } => {
+            (at(&conference, "/announce"), Some(json!({ "sound": sound })), "it is announced".to_owned())
+        }
+        ConferenceCommand::End { conference } => {
+            (at(&conference, "/end"), None, format!("{conference} ends"))
+        }
+        ConferenceCommand::Mute { conference, call } => {
+            (at(&conference, &of(&call, "mute")), None, format!("nobody hears {call}"))
+        }
+        ConferenceCommand::Unmute { conference, call } => {
+            (at(&conference, &of(&call, "unmute")), None, format!("{call} is heard"))
+        }
+        ConferenceCommand::Kick { conference, call } => {
+            (at(&conference, &of(&call, "kick")), None, format!("{call} is out"))
+        }
+    };
+    client.call(Method::POST, &path, body.as_ref())?;
+    out::note(&done);
+    Ok(())
+}
+
 /// Answers `trunkline call`.
 pub(super) fn call(globals: &Globals, command: CallCommand) -> Result<(), Failure> {
     let client = Client::new(globals)?;
@@ -327,6 +407,8 @@ const REFUSED: Columns = &[
     ("TO", "to"),
     ("ID", "id"),
 ];
+const CONFERENCES: Columns =
+    &[("STARTED", "started_at"), ("ROOM", "room"), ("ACCOUNT", "account"), ("ID", "id")];
 const CALLS: Columns =
     &[("ID", "id"), ("STATE", "state"), ("FROM", "from"), ("DIALLED", "dialled"), ("SINCE", "started_at")];
 /// Rows of a list that has no end, unless --limit says otherwise.
