@@ -107,6 +107,7 @@ ladders! {
     flow_screened
     flow_screened_answered
     flow_screened_nobody
+    flow_signed
     flow_transfer
     flow_transfer_refused
     follow_me
