@@ -86,7 +86,7 @@ pub fn simulate(flow: Arc<Published>, script: &Script, world: &dyn World, now: T
         ask = match run.leave_routine() {
             // What a verb does in several steps counts as one here.
             Some(usual) => {
-                let told = Told::of(play.given(&node).unwrap_or(Outcome::named(usual)));
+                let told = Told::of(play.given(&node).unwrap_or_else(|| Outcome::named(usual)));
                 run.on_told(told, world, play.now)
             }
             None => {

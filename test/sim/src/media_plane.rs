@@ -54,9 +54,7 @@ impl MediaPlane {
                 return Some((Event::Failed { end, port, error: OpenFault::PortTaken }, Duration::ZERO));
             }
             Command::Open { end, port, .. } => {
-                if self.open.insert(end, port).is_some() {
-                    self.faults.push(format!("{end:?} opened twice"));
-                }
+                self.opened(end, port);
                 if !self.ports.insert(port) {
                     self.faults.push(format!("port {port} leased twice"));
                 }
@@ -89,9 +87,7 @@ impl MediaPlane {
                 self.converted.push((a.1, b.1));
             }
             Command::OpenShared { end, bundle, .. } => {
-                if self.open.insert(end, SHARED_PORT).is_some() {
-                    self.faults.push(format!("{end:?} opened twice"));
-                }
+                self.opened(end, SHARED_PORT);
                 bundle.into_iter().for_each(|bundle| self.expect_open(bundle, command));
             }
             Command::Clear { end } => {
@@ -140,23 +136,31 @@ impl MediaPlane {
                 self.mixed.retain(|end, _| *end != a && *end != b);
                 self.joined.push((a, b));
             }
-            Command::Close { end } => {
-                self.awaited.remove(&end);
-                self.protected.remove(&end);
-                match self.open.remove(&end) {
-                    Some(port) => drop(self.ports.remove(&port)),
-                    None if self.failed.remove(&end) => {}
-                    None => self.faults.push(format!("{end:?} closed, but it is not open")),
-                }
-                self.listening.remove(&end);
-                self.mixed.remove(&end);
-                self.taped.values_mut().for_each(|ends| {
-                    ends.remove(&end);
-                });
-                return Some((Event::Closed { end, counters: Counters::default() }, Duration::ZERO));
-            }
+            Command::Close { end } => return Some((self.close(end), Duration::ZERO)),
         }
         None
+    }
+
+    fn opened(&mut self, end: EndId, port: u16) {
+        if self.open.insert(end, port).is_some() {
+            self.faults.push(format!("{end:?} opened twice"));
+        }
+    }
+
+    fn close(&mut self, end: EndId) -> Event {
+        self.awaited.remove(&end);
+        self.protected.remove(&end);
+        match self.open.remove(&end) {
+            Some(port) => drop(self.ports.remove(&port)),
+            None if self.failed.remove(&end) => {}
+            None => self.faults.push(format!("{end:?} closed, but it is not open")),
+        }
+        self.listening.remove(&end);
+        self.mixed.remove(&end);
+        self.taped.values_mut().for_each(|ends| {
+            ends.remove(&end);
+        });
+        Event::Closed { end, counters: Counters::default() }
     }
 
     /// Nobody here says anything: silence ends a recording, if it may.

@@ -32,7 +32,8 @@ impl Call {
     pub(super) fn refer_caller(&mut self, refer: Refer, means: &mut Means<'_>) -> Option<Told> {
         let Refer { dial, only } = refer;
         let answered = matches!(self.phase, Phase::Talking { callee: None });
-        if !only && !(answered && self.caller.abilities.refer) {
+        let can = answered && self.caller.abilities.refer;
+        if !only && !can {
             return self.ring_others(dial, means);
         }
         if !self.answered_by_flow(means) {

@@ -113,11 +113,11 @@ impl Leaving {
     }
 
     fn keep(&mut self) -> Move {
-        let kept = self.to_be_kept();
+        let kept = self.for_keeping();
         self.to(State::Keeping, post(kept))
     }
 
-    fn to_be_kept(&mut self) -> Post {
+    fn for_keeping(&mut self) -> Post {
         let letter = Box::new(self.letter.clone());
         Post::Keep { mailbox: self.mailbox.clone(), recording: take(&mut self.recording), letter }
     }
@@ -159,7 +159,7 @@ impl Routine for Leaving {
         if self.state == State::Recording {
             self.recording = recording.into();
         }
-        let kept = (!self.recording.is_empty()).then(|| self.to_be_kept())?;
+        let kept = (!self.recording.is_empty()).then(|| self.for_keeping())?;
         Some(Errand::Mailbox(Box::new(kept)))
     }
 }

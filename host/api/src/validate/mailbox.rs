@@ -142,11 +142,12 @@ fn taken(desk: &Desk<'_>, row: &Mailbox, errors: &mut Vec<FieldError>) {
 fn greeting(value: Option<Value>, errors: &mut Vec<FieldError>) -> Value {
     let Some(Value::Object(map)) = value else { return json!("default") };
     let text = |name: &str| map.get(name).and_then(Value::as_str);
-    let kind = text("kind").unwrap_or(match (map.contains_key("text"), map.contains_key("sound")) {
+    let meant = match (map.contains_key("text"), map.contains_key("sound")) {
         (true, _) => "text",
         (false, true) => "sound",
         (false, false) => "default",
-    });
+    };
+    let kind = text("kind").unwrap_or(meant);
     match (kind, text("text"), text("sound")) {
         ("text", Some(words), _) => json!({"text": words}),
         ("sound", _, Some(sound)) => json!({"sound": sound}),
