@@ -311,6 +311,35 @@ pub struct Event {
     pub what: Happening,
 }
 
+/// A recording that is on disk.
+#[derive(Clone, Debug, Serialize)]
+pub struct StoredRecording {
+    /// `rec_…`.
+    pub recording: Box<str>,
+    /// `call_…`.
+    pub call: Box<str>,
+    /// `call` or `caller`.
+    pub kind: Box<str>,
+    /// `stored`, or `cut_off` if its end is missing.
+    pub state: Box<str>,
+    /// Connection that called.
+    pub connection_in: Option<Box<str>>,
+    /// Connection that answered.
+    pub connection_out: Option<Box<str>>,
+    /// Who called.
+    pub from: Box<str>,
+    /// What was dialled.
+    pub dialled: Box<str>,
+    /// When it began.
+    pub started_at: Box<str>,
+    /// How long it is.
+    pub length_ms: u64,
+    /// 1, or 2 with the caller on the left and the callee on the right.
+    pub channels: u8,
+    /// Octets of its file.
+    pub bytes: u64,
+}
+
 /// What happened.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type")]
@@ -448,6 +477,9 @@ pub enum Happening {
     /// A message was left in a mailbox.
     #[serde(rename = "voicemail.stored")]
     VoicemailStored(Box<StoredVoicemail>),
+    /// A recording is on disk.
+    #[serde(rename = "recording.stored")]
+    RecordingStored(Box<StoredRecording>),
     /// An endpoint for events took nothing for days and is disabled.
     #[serde(rename = "webhook.disabled")]
     WebhookDisabled {

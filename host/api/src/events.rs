@@ -127,6 +127,7 @@ pub(crate) fn kind(what: &Happening) -> &'static str {
         Happening::WrongPassword { .. } => "device.wrong_password",
         Happening::WebhookDisabled { .. } => "webhook.disabled",
         Happening::VoicemailStored(_) => "voicemail.stored",
+        Happening::RecordingStored(_) => "recording.stored",
         Happening::CallStarted(_) => "call.started",
         Happening::CallRinging(_) => "call.ringing",
         Happening::CallAnswered(_) => "call.answered",
@@ -213,6 +214,7 @@ pub(crate) fn what(event: &Event) -> Value {
             "connection": call.connection, "from": call.from, "dialled": call.dialled, "ways": call.ways,
         }),
         Happening::LimitWarning(warning) => json!(warning),
+        Happening::RecordingStored(stored) => json!(stored),
         Happening::VoicemailStored(stored) => json!(stored),
         Happening::RegistrationRemoved { connection, contact, expired } => {
             json!({"connection": connection, "contact": contact, "expired": expired})

@@ -73,7 +73,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let waking = Waking::new(Pusher::new(vapid, outside.clone()));
     let (speech, listening) =
         Speech::start(&config.data, config.speech.clone(), outside.clone(), store.clone());
-    let recordings = Recordings::new(&config.data);
+    let recordings = Recordings::start(store.clone());
     let mailroom = Mailroom::new(store.clone(), Arc::clone(&speech), Arc::clone(&recordings));
     let kept = (recordings, Arc::clone(&mailroom));
     let errands = Errands::new(outside.clone(), waking, Arc::clone(&speech), kept, store.clone());

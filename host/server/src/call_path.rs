@@ -57,9 +57,10 @@ impl CallPath {
         let (desk, clearing) = Desk::new(writer, events.clone(), vouching, Arc::clone(&errands));
         let trust = Arc::clone(&tls.trust);
         let recordings = Arc::clone(errands.recordings());
-        let folder = recordings.folder().to_owned();
-        let (recorder, _) = Recorder::start(folder, move |written| recordings.written(&written))
+        let told = Arc::clone(&recordings);
+        let (recorder, left) = Recorder::start(recordings.folder(), move |written| told.written(written))
             .map_err(|fault| Failure::Failed(format!("recordings: {fault}")))?;
+        recordings.take_over(left, events.clone());
         let setup = ShardSetup {
             clock: Clock::start(),
             listeners: config.sip.iter().map(listener).collect(),
@@ -168,6 +169,7 @@ impl CallPath {
                 })
                 .await,
             );
+            self.errands.recordings().settle().await;
             // With the shards gone the desk is cleared for the last time.
             drop(clearing.await);
         }

@@ -88,6 +88,9 @@ pub struct HistoryRow {
     /// What we said of the call, where we signed: how far we vouched for the caller id, `A`, `B` or `C`, or `div`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<String>,
+    /// Ids of its recordings, where one call is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<String>,
     /// The caller's leg, then the callees'.
     pub legs: Vec<Value>,
 }

@@ -17,6 +17,8 @@ use crate::{Store, clock, idempotency, registration_log};
 pub struct Pruned {
     /// Calls.
     pub history: u64,
+    /// Recordings.
+    pub recordings: u64,
     /// Lines in logs of registrations.
     pub log: u64,
     /// Bindings that lapsed.
@@ -33,6 +35,8 @@ impl Store {
         for (account, keep) in &retention {
             pruned.history +=
                 self.prune_history(account, before(now, 24 * u64::from(keep.history_days))).await?;
+            pruned.recordings +=
+                self.prune_recordings(account, before(now, 24 * u64::from(keep.recording_days))).await?;
         }
         pruned.log = self.prune_log(&retention, now).await?;
         let mut writers = self.shared.writers.lock().await;
@@ -55,7 +59,8 @@ impl Store {
 
     /// Retention of every account that has history, also of those that are gone.
     async fn retention(&self) -> Result<HashMap<String, Retention>, StoreError> {
-        let gone = "SELECT DISTINCT account FROM history WHERE account NOT IN (SELECT id FROM accounts)";
+        let gone = "SELECT account FROM history WHERE account NOT IN (SELECT id FROM accounts) UNION \
+                    SELECT account FROM recordings WHERE account NOT IN (SELECT id FROM accounts)";
         let gone: Vec<String> = sqlx::query_scalar(gone).fetch_all(&self.shared.readers).await?;
         let rows: Vec<String> =
             sqlx::query_scalar("SELECT row FROM accounts").fetch_all(&self.shared.readers).await?;

@@ -91,6 +91,8 @@ pub struct Retention {
     pub history_days: u32,
     /// Refusals, in days.
     pub refused_days: u32,
+    /// Recordings of calls, in days.
+    pub recording_days: u32,
     /// Message traces, in hours.
     pub trace_hours: u32,
 }
@@ -103,7 +105,7 @@ impl Default for Emergency {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { history_days: 365, refused_days: 30, trace_hours: 24 }
+        Self { history_days: 365, refused_days: 30, recording_days: 90, trace_hours: 24 }
     }
 }
 

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use engine::control::{Answer, Ask, CallView};
+use serde::Serialize;
 use serde_json::Value;
 use store::Page;
 use utoipa::ToSchema;
@@ -137,6 +138,59 @@ async fn transfer(
     Err(Problem::not_found("call in progress", &id))
 }
 
+/// What is to happen to the recording of a call.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the schema of what RECORD checks")]
+struct RecordRequest {
+    /// `start` or `stop`.
+    action: String,
+}
+
+/// The recording of a call.
+#[derive(Debug, Serialize, ToSchema)]
+struct RecordReply {
+    /// `rec_…`; its audio is there once it is stopped, or the call has ended.
+    recording: String,
+}
+
+const RECORD: &[Field] = &[Field::open("action", Shape::Choice(&["start", "stop"]), "")];
+
+/// Records the talk of an established call, the caller on the left and the callee on the right, or stops that. A call that
+/// is recorded already keeps its recording.
+#[utoipa::path(post, path = "/calls/{id}/record", tag = "calls", operation_id = "record_call", params(("id" = String, Path, description = "Id of the call")),
+    request_body = RecordRequest, responses((status = 200, description = "The recording; `recording.stored` says when it is on disk", body = RecordReply), openapi::Writing))]
+async fn record(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Document(body): Document,
+) -> Result<Json<RecordReply>, Problem> {
+    caller.may(Scope::CallsControl)?;
+    let mut errors = Vec::new();
+    shape::check(&body, RECORD, u8::MAX, "", &mut errors);
+    validate::needed(&body, &["action"], &mut errors);
+    validate::verdict(errors)?;
+    let call = find(&api, &caller, &id).await?.id;
+    let start = body.get("action").and_then(Value::as_str) == Some("start");
+    let answers = api.shards.ask(Ask::Record { call, start }).await;
+    for answer in &answers {
+        match answer {
+            Answer::Recording(recording) => {
+                return Ok(Json(RecordReply { recording: recording.to_string() }));
+            }
+            Answer::NotNow => {
+                let nothing = "nobody talks through us in it, or nothing is recorded";
+                return Err(Problem::new(Code::CallNotSettled, nothing));
+            }
+            _ => {}
+        }
+    }
+    if answers.is_empty() {
+        return Err(Problem::new(Code::ShardSilent, "no shard answered in time"));
+    }
+    Err(Problem::not_found("call in progress", &id))
+}
+
 async fn find(api: &Api, caller: &Caller, id: &str) -> Result<CallView, Problem> {
     let mut calls = status::calls(api).await.into_iter();
     let found = calls.find(|call| *call.id == *id && past::sees(caller, Some(&call.account)));
@@ -149,4 +203,5 @@ pub(super) fn router() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(get))
         .routes(routes!(hangup))
         .routes(routes!(transfer))
+        .routes(routes!(record))
 }

@@ -130,6 +130,8 @@ struct Entry {
     /// The nodes of flows that the call came by, in order: {flow, version, node, verb, at, until, outcome}.
     #[schema(value_type = Vec<Value>)]
     flow: Vec<Value>,
+    /// Ids of its recordings; only where one call is asked for.
+    recordings: Vec<String>,
     /// The caller's leg, then the callees', with their media counters.
     legs: Vec<Value>,
 }
@@ -172,7 +174,12 @@ async fn get(
         past::sees(&caller, Some(&row.account)) || past::sees(&caller, row.provider.as_deref())
     };
     let found = api.store.history_get(&id).await?.filter(takes_part);
-    found.map(|row| Json(seen(&api, &caller, row))).ok_or_else(|| Problem::not_found("call", &id))
+    let mut found =
+        found.map(|row| seen(&api, &caller, row)).ok_or_else(|| Problem::not_found("call", &id))?;
+    if past::sees(&caller, Some(&found.account)) {
+        found.recordings = api.store.recordings_of(&id).await?;
+    }
+    Ok(Json(found))
 }
 
 /// A call as the caller may see it: of one that another account carried, each side sees its own legs and addresses.

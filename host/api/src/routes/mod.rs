@@ -29,6 +29,7 @@ mod past;
 mod people;
 mod phone;
 mod reasons;
+mod recordings;
 mod refused;
 mod registration;
 mod rehearse;
@@ -97,6 +98,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(people::router())
         .merge(phone::router())
         .merge(reasons::router())
+        .merge(recordings::router())
         .merge(refused::router())
         .merge(registration::router())
         .merge(rehearse::router())

@@ -70,6 +70,7 @@ const EMERGENCY: &[Field] = &[
 const RETENTION: &[Field] = &[
     Field::open("history_days", Shape::Integer(1, 36_500), "call history [365]"),
     Field::open("refused_days", Shape::Integer(1, 36_500), "refusals [30]"),
+    Field::open("recording_days", Shape::Integer(1, 36_500), "recordings [90]"),
     Field::open("trace_hours", Shape::Integer(1, 8_760), "message traces [24]"),
 ];
 

@@ -16,6 +16,7 @@ mod input;
 mod key;
 mod moment;
 mod ping;
+mod recording;
 mod resource;
 mod route;
 mod screen;
@@ -239,6 +240,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: voicemail::Command,
     },
+    /// What was recorded of calls
+    #[command(
+        before_help = "Examples:\n  trunkline recording list --since 7d\n  trunkline recording get rec_019a\n  trunkline recording delete rec_019a"
+    )]
+    Recording {
+        /// What to do.
+        #[command(subcommand)]
+        command: recording::Command,
+    },
     /// Web servers that are told of events
     #[command(
         before_help = "Examples:\n  trunkline webhook add https://example.com/calls --events 'call.*'\n  trunkline webhook test wh_01k3\n  trunkline webhook deliveries wh_01k3 --state failed\n  trunkline webhook replay wh_01k3 --since 1h"
@@ -345,6 +355,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Refused { command }) => resource::refused(&globals, command),
         Some(Command::Ban { command }) => ban::run(&globals, command),
         Some(Command::Voicemail { command }) => voicemail::run(&globals, command),
+        Some(Command::Recording { command }) => recording::run(&globals, command),
         Some(Command::Webhook { command }) => webhook::run(&globals, command),
         Some(Command::Sound { command }) => sound::run(&globals, command),
         Some(Command::Call { command }) => resource::call(&globals, command),
