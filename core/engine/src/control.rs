@@ -1,5 +1,7 @@
 //! What the office asks a shard, what it answers, and what a shard announces. Closed enums of plain data.
 
+mod stored;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use routing::identify::Clue;
 pub use routing::near::NearMiss;
 pub use routing::policy::Usage;
 use serde::Serialize;
+pub use stored::{StoredRecording, StoredVoicemail};
 use timestamp::Timestamp;
 
 pub use crate::figures::Figures;
@@ -311,35 +314,6 @@ pub struct Event {
     pub what: Happening,
 }
 
-/// A recording that is on disk.
-#[derive(Clone, Debug, Serialize)]
-pub struct StoredRecording {
-    /// `rec_…`.
-    pub recording: Box<str>,
-    /// `call_…`.
-    pub call: Box<str>,
-    /// `call` or `caller`.
-    pub kind: Box<str>,
-    /// `stored`, or `cut_off` if its end is missing.
-    pub state: Box<str>,
-    /// Connection that called.
-    pub connection_in: Option<Box<str>>,
-    /// Connection that answered.
-    pub connection_out: Option<Box<str>>,
-    /// Who called.
-    pub from: Box<str>,
-    /// What was dialled.
-    pub dialled: Box<str>,
-    /// When it began.
-    pub started_at: Box<str>,
-    /// How long it is.
-    pub length_ms: u64,
-    /// 1, or 2 with the caller on the left and the callee on the right.
-    pub channels: u8,
-    /// Octets of its file.
-    pub bytes: u64,
-}
-
 /// What happened.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type")]
@@ -511,27 +485,6 @@ pub enum Happening {
         /// The connection.
         connection: Box<str>,
     },
-}
-
-/// A message in a mailbox.
-#[derive(Clone, Debug, Serialize)]
-pub struct StoredVoicemail {
-    /// The message.
-    pub message: Box<str>,
-    /// The mailbox.
-    pub mailbox: Box<str>,
-    /// What the mailbox is called.
-    pub mailbox_name: Box<str>,
-    /// Number or user of the caller; empty if withheld.
-    pub from: Box<str>,
-    /// The caller's name.
-    pub from_name: Box<str>,
-    /// What was dialled.
-    pub to: Box<str>,
-    /// The call.
-    pub call_id: Box<str>,
-    /// How long it is.
-    pub length_ms: u64,
 }
 
 /// An emergency number was dialled.
