@@ -185,6 +185,7 @@ impl Call {
         let callee = winner.leg.number;
         self.phase = Phase::Talking { callee: Some(Box::new(winner.leg)) };
         self.flow_answered();
+        self.queue_answered(means);
         self.start_timer(callee, Some(settled), means);
         self.arm_duration(means);
         let callee_headers = |writer: &mut sip_msg::Writer<'_>| {

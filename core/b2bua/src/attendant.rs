@@ -6,8 +6,10 @@
 
 mod confer;
 mod errand;
+mod feature;
 mod flows;
 mod listen;
+mod queue;
 mod record;
 mod refer;
 mod replace;
@@ -19,7 +21,7 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use callflow::{Ask, Collector, Conference, Ended, Facts, Outcome, Run, Told, World};
+use callflow::{Ask, Collector, Conference, Ended, Facts, Outcome, Published, Run, Told, World};
 use media::RecordingId;
 use routing::config::{Account, CallFlow, Connection};
 use routing::decision::{Attached, Decision};
@@ -32,6 +34,8 @@ use timestamp::Timestamp;
 use confer::Conferring;
 pub use errand::{Brought, Errand, Wanted};
 pub use flows::Flows;
+use queue::Queueing;
+pub use queue::{QueueAsk, QueueTerms, QueueTold};
 use record::{Kept, TakingDown};
 use refer::Referring;
 use ring::Ringing;
@@ -70,6 +74,8 @@ pub(crate) struct Attendant {
     law: Option<u8>,
     /// The payload type of its telephone events, once they are listened to.
     keys: Option<u8>,
+    /// The queue that it waits in, or whose agent it talks with.
+    queueing: Option<Box<Queueing>>,
 }
 
 /// What the call is doing about an ask.
@@ -87,6 +93,8 @@ enum Doing {
     Gathering(Box<Gathering>),
     /// It records the caller.
     Recording(Box<TakingDown>),
+    /// It waits in a queue.
+    Queueing,
     /// It waits for how the caller's device fares with whom it was handed over to.
     Referring(Box<Referring>),
     /// It rings others.
@@ -108,6 +116,7 @@ impl Doing {
             | Self::Waiting(..)
             | Self::Playing(_)
             | Self::Gathering(_)
+            | Self::Queueing
             | Self::Referring(_)
             | Self::Ringing(_)
             | Self::Conferring
@@ -161,7 +170,7 @@ impl World for Around<'_> {
         }
     }
 
-    fn flow(&self, id: &str) -> Option<Arc<callflow::Published>> {
+    fn flow(&self, id: &str) -> Option<Arc<Published>> {
         self.flows.published(id).filter(|_| self.flows.account(id) == Some(&self.flow.account))
     }
 }
@@ -193,6 +202,17 @@ impl Call {
             self.refuse(Reason::FlowNotPublished, EndedBy::System, means);
             return;
         };
+        self.attend_as(published, Arc::clone(&attached.flow), attached.connection.clone(), means);
+    }
+
+    /// The same, by this version.
+    pub(super) fn attend_as(
+        &mut self,
+        published: Arc<Published>,
+        flow: Arc<CallFlow>,
+        attached: Option<Arc<Connection>>,
+        means: &mut Means<'_>,
+    ) {
         let (caller, name) = self.facts();
         let connection = self.connection_in().map(|connection| connection.id.clone());
         let facts = Facts {
@@ -201,17 +221,16 @@ impl Call {
             caller_name: &name,
             called: &self.decision.called,
             connection: connection.as_ref().map_or("", |id| id.as_str()),
-            attached: attached.connection.as_ref().map_or("", |row| row.id.as_str()),
+            attached: attached.as_ref().map_or("", |row| row.id.as_str()),
         };
         let presentation = self.invite.as_ref().map(|invite| invite.presentation.clone()).unwrap_or_default();
         let mut run = Run::new(published, &facts, means.now);
-        let flow = Arc::clone(&attached.flow);
         let ask = run.begin(&Attendant::around(&flow, means), means.now);
         self.phase = Phase::Attending;
         self.attendant = Some(Box::new(Attendant {
             run,
             flow,
-            connection: attached.connection.clone(),
+            connection: attached,
             doing: Doing::Nothing,
             until: None,
             decision: None,
@@ -223,6 +242,7 @@ impl Call {
             asked: None,
             law: None,
             keys: None,
+            queueing: None,
         }));
         self.carry_on(ask, means);
     }
@@ -243,6 +263,9 @@ impl Call {
 
     /// What was asked is done: the run goes on.
     pub(crate) fn tell_flow(&mut self, told: Told, means: &mut Means<'_>) {
+        if self.queue_hears(&told, means) {
+            return;
+        }
         let now = means.now;
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
         (attendant.doing, attendant.until, attendant.decision) = (Doing::Nothing, None, None);
@@ -290,6 +313,7 @@ impl Call {
             Ask::Gather(gather) => self.gather(gather, means),
             Ask::Dial(dial) => self.ring_others(dial, means),
             Ask::Conference(conference) => self.confer(conference, means),
+            Ask::Queue(queue) => self.queue_up(queue, means),
             Ask::Record(record) => self.take_down(record, means),
             Ask::Refer(refer) => self.refer_caller(refer, means),
             Ask::Errand(errand) => {
@@ -351,6 +375,7 @@ impl Call {
                 self.collected(collected, means);
             }
             Doing::Awaiting(_) => self.tell_flow(Told::of(Outcome::FAILED), means),
+            Doing::Queueing => self.on_queue_timer(means),
             Doing::Recording(_) => self.beep_and_record(means),
             Doing::Referring(_) => self.tell_flow(Told::of(Outcome::NO_ANSWER), means),
             Doing::Ringing(_) => self.on_ringing_timer(means),
@@ -410,6 +435,7 @@ impl Call {
 
     /// The call ends: the flow is not asked any more.
     pub(crate) fn leave_flow(&mut self, means: &mut Means<'_>) {
+        means.effects.extend(self.forget_queue());
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
         let taken = attendant.doing.recording().map(|id| id.to_string()).unwrap_or_default();
         (attendant.doing, attendant.until) = (Doing::Nothing, None);

@@ -456,6 +456,7 @@ impl Call {
             Outcome::Run(_)
             | Outcome::Serve(_)
             | Outcome::Divert(_)
+            | Outcome::Feature(_)
             | Outcome::Challenge
             | Outcome::Refuse(_) => None,
         }
@@ -479,6 +480,7 @@ impl Call {
             Outcome::Run(_)
             | Outcome::Ring(_)
             | Outcome::Divert(_)
+            | Outcome::Feature(_)
             | Outcome::Challenge
             | Outcome::Refuse(_) => None,
         }

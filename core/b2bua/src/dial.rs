@@ -93,6 +93,10 @@ impl Call {
                 let attached = attached.clone();
                 self.attend(&attached, means);
             }
+            Outcome::Feature(feature) => {
+                let feature = feature.clone();
+                self.serve_feature(&feature, means);
+            }
             Outcome::Divert(condition) => {
                 let condition = *condition;
                 self.divert(condition, means);
@@ -360,6 +364,7 @@ impl Call {
             Outcome::Run(_)
             | Outcome::Serve(_)
             | Outcome::Divert(_)
+            | Outcome::Feature(_)
             | Outcome::Challenge
             | Outcome::Refuse(_) => None,
         }

@@ -77,7 +77,7 @@ impl Call {
             Outcome::Run(attached) => self.attend(&attached, means),
             Outcome::Serve(service) => self.serve(service, means),
             Outcome::Refuse(reason) => self.refuse(reason, EndedBy::System, means),
-            Outcome::Challenge | Outcome::Divert(_) => {
+            Outcome::Challenge | Outcome::Divert(_) | Outcome::Feature(_) => {
                 self.refuse(Reason::NothingAttached, EndedBy::System, means);
             }
         }

@@ -54,12 +54,13 @@ mod vouch;
 mod wake;
 
 pub use anchor::{EndOwner, end_owner};
-pub use attendant::{Brought, Errand, Flows, Wanted};
+pub use attendant::{Brought, Errand, Flows, QueueAsk, QueueTerms, QueueTold, Wanted};
 pub use branch::{
     ANONYMOUS, Place, Presentation, begun, escape_user, flow_of_binding, is_registered_kind,
     place_of_binding, place_of_peer, protocol_of, targets_of, terms,
 };
 pub use call::{Begin, Call, call_id, id_of};
+pub use callflow::Turn;
 pub use claim::{Claim, INSTALLATION, Level, Told};
 pub use dial::present;
 pub use end::{candidates, offered, proof_text};

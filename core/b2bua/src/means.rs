@@ -8,12 +8,12 @@ use sip_stack::{Out, Slot};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use routing::config::{Connection, ConnectionId};
+use routing::config::{AccountId, Connection, ConnectionId};
 use routing::reason::Reason;
 use routing::tables::Tables;
 use timestamp::Timestamp;
 
-use crate::attendant::{Errand, Flows};
+use crate::attendant::{Errand, Flows, QueueAsk};
 use crate::claim::Claim;
 use crate::ports::PortPool;
 use crate::random::Random;
@@ -75,6 +75,8 @@ pub enum Effect {
     Room(RoomName, RoomAsk),
     /// Have something done outside; the answer comes back as [`crate::Brought`].
     Errand(Box<Errand>),
+    /// Something to say to the home of an account's queues; it answers by [`crate::QueueTold`].
+    Queue(AccountId, Box<QueueAsk>),
     /// The signature of the caller id does not let the call begin: the reason, and what is wrong in words.
     Distrust(Reason, Box<str>),
     /// The device of this connection that was to be woken at this address cannot be reached any more.

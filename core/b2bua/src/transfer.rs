@@ -199,9 +199,11 @@ impl Call {
             }
             Outcome::Ring(_) => self.seek(0, means),
             Outcome::Refuse(reason) => self.refuse(reason, EndedBy::System, means),
-            Outcome::Run(_) | Outcome::Serve(_) | Outcome::Divert(_) | Outcome::Challenge => {
-                self.refuse(Reason::NothingAttached, EndedBy::System, means)
-            }
+            Outcome::Run(_)
+            | Outcome::Serve(_)
+            | Outcome::Divert(_)
+            | Outcome::Feature(_)
+            | Outcome::Challenge => self.refuse(Reason::NothingAttached, EndedBy::System, means),
         }
     }
 
@@ -409,6 +411,7 @@ impl Call {
         anchor::connect(&mut self.caller, &mut winner, true, means);
         let answered = winner.number;
         self.phase = Phase::Talking { callee: Some(Box::new(winner)) };
+        self.queue_answered(means);
         self.start_timer(answered, Some(settled), means);
         if let Some(mut leg) = transfer.transferor.take() {
             if transfer.ordered {

@@ -48,6 +48,8 @@ pub enum Ask {
     Dial(Dial),
     /// Let the caller talk with everybody else in a room.
     Conference(Box<Conference>),
+    /// Let the caller wait for one of several agents.
+    Queue(Box<Queue>),
     /// Keep what is said.
     Record(Record),
     /// Have the caller's device call somebody else.
@@ -241,6 +243,50 @@ pub struct Accept {
     pub patience: Duration,
 }
 
+/// A line of callers, and the agents who answer them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Its name in the account.
+    pub name: Box<str>,
+    /// Who answers, in order.
+    pub agents: Vec<Party>,
+    /// Whose turn it is.
+    pub turn: Turn,
+    /// How long an agent may ring.
+    pub ring: Duration,
+    /// How long an agent is left alone after a talk.
+    pub wrap_up: Duration,
+    /// The same after not answering.
+    pub retry: Duration,
+    /// Callers that may wait at once.
+    pub most: u32,
+    /// How long one may wait.
+    pub patience: Duration,
+    /// What they hear, over and over.
+    pub music: Vec<Clip>,
+    /// Whether they hear ringing where there is no music.
+    pub rings: bool,
+    /// What they hear of their place: `{position}` and `{minutes}` stand for the numbers.
+    pub announce: Vec<Clip>,
+    /// How often.
+    pub every: Duration,
+    /// The key that leaves it.
+    pub leave: Option<u8>,
+}
+
+/// Which agent is rung for the caller whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Everybody who is free.
+    All,
+    /// The first one who is free.
+    InOrder,
+    /// Who has not talked for the longest time.
+    LongestIdle,
+    /// One after the other.
+    RoundRobin,
+}
+
 /// Whom to reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Party {
@@ -295,6 +341,17 @@ pub enum Errand {
         request: Request,
         /// Outcomes that the answer may name.
         outcomes: Vec<Box<str>>,
+    },
+    /// A change of what a person wants of calls.
+    Person {
+        /// A connection of the person.
+        connection: String,
+        /// `always`, `busy`, `no_answer`, `offline`: where calls go; `dnd`: whether nothing rings.
+        set: &'static str,
+        /// Where calls go; none for nowhere else.
+        to: Option<String>,
+        /// Whether nothing rings.
+        on: bool,
     },
 }
 
@@ -355,6 +412,8 @@ impl Ask {
             Self::Gather(_) => "gather",
             Self::Dial(_) => "dial",
             Self::Conference(_) => "conference",
+            Self::Queue(_) => "queue",
+            Self::Errand(Errand::Person { .. }) => "person",
             Self::Record(_) => "record",
             Self::Errand(Errand::Mailbox(_)) => "voicemail",
             Self::Refer(_) => "transfer",

@@ -11,6 +11,7 @@ mod ask;
 mod calendar;
 mod collector;
 mod graph;
+pub mod ours;
 mod problem;
 mod run;
 mod simulate;
@@ -20,8 +21,8 @@ mod verb;
 mod voicemail;
 
 pub use ask::{
-    Accept, Ask, Callee, Clip, Conference, Dial, Errand, Gather, Party, Play, Record, Refer, Request, Signal,
-    Strategy, Subject, Told,
+    Accept, Ask, Callee, Clip, Conference, Dial, Errand, Gather, Party, Play, Queue, Record, Refer, Request,
+    Signal, Strategy, Subject, Told, Turn,
 };
 pub use collector::{Collected, Collector, DigitRule};
 pub use graph::{Graph, Node};

@@ -152,6 +152,11 @@ impl Play<'_> {
             },
             Ask::Conference(_) => self.pass(TALK, given.unwrap_or(Outcome::LEFT)),
             Ask::Refer(_) => Told::of(given.unwrap_or(Outcome::TRANSFERRED)),
+            Ask::Queue(queue) => match given {
+                Some(outcome) => Told::of(outcome),
+                None => self.pass(queue.patience, Outcome::TIMEOUT),
+            },
+            Ask::Errand(Errand::Person { .. }) => Told::of(given.unwrap_or(Outcome::DONE)),
             Ask::Errand(_) => Told::of(given.unwrap_or(Outcome::ERROR)),
             Ask::Answer | Ask::Reject { .. } | Ask::HangUp { .. } | Ask::End(_) => Told::of(Outcome::NEXT),
         }
@@ -244,6 +249,11 @@ fn describe(ask: &Ask) -> String {
             Post::Find { to_leave: true, .. } => "takes a message".to_owned(),
             _ => "opens a mailbox".to_owned(),
         },
+        Ask::Queue(queue) => format!("waits in the queue {}", queue.name),
+        Ask::Errand(Errand::Person { connection, set, to, on }) => {
+            let to = to.as_deref().unwrap_or(if *on { "on" } else { "off" });
+            format!("sets {set} of whose connection {connection} is: {to}")
+        }
         Ask::Errand(Errand::Fetch { request, .. } | Errand::Webhook { request, .. }) => {
             format!("{} {}", request.method, request.url)
         }

@@ -1,8 +1,10 @@
 //! What the office asks a shard, what it answers, and what a shard announces. Closed enums of plain data.
 
+mod explained;
+mod queues;
 mod stored;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use b2bua::FlowStep;
@@ -10,7 +12,6 @@ use guard::{Ban, Evidence};
 use ipnet::IpNet;
 pub use presence::message_summary::Waiting;
 use routing::config::{AccountId, ConnectionId};
-use routing::identify::Clue;
 pub use routing::near::NearMiss;
 pub use routing::policy::Usage;
 use serde::Serialize;
@@ -20,6 +21,8 @@ use timestamp::Timestamp;
 pub use crate::figures::Figures;
 pub use crate::rooms::{ConferenceNews, ConferenceOrder, ConferenceView, ParticipantView};
 use crate::suspicion::BanOrder;
+pub use explained::{ClueView, DecisionView, ExplainQuery, ExplainView};
+pub use queues::{QueueAgent, QueueCaller, QueueEvent, QueueView};
 
 /// A question or an order, answered by [`Answer`] under the same number.
 #[derive(Clone, Debug)]
@@ -72,6 +75,8 @@ pub enum Ask {
         /// Whether the installation's are wanted.
         installation: bool,
     },
+    /// The queues, and who waits in them; each answered by its home.
+    Queues,
     /// What would happen to a call.
     Explain(ExplainQuery),
     /// Counters for metrics.
@@ -98,21 +103,6 @@ pub enum Ask {
     EndAll,
 }
 
-/// The question of `/routes/explain`.
-#[derive(Clone, Debug)]
-pub struct ExplainQuery {
-    /// Caller: a user, `user@domain` or a number.
-    pub from: String,
-    /// Called: a user, `user@domain` or a number.
-    pub to: String,
-    /// The connection the call comes from; else found by `from` or `source`.
-    pub connection: Option<ConnectionId>,
-    /// Source address to be assumed.
-    pub source: Option<IpAddr>,
-    /// When it would begin.
-    pub at: Timestamp,
-}
-
 /// The answer to an [`Ask`].
 #[derive(Clone, Debug)]
 pub enum Answer {
@@ -132,6 +122,8 @@ pub enum Answer {
     Status(Vec<StatusView>),
     /// How much of their limits those use that live here, by id.
     LimitsUsed(Vec<(Box<str>, Vec<Usage>)>),
+    /// Queues at home here.
+    Queues(Vec<QueueView>),
     /// What would happen.
     Explained(ExplainView),
     /// Counters.
@@ -253,55 +245,6 @@ pub struct RegistrationView {
     pub asleep: bool,
 }
 
-/// The answer of `/routes/explain`.
-#[derive(Clone, Debug, Serialize)]
-pub struct ExplainView {
-    /// How the caller was looked for: every step of the order.
-    pub identification: Vec<ClueView>,
-    /// What would happen.
-    pub decision: DecisionView,
-    /// Connections considered, in order.
-    pub candidates: Vec<b2bua::CandidateRecord>,
-    /// What would have been right, where it refuses.
-    pub near_misses: Vec<NearMiss>,
-}
-
-/// One step in finding out who calls.
-#[derive(Clone, Debug, Serialize)]
-pub struct ClueView {
-    /// Which.
-    pub step: Clue,
-    /// `matched`, `passed`, `refused` or `not_looked_at`.
-    pub result: &'static str,
-    /// Reason code, when refused.
-    pub reason_code: Option<&'static str>,
-    /// In words.
-    pub text: &'static str,
-}
-
-/// What would happen.
-#[derive(Clone, Debug, Serialize)]
-pub struct DecisionView {
-    /// `ring`, `flow`, `serve`, `challenge` or `refuse`.
-    pub action: &'static str,
-    /// Configuration revision.
-    pub config_rev: u64,
-    /// How the caller was identified.
-    pub proof: &'static str,
-    /// The connection that calls.
-    pub caller: Option<ConnectionId>,
-    /// The called user or number after rewriting.
-    pub called: Box<str>,
-    /// The connections that would ring, in order, or the one that the flow is attached to.
-    pub targets: Vec<ConnectionId>,
-    /// SIP code the caller would get, when refused or challenged.
-    pub sip_code: Option<u16>,
-    /// Reason code, when refused.
-    pub reason_code: Option<&'static str>,
-    /// In words.
-    pub text: Box<str>,
-}
-
 /// Something that happened, for `/events` and webhooks.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
@@ -376,6 +319,15 @@ pub enum Happening {
     /// An emergency number was dialled.
     #[serde(rename = "call.emergency")]
     CallEmergency(EmergencyCall),
+    /// A caller waits in a queue.
+    #[serde(rename = "queue.joined")]
+    QueueJoined(QueueEvent),
+    /// An agent answered a caller.
+    #[serde(rename = "queue.answered")]
+    QueueAnswered(QueueEvent),
+    /// A caller left a queue without having been answered.
+    #[serde(rename = "queue.left")]
+    QueueLeft(QueueEvent),
     /// A limit is nearly reached. Told once in its window, and not more than once an hour.
     #[serde(rename = "limit.warning")]
     LimitWarning(LimitWarning),

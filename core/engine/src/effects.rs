@@ -42,6 +42,7 @@ impl Shard {
             Effect::Vouch(question) => out.outputs.push(Output::Vouch { call: slot, question }),
             Effect::Room(name, ask) => self.ask_room(slot, name, ask, out),
             Effect::Errand(errand) => out.outputs.push(Output::Errand { call: slot, errand }),
+            Effect::Queue(account, ask) => self.tell_queue(slot, account, ask, out),
             Effect::Distrust(reason, problem) => self.note_distrusted(slot, reason, problem, now, out),
             Effect::Lost(connection, address) => {
                 let home = self.owners.home_of(&connection);
@@ -146,6 +147,12 @@ impl Shard {
             ShardMessage::Reached { connection, addresses } => {
                 let before = self.peering.set_reached(&connection, addresses.clone());
                 self.watching.set_reached(&connection, &before, &addresses);
+            }
+            ShardMessage::Queue { holder, call, account, ask } => {
+                self.on_queue((holder, call), account, *ask, now, out);
+            }
+            ShardMessage::QueueTold { call, told } => {
+                self.with_call(call, now, out, |call, means| call.on_queue_told(told, means));
             }
             ShardMessage::Room(message) => self.on_room_message(message, now, out),
             ShardMessage::Link(message) => self.on_link_message(message, out),

@@ -55,6 +55,7 @@ impl Shard {
                     | Outcome::Run(_)
                     | Outcome::Serve(_)
                     | Outcome::Divert(_)
+                    | Outcome::Feature(_)
                     | Outcome::Challenge => Vec::new(),
                 };
                 ExplainView {
@@ -191,6 +192,9 @@ fn shown(decision: &Decision) -> DecisionView {
                 (version, name) => format!("version {version} of the flow {name} takes the call"),
             };
             ("flow", attached_to, None, text)
+        }
+        Outcome::Feature(_) => {
+            ("serve", Vec::new(), None, "a star code: it sets something of the caller's person".to_owned())
         }
         Outcome::Divert(_) => ("refuse", Vec::new(), Some(Reason::NothingAttached), String::new()),
         Outcome::Serve(_) => ("serve", Vec::new(), None, "answered by the server itself".to_owned()),

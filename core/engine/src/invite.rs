@@ -254,6 +254,7 @@ fn raise_alarm(decision: &Decision, parties: &Parties, now: Timestamp, out: &mut
         Outcome::Run(_)
         | Outcome::Serve(_)
         | Outcome::Divert(_)
+        | Outcome::Feature(_)
         | Outcome::Challenge
         | Outcome::Refuse(_) => Vec::new(),
     };

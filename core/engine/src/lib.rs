@@ -23,6 +23,7 @@ mod peering;
 mod places;
 mod prove;
 mod publish;
+mod queues;
 mod receive;
 mod refusals;
 mod register;

@@ -121,9 +121,11 @@ impl Shard {
                 match decide_devices(&self.tables, &sender.caller, &question, &connection.id).outcome {
                     Outcome::Ring(targets) => Ok(targets),
                     Outcome::Refuse(reason) => Err(reason),
-                    Outcome::Run(_) | Outcome::Serve(_) | Outcome::Divert(_) | Outcome::Challenge => {
-                        Err(Reason::UserNotKnown)
-                    }
+                    Outcome::Run(_)
+                    | Outcome::Serve(_)
+                    | Outcome::Divert(_)
+                    | Outcome::Feature(_)
+                    | Outcome::Challenge => Err(Reason::UserNotKnown),
                 }
             }
             (
@@ -131,6 +133,7 @@ impl Shard {
                 Outcome::Run(_)
                 | Outcome::Serve(_)
                 | Outcome::Divert(_)
+                | Outcome::Feature(_)
                 | Outcome::Challenge
                 | Outcome::Refuse(_),
             ) => Err(Reason::UserNotKnown),

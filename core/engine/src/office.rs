@@ -31,6 +31,7 @@ impl Shard {
             Ask::LimitsUsed { accounts, installation } => {
                 Answer::LimitsUsed(self.limits_used_of(&accounts, installation, now))
             }
+            Ask::Queues => Answer::Queues(self.queue_views(now)),
             Ask::Explain(query) => Answer::Explained(self.explain(&query)),
             Ask::Bans(order) => self.on_ban_order(order, now, out),
             Ask::Figures => Answer::Figures(Box::new(self.figures())),

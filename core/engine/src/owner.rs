@@ -6,11 +6,12 @@
 
 use core::hash::Hasher;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use b2bua::{Claim, LEG_KIND, Level, MOST_LEGS, OWN, Told};
+use b2bua::{Claim, LEG_KIND, Level, MOST_LEGS, OWN, QueueAsk, QueueTold, Told};
 use presence::dialog_info::Progress;
 use registrar::{BindingRow, NonceUse};
-use routing::config::{Connection, ConnectionId};
+use routing::config::{AccountId, Connection, ConnectionId};
 use sip_msg::token::Mint;
 use sip_msg::{Method, Scan, Uri};
 use sip_stack::Slot;
@@ -18,7 +19,7 @@ use sip_stack::transaction::MAGIC;
 use sip_stack::transport::{Flow, Notice};
 use siphasher::sip::SipHasher13;
 
-use crate::places::Remote;
+use crate::places::{Holder, Remote};
 use crate::room_links::LinkMessage;
 use crate::rooms::RoomMessage;
 use crate::suspicion::Suspected;
@@ -195,6 +196,24 @@ pub enum ShardMessage {
     Room(RoomMessage),
     /// Media planes that share a room.
     Link(LinkMessage),
+    /// A call says something to the home of its account's queues.
+    Queue {
+        /// The call.
+        holder: Holder,
+        /// Its id.
+        call: Arc<str>,
+        /// The account.
+        account: AccountId,
+        /// What it says.
+        ask: Box<QueueAsk>,
+    },
+    /// What the home answers.
+    QueueTold {
+        /// The call.
+        call: Slot,
+        /// What it is told.
+        told: QueueTold,
+    },
     /// An address died, or lives again.
     Noticed(Notice),
     /// Somebody guesses at passwords.

@@ -28,6 +28,7 @@ use crate::owner::{Owners, ShardMessage};
 use crate::pass::PassKey;
 use crate::peering::Peering;
 use crate::places::Places;
+use crate::queues::Queues;
 use crate::refusals::Notices;
 use crate::rehearsal::Rehearsals;
 use crate::room_links::RoomLinks;
@@ -94,6 +95,7 @@ pub struct Shard {
     pub(crate) bounds: Bounds,
     pub(crate) places: Places,
     pub(crate) counters: Counters,
+    pub(crate) queues: Queues,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) messages_waiting: MessagesWaiting,
     pub(crate) publications: Publications,
@@ -202,6 +204,7 @@ impl Shard {
             bounds: setup.bounds,
             places: Places::default(),
             counters: Counters::default(),
+            queues: Queues::default(),
             subscriptions: Subscriptions::default(),
             messages_waiting: MessagesWaiting::default(),
             publications: Publications::default(),
@@ -263,6 +266,9 @@ impl Shard {
         if self.counters.next_timeout().is_some_and(|at| at <= now) {
             self.guarded(now, out, |shard, out| shard.write_counters(out));
         }
+        if self.queues.next_timeout().is_some_and(|at| at <= now) {
+            self.guarded(now, out, |shard, out| shard.serve_queues(now, out));
+        }
         if self.suspicion.bans.next_timeout().is_some_and(|at| at <= now) {
             self.guarded(now, out, |shard, out| shard.end_bans(now, out));
         }
@@ -276,6 +282,7 @@ impl Shard {
             self.publications.next_timeout(),
             self.counters.next_timeout(),
             self.rehearsals.next_timeout(),
+            self.queues.next_timeout(),
             self.suspicion.bans.next_timeout(),
         ];
         own.into_iter().flatten().min()

@@ -141,9 +141,14 @@ impl Shard {
                 local.map(|target| Arc::clone(&target.connection)).ok_or(Reason::UserNotKnown)
             }
             (None, Outcome::Run(attached)) => attached.connection.clone().ok_or(Reason::UserNotKnown),
-            (None, Outcome::Serve(_) | Outcome::Divert(_) | Outcome::Challenge | Outcome::Refuse(_)) => {
-                Err(Reason::UserNotKnown)
-            }
+            (
+                None,
+                Outcome::Serve(_)
+                | Outcome::Divert(_)
+                | Outcome::Feature(_)
+                | Outcome::Challenge
+                | Outcome::Refuse(_),
+            ) => Err(Reason::UserNotKnown),
         }
     }
 

@@ -22,6 +22,7 @@ use crate::config::{
 use crate::decision::{
     Attached, Candidate, Decision, Destination, Forwarding, Hop, Outcome, Proof, TestLine, Verdict,
 };
+use crate::feature::Feature;
 use crate::near::known_number;
 use crate::number::{for_peer, rewrite, to_e164};
 use crate::policy::{Country, destination, number_for_help, ways_for_help};
@@ -185,6 +186,9 @@ impl Deciding<'_> {
                 return decided;
             }
         }
+        if let Some(feature) = self.feature(&dialled) {
+            return (dialled, Outcome::Feature(feature));
+        }
         if let Some(service) = service(&dialled) {
             return (dialled, Outcome::Serve(service));
         }
@@ -212,6 +216,13 @@ impl Deciding<'_> {
         let flow = flow.filter(|domain| self.reaches(&domain.account)).and_then(|d| d.default_flow.clone());
         let outcome = flow.map_or(outcome, |flow| self.run(&flow, None));
         (number, outcome)
+    }
+
+    /// What a star code asks for, of those who may: whose connection is nobody's has nothing to set.
+    fn feature(&self, dialled: &str) -> Option<Feature> {
+        self.at?;
+        let feature = Feature::dialled(dialled)?;
+        self.tables.person_of(&self.connection()?.id).map(|_| feature)
     }
 
     fn account(&self) -> &AccountId {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use smallvec::SmallVec;
 
 use crate::config::{AccountId, CallFlow, Condition, Connection, ConnectionId, FailurePolicy, Person};
+use crate::feature::Feature;
 use crate::policy::Country;
 use crate::reason::Reason;
 
@@ -71,7 +72,11 @@ impl Decision {
             Outcome::Ring(_) => self.candidates.iter().find_map(|candidate| {
                 if let Verdict::Refused(reason) = candidate.reason { Some(reason) } else { None }
             }),
-            Outcome::Run(_) | Outcome::Serve(_) | Outcome::Divert(_) | Outcome::Challenge => None,
+            Outcome::Run(_)
+            | Outcome::Serve(_)
+            | Outcome::Divert(_)
+            | Outcome::Feature(_)
+            | Outcome::Challenge => None,
         }
     }
 }
@@ -105,6 +110,8 @@ pub enum Outcome {
     Run(Attached),
     /// Rings these, one after the other.
     Ring(SmallVec<[Destination; 2]>),
+    /// What was dialled asks for something else than somebody.
+    Feature(Feature),
     /// The person who is called has calls go elsewhere under this condition, which is met: see [`crate::decide::divert`].
     Divert(Condition),
     /// Must prove who it is.

@@ -8,6 +8,7 @@ pub mod caller_id;
 pub mod config;
 pub mod decide;
 pub mod decision;
+pub mod feature;
 pub mod identify;
 pub mod near;
 pub mod number;

@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use routing::config::{Account, AccountId, Change};
 use serde_json::{Map, Value, json};
+use store::Actor;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::Api;
@@ -319,7 +320,17 @@ pub(crate) async fn commit(
     caller: &Caller,
     changes: Vec<Change>,
 ) -> Result<u64, Problem> {
-    let (api, actor) = (Arc::clone(api), caller.actor.clone());
+    commit_as(api, turn, caller.actor.clone(), changes).await
+}
+
+/// The same, by somebody who is no caller of the API.
+pub(crate) async fn commit_as(
+    api: &Arc<Api>,
+    turn: OwnedMutexGuard<()>,
+    actor: Actor,
+    changes: Vec<Change>,
+) -> Result<u64, Problem> {
+    let api = Arc::clone(api);
     let work = async move {
         let domains = changes.iter().any(|c| matches!(c, Change::Domain(_) | Change::DomainGone(_)));
         let accounts = with_other_defaults(&api.rows(), &changes);

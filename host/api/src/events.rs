@@ -140,6 +140,9 @@ pub(crate) fn kind(what: &Happening) -> &'static str {
         Happening::ConferenceJoined(_) => "conference.joined",
         Happening::ConferenceLeft(_) => "conference.left",
         Happening::ConferenceEnded(_) => "conference.ended",
+        Happening::QueueJoined(_) => "queue.joined",
+        Happening::QueueAnswered(_) => "queue.answered",
+        Happening::QueueLeft(_) => "queue.left",
         Happening::LimitWarning(_) => "limit.warning",
         Happening::RegistrationAdded { .. } => "registration.added",
         Happening::RegistrationRemoved { .. } => "registration.removed",
@@ -182,6 +185,9 @@ pub(crate) fn what(event: &Event) -> Value {
             what["sip_code"] = json!(sip_code);
             what["reason_code"] = json!(reason_code);
             what
+        }
+        Happening::QueueJoined(event) | Happening::QueueAnswered(event) | Happening::QueueLeft(event) => {
+            json!(event)
         }
         Happening::BanAdded(ban) | Happening::BanLapsed(ban) | Happening::BanRemoved(ban) => {
             json!(bans::Entry::of(ban, &std::collections::HashMap::new()))

@@ -17,6 +17,7 @@ mod metrics;
 mod name_servers;
 mod onboarding;
 mod openapi;
+mod people;
 mod preview;
 mod problem;
 mod provisioning;

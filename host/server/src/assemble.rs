@@ -77,7 +77,8 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let mailroom = Mailroom::new(store.clone(), Arc::clone(&speech), Arc::clone(&recordings));
     let kept = (recordings, Arc::clone(&mailroom));
     let errands = Errands::new(outside.clone(), waking, Arc::clone(&speech), kept, store.clone());
-    let helpers = (vouching, Arc::new(errands));
+    let errands = Arc::new(errands);
+    let helpers = (vouching, Arc::clone(&errands));
     let door = http::bind("--http", config.http, config.http_may_move).await?;
     let http = door.local_addr().map_err(|fault| Failure::Failed(format!("--http: {fault}")))?;
     let secure_door = match config.https {
@@ -98,6 +99,7 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     mailroom.open(&api, &call_path);
     api.tell_all_waiting().await;
     let postman = post(config, &store, &api)?;
+    errands.knows(&api);
     let routes = |protocol| {
         let sockets = web_socket::router(call_path.door(protocol), &config.ws_origins);
         api::router(Arc::clone(&api)).merge(sockets)

@@ -5,14 +5,16 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
+use api::Api;
 use callflow::{Clip, Errand as Asked, Outcome, Told};
 use codec::wav;
 use engine::{Brought, Errand, Wanted};
 use hyper::header::{HeaderName, HeaderValue};
 use outside::{Fault, Outside, Request};
+use routing::config::{Condition, Person};
 use serde_json::Value;
 use speech::{Speech, Words};
 use store::Store;
@@ -34,6 +36,7 @@ pub(crate) struct Errands {
     waking: Waking,
     recordings: Arc<Recordings>,
     mailroom: Arc<Mailroom>,
+    desk: OnceLock<Weak<Api>>,
 }
 
 /// Sounds that were read before, by their files.
@@ -52,7 +55,8 @@ impl Errands {
         store: Store,
     ) -> Self {
         let (room, tasks) = (Arc::new(Semaphore::new(AT_ONCE)), Handle::current());
-        Self { outside, speech, store, kept: Mutex::default(), room, tasks, waking, recordings, mailroom }
+        let (kept, desk) = (Mutex::default(), OnceLock::new());
+        Self { outside, speech, store, kept, room, tasks, waking, recordings, mailroom, desk }
     }
 
     /// Whoever wakes devices.
@@ -63,6 +67,12 @@ impl Errands {
     /// Whoever knows of recordings.
     pub(crate) fn recordings(&self) -> &Arc<Recordings> {
         &self.recordings
+    }
+
+    /// Whoever changes the configuration for them.
+    pub(crate) fn knows(&self, desk: &Arc<Api>) {
+        // Known once for all.
+        let _ = self.desk.set(Arc::downgrade(desk));
     }
 
     /// Answers by `reply`, later. With too many under way it cannot be had.
@@ -91,7 +101,9 @@ impl Errands {
                 }
                 Wanted::Answer(asked) => Brought::Answer(match &*asked {
                     Asked::Mailbox(post) => errands.mailroom.answer(account, post).await,
-                    Asked::Fetch { .. } | Asked::Webhook { .. } => errands.answer(&asked).await,
+                    Asked::Fetch { .. } | Asked::Person { .. } | Asked::Webhook { .. } => {
+                        errands.answer(account, &asked).await
+                    }
                 }),
                 Wanted::Push(address) => {
                     let pushed = errands.waking.wake(&address).await;
@@ -133,6 +145,30 @@ impl Errands {
             }
             Clip::Speech { text, voice, language } => self.spoken(account, text, voice, language).await,
         }
+    }
+
+    /// Changes what a person wants of calls whose connection this is.
+    async fn change_person(
+        &self,
+        account: &str,
+        connection: &str,
+        set: &str,
+        to: Option<&str>,
+        on: bool,
+    ) -> Told {
+        let Some(api) = self.desk.get().and_then(Weak::upgrade) else { return Told::of(Outcome::FAILED) };
+        let change = |person: &mut Person| match Condition::named(set) {
+            Some(condition) => *person.forward.to_mut(condition) = to.map(str::to_owned),
+            None => person.dnd_until = on.then(|| store::now() + UNTIL_TAKEN_BACK),
+        };
+        Told::of(match api.change_person(account, connection, change).await {
+            Ok(true) => Outcome::DONE,
+            Ok(false) => Outcome::named("unknown"),
+            Err(why) => {
+                tracing::warn!(account, connection, %why, "a person could not be changed");
+                Outcome::FAILED
+            }
+        })
     }
 
     async fn sound(&self, account: &str, name: &str) -> Result<Arc<[i16]>, String> {
@@ -194,10 +230,14 @@ impl Errands {
     }
 
     /// What a web server says, as the flow is told.
-    async fn answer(&self, asked: &Asked) -> Told {
+    async fn answer(&self, account: &str, asked: &Asked) -> Told {
         let request = match asked {
             Asked::Mailbox(_) => return Told::of(Outcome::FAILED),
             Asked::Fetch { request, .. } | Asked::Webhook { request, .. } => request,
+            Asked::Person { connection, set, to, on } => {
+                let to = to.as_deref().filter(|_| *on);
+                return self.change_person(account, connection, set, to, *on).await;
+            }
         };
         let answer = match self.outside.ask(written(request)).await {
             Ok(answer) => answer,
@@ -214,6 +254,7 @@ impl Errands {
             Asked::Fetch { wanted, .. } => fetched(&body, wanted, good),
             Asked::Mailbox(_) => Told::of(Outcome::FAILED),
             Asked::Webhook { outcomes, .. } => decided(&body, outcomes, good),
+            Asked::Person { .. } => Told::of(Outcome::FAILED),
         };
         told.with("http_status", answer.status.to_string()).with("http_body", body)
     }
@@ -304,6 +345,8 @@ const LONGEST: usize = 8_000 * 3_600;
 /// Samples of sounds that are kept: about two hours.
 const MOST_KEPT: usize = 8_000 * 7_200;
 /// Octets of an answer that a flow reads.
+/// Ten years: for good, unless it is taken back.
+const UNTIL_TAKEN_BACK: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 const LONGEST_ANSWER: usize = 64 * 1024;
 
 #[cfg(test)]

@@ -172,6 +172,9 @@ ladders! {
     push_rings_after_others
     push_rings_also
     push_wakes
+    queue
+    queue_everyone
+    queue_left
     reasons_in_both_forms
     record_by_api
     redirect
@@ -220,6 +223,7 @@ ladders! {
     srv_all_dead
     srv_first_dead
     srv_overloaded
+    star_codes
     subscription
     subscription_ends
     subscription_refused

@@ -77,6 +77,10 @@ impl Call {
         }
         let Some(attendant) = self.attendant.as_deref_mut().filter(|a| a.serial == number) else { return };
         attendant.until = None;
+        if self.queue_brought(&brought, means) {
+            return;
+        }
+        let Some(attendant) = self.attendant.as_deref_mut() else { return };
         match (core::mem::replace(&mut attendant.doing, Doing::Nothing), brought) {
             (Doing::Awaiting(Purpose::Answer), Brought::Answer(told)) => self.tell_flow(told, means),
             (Doing::Awaiting(Purpose::Play(times, stop_on_key)), Brought::Audio(Ok(audio))) => {

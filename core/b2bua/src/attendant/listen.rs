@@ -136,6 +136,9 @@ impl Call {
 
     /// A caller that is not answered hears its own ringing; any other a signal.
     pub(super) fn let_ring(&mut self, means: &mut Means<'_>) {
+        if self.attendant.as_deref().is_some_and(|attendant| attendant.queueing.is_some()) {
+            return;
+        }
         if matches!(self.phase, Phase::Talking { .. }) || self.handover.transfer.is_some() {
             self.hear_signal(Signal::Ringback, means);
             return;
@@ -200,11 +203,11 @@ impl Call {
                 self.collected(collected, means);
             }
             Doing::Recording(_) => self.beep_and_record(means),
+            Doing::Queueing | Doing::Ringing(_) => self.queue_played(means),
             Doing::Nothing
             | Doing::Waiting(..)
             | Doing::Awaiting(_)
             | Doing::Referring(_)
-            | Doing::Ringing(_)
             | Doing::Conferring
             | Doing::Talking => {}
         }
@@ -290,6 +293,7 @@ impl Call {
                 self.tell_flow(told, means);
             }
             Doing::Conferring => self.room_key(key, means),
+            Doing::Queueing => self.queue_key(key, means),
             Doing::Nothing
             | Doing::Waiting(..)
             | Doing::Awaiting(_)

@@ -110,7 +110,11 @@ impl Call {
                     return None;
                 }
                 Routed::Refuse(reason) => self.note_unreached(Final::ours(reason.sip_code(), reason)),
-                Routed::Run(_) | Routed::Serve(_) | Routed::Divert(_) | Routed::Challenge => {
+                Routed::Run(_)
+                | Routed::Serve(_)
+                | Routed::Divert(_)
+                | Routed::Feature(_)
+                | Routed::Challenge => {
                     self.note_unreached(Final::ours(480, Reason::NothingAttached));
                 }
             }
@@ -129,7 +133,11 @@ impl Call {
                     parties.push(Sought::new(decision, means.now + next.after, next.ring));
                 }
                 Routed::Refuse(reason) => self.note_party_unreached(&Final::ours(reason.sip_code(), reason)),
-                Routed::Run(_) | Routed::Serve(_) | Routed::Divert(_) | Routed::Challenge => {
+                Routed::Run(_)
+                | Routed::Serve(_)
+                | Routed::Divert(_)
+                | Routed::Feature(_)
+                | Routed::Challenge => {
                     self.note_party_unreached(&Final::ours(480, Reason::NothingAttached));
                 }
             }
@@ -454,9 +462,12 @@ fn ring_instead(decision: Decision, caller: &Caller, question: &Question<'_>, me
             Some(connection) => decide_devices(means.tables, caller, question, &connection.id),
             None => decision,
         },
-        Routed::Ring(_) | Routed::Refuse(_) | Routed::Serve(_) | Routed::Divert(_) | Routed::Challenge => {
-            decision
-        }
+        Routed::Ring(_)
+        | Routed::Refuse(_)
+        | Routed::Serve(_)
+        | Routed::Divert(_)
+        | Routed::Feature(_)
+        | Routed::Challenge => decision,
     }
 }
 

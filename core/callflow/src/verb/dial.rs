@@ -8,6 +8,7 @@ use super::{Kind, Move, Reader, Row, Scene, Setting, Verb, leads, may_end};
 use crate::ask::{Accept, Ask, Callee, Dial, Party, Strategy};
 use crate::collector::is_key;
 use crate::template::Template;
+use crate::variables::Variables;
 
 pub(super) const ROW: Row = Row {
     name: "dial",
@@ -103,7 +104,7 @@ struct DialParties {
 
 /// One of the list.
 #[derive(Debug)]
-struct Listed {
+pub(super) struct Listed {
     whom: Whom,
     text: Template,
     after: Duration,
@@ -177,7 +178,19 @@ fn is_ours(name: &str) -> bool {
     !own && FREE.iter().all(|free| !free.eq_ignore_ascii_case(name))
 }
 
-fn party(settings: &mut Reader<'_>) -> Option<Listed> {
+impl Listed {
+    /// Who that is in this run.
+    pub(super) fn party(&self, variables: &Variables) -> Party {
+        let text = self.text.fill(variables);
+        match self.whom {
+            Whom::Connection => Party::Connection(text),
+            Whom::Number => Party::Number(text),
+            Whom::Uri => Party::Uri(text),
+        }
+    }
+}
+
+pub(super) fn party(settings: &mut Reader<'_>) -> Option<Listed> {
     let given = [("connection", Whom::Connection), ("number", Whom::Number), ("uri", Whom::Uri)];
     let mut given = given.into_iter().filter(|(name, _)| settings.has(name)).collect::<Vec<_>>().into_iter();
     let (Some((name, whom)), None) = (given.next(), given.next()) else {
@@ -204,12 +217,7 @@ pub(super) fn is_sip(text: &str) -> bool {
 impl Verb for DialParties {
     fn begin(&self, scene: &mut Scene<'_>) -> Move {
         let to = self.to.iter().map(|listed| {
-            let text = listed.text.fill(scene.variables);
-            let party = match listed.whom {
-                Whom::Connection => Party::Connection(text),
-                Whom::Number => Party::Number(text),
-                Whom::Uri => Party::Uri(text),
-            };
+            let party = listed.party(scene.variables);
             Callee { party, after: listed.after, ring: listed.ring.unwrap_or(self.ring) }
         });
         let to = to.collect();

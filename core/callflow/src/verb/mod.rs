@@ -15,7 +15,9 @@ mod incoming;
 mod mailbox;
 mod outcome;
 mod pause;
+mod person;
 mod play;
+mod queue;
 mod record;
 mod reject;
 mod ring;
@@ -88,7 +90,9 @@ pub const VERBS: &[Row] = &[
     incoming::ROW,
     mailbox::ROW,
     pause::ROW,
+    person::ROW,
     play::ROW,
+    queue::ROW,
     record::ROW,
     reject::ROW,
     ring::ROW,

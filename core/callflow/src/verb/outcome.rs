@@ -47,6 +47,8 @@ impl Outcome {
     pub const NEXT: Self = Self(Cow::Borrowed("next"));
     /// It is not so.
     pub const NO: Self = Self(Cow::Borrowed("no"));
+    /// None of the agents can be reached.
+    pub const NO_AGENTS: Self = Self(Cow::Borrowed("no_agents"));
     /// Nobody answered in time.
     pub const NO_ANSWER: Self = Self(Cow::Borrowed("no_answer"));
     /// It does not match.

@@ -107,6 +107,23 @@ impl Forward {
 }
 
 impl Condition {
+    /// Its name, as in the fields of [`Forward`].
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no_answer",
+            Self::Offline => "offline",
+        }
+    }
+
+    /// The condition of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Always, Self::Busy, Self::NoAnswer, Self::Offline]
+            .into_iter()
+            .find(|known| known.name() == name)
+    }
+
     /// The reason parameter of Diversion (RFC 5806 §4).
     pub const fn diversion(self) -> &'static str {
         match self {

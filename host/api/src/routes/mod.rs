@@ -28,6 +28,7 @@ mod page;
 mod past;
 mod people;
 mod phone;
+mod queues;
 mod reasons;
 mod recordings;
 mod refused;
@@ -97,6 +98,7 @@ fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(onboarding::router())
         .merge(people::router())
         .merge(phone::router())
+        .merge(queues::router())
         .merge(reasons::router())
         .merge(recordings::router())
         .merge(refused::router())

@@ -126,5 +126,7 @@ fn misspelt_variables_are_found() {
 fn every_option_has_a_default_or_says_what_absence_means() {
     let defaults = serde_json::to_value(super::raw::defaults()).expect("plain data");
     let none: Vec<String> = keys().into_iter().filter(|key| defaults.get(key).is_none()).collect();
-    assert_eq!(none, ["tls_cert", "tls_key", "media", "public_ip", "country", "synthesizer_voice"]);
+    let expected =
+        ["tls_cert", "tls_key", "media", "public_ip", "country", "synthesizer_voice", "smtp", "smtp_from"];
+    assert_eq!(none, expected);
 }

@@ -80,7 +80,7 @@ fn hanging_up_keeps_what_was_said() {
     ] {
         let named = errand.map(|errand| match errand {
             Errand::Mailbox(post) => posted(&post),
-            Errand::Fetch { .. } | Errand::Webhook { .. } => "elsewhere".to_owned(),
+            Errand::Fetch { .. } | Errand::Person { .. } | Errand::Webhook { .. } => "elsewhere".to_owned(),
         });
         assert_eq!(named.as_deref(), wanted);
     }
