@@ -225,10 +225,10 @@ impl Call {
         let by = self.connection_out().cloned();
         let Some(queueing) = self.queueing() else { return };
         let mut rings = core::mem::take(&mut queueing.rings);
-        let is_it = |agent: &Box<str>| {
-            by.as_ref().is_some_and(|by| by.id.as_str() == &**agent || by.user.as_deref() == Some(agent))
+        let is_it = |agent: &str| {
+            by.as_ref().is_some_and(|by| by.id.as_str() == agent || by.user.as_deref() == Some(agent))
         };
-        let index = rings.iter().position(is_it).unwrap_or(0);
+        let index = rings.iter().position(|agent| is_it(agent)).unwrap_or(0);
         if index < rings.len() {
             let agent = rings.swap_remove(index);
             self.tell_queue(QueueAsk::Answered(agent), means);

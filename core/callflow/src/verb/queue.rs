@@ -110,7 +110,7 @@ fn read(settings: &mut Reader<'_>) -> Box<dyn Verb> {
         announce: sounds(settings, "announce"),
         words: Words::read(settings, "announce_text"),
         queue: Queue {
-            name: name.into(),
+            name,
             agents: Vec::new(),
             turn,
             ring: seconds(settings, "ring_s"),

@@ -216,7 +216,7 @@ impl Lines {
 
     /// As people see them.
     pub(super) fn views(&self, account: &Arc<str>, now: Timestamp) -> Vec<QueueView> {
-        let state = |name: &Box<str>| match self.agents.get(name) {
+        let state = |name: &str| match self.agents.get(name) {
             Some(Agent { doing: Doing::Rings(_), .. }) => "ringing",
             Some(Agent { doing: Doing::Talks(_), .. }) => "talking",
             Some(agent) if agent.offline => "offline",
@@ -228,14 +228,14 @@ impl Lines {
             position: index + 1,
             since: waiting.since,
         };
-        let agent = |name: &Box<str>| QueueAgent { agent: name.clone(), state: state(name) };
-        let view = |(name, line): (&Box<str>, &Line)| QueueView {
+        let agent = |name: &str| QueueAgent { agent: name.into(), state: state(name) };
+        let view = |name: &str, line: &Line| QueueView {
             account: Arc::clone(account),
-            name: name.clone(),
+            name: name.into(),
             callers: line.waiting.iter().enumerate().map(caller).collect(),
-            agents: line.terms.agents.iter().map(agent).collect(),
+            agents: line.terms.agents.iter().map(|name| agent(name)).collect(),
         };
-        self.lines.iter().map(view).collect()
+        self.lines.iter().map(|(name, line)| view(name, line)).collect()
     }
 
     /// Queues that nobody waits in and whose agents rest are remembered for their order only; there are few.
@@ -258,21 +258,20 @@ fn turn(
     agents: &BTreeMap<Box<str>, Agent>,
     now: Timestamp,
 ) -> Vec<Box<str>> {
-    let free = |name: &&Box<str>| {
-        agents.get(*name).is_some_and(|agent| agent.doing == Doing::Nothing && agent.not_before <= now)
+    let free = |name: &str| {
+        agents.get(name).is_some_and(|agent| agent.doing == Doing::Nothing && agent.not_before <= now)
     };
+    let mut frees = terms.agents.iter().filter(|name| free(name));
     let count = terms.agents.len().max(1);
     let first = match terms.turn {
-        Turn::All => return terms.agents.iter().filter(free).cloned().collect(),
-        Turn::InOrder => terms.agents.iter().find(free),
+        Turn::All => return frees.cloned().collect(),
+        Turn::InOrder => frees.next(),
         Turn::LongestIdle => {
-            let idle =
-                |name: &&Box<str>| agents.get(*name).map(|agent| agent.idle_since.max(agent.not_before));
-            terms.agents.iter().filter(free).min_by_key(idle)
+            frees.min_by_key(|name| agents.get(&***name).map(|agent| agent.idle_since.max(agent.not_before)))
         }
         Turn::RoundRobin => {
             let mut turns = (0..count).map(|step| (*next + step) % count);
-            let found = turns.find(|&index| terms.agents.get(index).is_some_and(|name| free(&name)));
+            let found = turns.find(|&index| terms.agents.get(index).is_some_and(|name| free(name)));
             *next = found.map_or(*next, |index| (index + 1) % count);
             found.and_then(|index| terms.agents.get(index))
         }

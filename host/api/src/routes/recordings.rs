@@ -180,7 +180,7 @@ async fn audio(
     let all = file.metadata().await.map_err(unreadable)?.len();
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
     let range = asked.and_then(|asked| range_of(asked, all));
-    let (first, last) = range.unwrap_or((0, all.saturating_sub(1)));
+    let (first, last) = range.unwrap_or_else(|| (0, all.saturating_sub(1)));
     file.seek(SeekFrom::Start(first)).await.map_err(unreadable)?;
     let length = (last + 1).saturating_sub(first);
     let name = format!("attachment; filename=\"{}.wav\"", recording.id);
