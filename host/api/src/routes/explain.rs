@@ -34,7 +34,7 @@ struct Question {
     connection: Option<String>,
     /// Source address to assume.
     source: Option<String>,
-    /// When it would begin [now], such as 2026-03-01T12:00:00Z.
+    /// When it would begin, such as 2026-03-01T12:00:00Z; now if it is left out.
     at: Option<String>,
 }
 

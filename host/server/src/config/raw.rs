@@ -85,7 +85,7 @@ pub(crate) struct Raw {
     #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     pub(crate) http_allow: Option<Vec<String>>,
     /// What speaks: `auto` is espeak-ng where it is installed; else `off`, a command with {text} {voice} {language} {out}, or
-    /// the URL of a server like https://api.example.com/v1
+    /// the URL of a server like `https://api.example.com/v1`
     #[arg(long, value_name = "auto|off|COMMAND|URL")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub(crate) synthesizer: Option<String>,
@@ -122,8 +122,8 @@ pub(crate) struct Raw {
     #[arg(long, value_name = "ORIGIN")]
     #[serde(deserialize_with = "list", skip_serializing_if = "Option::is_none")]
     pub(crate) ws_origins: Option<Vec<String>>,
-    /// Mail server that takes e-mails about messages in mailboxes: smtp://[USER@]HOST[:PORT], with ?tls=required for
-    /// STARTTLS, or smtps://[USER@]HOST; its password comes from the file in TRUNKLINE_SMTP_PASSWORD_FILE
+    /// Mail server that takes e-mails about messages in mailboxes: `smtp://HOST`, also with `USER@` before and `:PORT`
+    /// after it, with `?tls=required` for STARTTLS, or `smtps://HOST`; its password comes from the file in TRUNKLINE_SMTP_PASSWORD_FILE
     #[arg(long, value_name = "URL")]
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub(crate) smtp: Option<String>,

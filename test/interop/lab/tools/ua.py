@@ -475,8 +475,7 @@ class Phone:
         if ended:
             return
         if self.o.code != 200:
-            self.respond(invite, self.o.code, self.o.text, tag, extra)
-            self.ended_by_ack(2)
+            self.refuse(invite, tag, extra)
             return
         self.audio.muted = False
         self.respond(invite, 200, "OK", tag, extra, self.sdp())
@@ -497,6 +496,14 @@ class Phone:
                 self.ended_by_ack(2)
                 return True
         return False
+
+    def refuse(self, invite, tag, extra):
+        """Who had no codec is asked again with others."""
+        self.respond(invite, self.o.code, self.o.text, tag, extra)
+        self.ended_by_ack(2)
+        again = self.receive(time.monotonic() + 1) if self.o.code == 488 else None
+        if again and again.method == "INVITE":
+            self.refuse(again, tag, extra)
 
     def ended_by_ack(self, seconds):
         until = time.monotonic() + seconds
