@@ -92,10 +92,10 @@ c = json.load(sys.stdin)["data"][0]; print(c["id"], next(x["call"] for x in c["p
 does() { local id call; read -r id call <<< "$(one "$1")"; api POST "/conferences/$id/participants/$call/$2"; }
 for n in 0 1 2; do joins $n 0300 > /dev/null; done
 there 3 > /dev/null
-keys() { local key; for key in $2; do phone_do "$1" sndcode "$key" > /dev/null; sleep 0.4; done; }
-keys p1 '* 6'
+keys() { local phone=$1 key; shift; for key in "$@"; do phone_do "$phone" sndcode "$key" > /dev/null; sleep 0.4; done; }
+keys p1 '*' 6
 check "*6 mutes" there 3 'any("bert" in x["from"] and x["muted"] for x in p)'
-keys p1 '* 6'
+keys p1 '*' 6
 check "*6 again: heard" there 3 'all(x["talking"] for x in p)'
 check "muted through the API" does cleo mute
 check "which all see" there 3 'any("cleo" in x["from"] and x["muted"] for x in p)'
@@ -104,7 +104,7 @@ announces() { api POST "/conferences/$(one anna | cut -d' ' -f1)/announce" '{"so
 check "an announcement" announces
 check "put out" does cleo kick
 check "two are left" there 2
-keys p1 '* 0'
+keys p1 '*' 0
 check "*0 leaves, and who is left is alone" there 1 'p[0]["hears"] == "alone"'
 heard_it() { python3 - "$TOOLS" "$1" <<'PY'
 import sys
@@ -117,8 +117,9 @@ found = sum(wav.power(p, rate, 1500) > 0.1 * sum(v * v for v in p) / len(p) > 10
 print(found, "stretches with the announcement"); sys.exit(not 3 <= found <= 7)
 PY
 }
-check "anna heard the announcement" heard_it "$(heard p0)"
 phone_do p0 hangup > /dev/null
+sleep 1
+check "anna heard the announcement" heard_it "$(heard p0)"
 stop_all
 
 # --- coming and going
