@@ -29,6 +29,7 @@ mod status;
 mod suggest;
 mod tester;
 mod validate;
+mod wav_file;
 mod webhooks;
 
 use std::net::IpAddr;

@@ -70,14 +70,19 @@ pub(super) const ROW: Row = Row {
     read,
 };
 
+pub(super) const CONNECTION: Setting = Setting::may(
+    "connection",
+    Kind::Text(64),
+    "Id of a connection: its devices ring, whatever its action is.",
+);
+pub(super) const NUMBER: Setting =
+    Setting::may("number", Kind::Text(128), "A number or user, as the account dials it.");
+pub(super) const URI: Setting = Setting::may("uri", Kind::Text(512), "A SIP address.");
+
 const PARTY: &[Setting] = &[
-    Setting::may(
-        "connection",
-        Kind::Text(64),
-        "Id of a connection: its devices ring, whatever its action is.",
-    ),
-    Setting::may("number", Kind::Text(128), "A number or user, as the account dials it."),
-    Setting::may("uri", Kind::Text(512), "A SIP address."),
+    CONNECTION,
+    NUMBER,
+    URI,
     Setting::may(
         "delay_s",
         Kind::Number(0, 600, 0),

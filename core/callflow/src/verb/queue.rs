@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::dial::Listed;
+use super::dial::{CONNECTION, Listed, NUMBER, URI};
 use super::play::{SOUNDS, clips, sounds};
 use super::say::{LANGUAGE, VOICE, Words};
 use super::{Kind, Move, Reader, Row, Scene, Setting, Verb, leads, may_end};
@@ -67,15 +67,7 @@ pub(super) const ROW: Row = Row {
     read,
 };
 
-const AGENT: &[Setting] = &[
-    Setting::may(
-        "connection",
-        Kind::Text(64),
-        "Id of a connection: its devices ring, whatever its action is.",
-    ),
-    Setting::may("number", Kind::Text(128), "A number or user, as the account dials it."),
-    Setting::may("uri", Kind::Text(512), "A SIP address."),
-];
+const AGENT: &[Setting] = &[CONNECTION, NUMBER, URI];
 
 #[derive(Debug)]
 struct WaitInLine {

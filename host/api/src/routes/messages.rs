@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use routing::config::Mailbox;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -21,7 +20,7 @@ use crate::edge::{Caller, Scope};
 use crate::openapi::Listed;
 use crate::problem::{Code, Problem};
 use crate::shape::{self, Field, Shape};
-use crate::{Api, openapi, validate};
+use crate::{Api, openapi, validate, wav_file};
 
 /// A message.
 #[derive(Debug, Serialize, ToSchema)]
@@ -200,15 +199,13 @@ async fn audio(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path((id, message)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may(Scope::HistoryRead)?;
     let message = known(&api, &caller, &id, &message).await?;
-    let file = api.store.voicemail_file(&message.account, &message.id);
-    let bytes = tokio::fs::read(&file).await;
-    let bytes = bytes.map_err(|fault| Problem::new(Code::Fault, format!("{}: {fault}", file.display())))?;
-    let name = format!("attachment; filename=\"{}.wav\"", message.id);
-    let fields = [(header::CONTENT_TYPE, "audio/wav".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((fields, Body::from(bytes)).into_response())
+    let path = api.store.voicemail_file(&message.account, &message.id);
+    let sent = wav_file::sent(&path, Some(&message.id), &headers).await;
+    sent.map_err(|fault| Problem::new(Code::Fault, format!("{}: {fault}", path.display())))
 }
 
 /// A message of a mailbox that the caller may see.

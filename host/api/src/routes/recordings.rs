@@ -1,18 +1,13 @@
 //! `/recordings`: what was recorded of calls. Deleting one leaves nothing of it behind.
 
-use std::io::SeekFrom;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde::Serialize;
 use store::{Page, RecordingQuery, RecordingRow, rfc3339};
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,7 +17,7 @@ use super::past;
 use crate::body::Asked;
 use crate::edge::{Caller, Scope};
 use crate::problem::{Code, Problem};
-use crate::{Api, openapi};
+use crate::{Api, openapi, wav_file};
 
 list_query! {
     /// Which recordings.
@@ -167,65 +162,14 @@ async fn audio(
     caller.may(Scope::HistoryRead)?;
     let recording = known(&api, &caller, &id).await?;
     let path = api.store.recording_file(&recording.id);
-    let unreadable =
-        |fault: std::io::Error| Problem::new(Code::Fault, format!("{}: {fault}", path.display()));
-    let mut file = match File::open(&path).await {
-        Ok(file) => file,
+    match wav_file::sent(&path, Some(&recording.id), &headers).await {
+        Ok(answer) => Ok(answer),
         // It goes on, or has failed.
         Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Problem::not_found("audio of recording", &recording.id));
+            Err(Problem::not_found("audio of recording", &recording.id))
         }
-        Err(fault) => return Err(unreadable(fault)),
-    };
-    let all = file.metadata().await.map_err(unreadable)?.len();
-    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let range = asked.and_then(|asked| range_of(asked, all));
-    let (first, last) = range.unwrap_or_else(|| (0, all.saturating_sub(1)));
-    file.seek(SeekFrom::Start(first)).await.map_err(unreadable)?;
-    let length = (last + 1).saturating_sub(first);
-    let name = format!("attachment; filename=\"{}.wav\"", recording.id);
-    let mut answer = Body::from_stream(pieces(file, length)).into_response();
-    let fields = [
-        (header::CONTENT_TYPE, "audio/wav".to_owned()),
-        (header::CONTENT_DISPOSITION, name),
-        (header::CONTENT_LENGTH, length.to_string()),
-        (header::ACCEPT_RANGES, "bytes".to_owned()),
-    ];
-    for (field, value) in fields {
-        answer.headers_mut().extend(value.parse().ok().map(|value| (field, value)));
+        Err(fault) => Err(Problem::new(Code::Fault, format!("{}: {fault}", path.display()))),
     }
-    if range.is_some() {
-        *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
-        let value = format!("bytes {first}-{last}/{all}").parse().ok();
-        answer.headers_mut().extend(value.map(|value| (header::CONTENT_RANGE, value)));
-    }
-    Ok(answer)
-}
-
-/// The next so many octets of a file, piece by piece.
-fn pieces(file: File, length: u64) -> impl stream::Stream<Item = std::io::Result<Vec<u8>>> {
-    stream::try_unfold((file, length), |(mut file, left)| async move {
-        let mut piece = vec![0; usize::try_from(left).unwrap_or(PIECE).min(PIECE)];
-        if piece.is_empty() {
-            return Ok(None);
-        }
-        let read = file.read(&mut piece).await?;
-        piece.truncate(read);
-        let left = left - read as u64;
-        Ok((read > 0).then_some((piece, (file, left))))
-    })
-}
-
-/// First and last octet of a single range; anything else means all of it, as RFC 9110 §14.2 allows.
-fn range_of(asked: &str, all: u64) -> Option<(u64, u64)> {
-    let (first, last) = asked.strip_prefix("bytes=")?.split_once('-')?;
-    let (first, last) = match (first.parse::<u64>().ok(), last.parse::<u64>().ok()) {
-        (Some(first), Some(last)) => (first, last.min(all.checked_sub(1)?)),
-        (Some(first), None) if last.is_empty() => (first, all.checked_sub(1)?),
-        (None, Some(count)) if first.is_empty() => (all.saturating_sub(count), all.checked_sub(1)?),
-        _ => return None,
-    };
-    (first <= last).then_some((first, last))
 }
 
 /// A recording that the caller may see.
@@ -237,30 +181,4 @@ async fn known(api: &Api, caller: &Caller, id: &str) -> Result<RecordingRow, Pro
 
 pub(super) fn router() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(get, delete)).routes(routes!(audio))
-}
-
-const PIECE: usize = 64 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_are_read() {
-        for (asked, range) in [
-            ("bytes=0-", Some((0, 99))),
-            ("bytes=10-19", Some((10, 19))),
-            ("bytes=90-200", Some((90, 99))),
-            ("bytes=-10", Some((90, 99))),
-            ("bytes=-200", Some((0, 99))),
-            ("bytes=20-10", None),
-            ("bytes=100-", None),
-            ("bytes=0-1,5-6", None),
-            ("bytes=-", None),
-            ("seconds=1-2", None),
-        ] {
-            assert_eq!(range_of(asked, 100), range, "{asked}");
-        }
-        assert_eq!(range_of("bytes=0-", 0), None);
-    }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use speech::{Sound, SoundFault, Words};
@@ -21,7 +21,7 @@ use crate::body::{Asked, largest};
 use crate::edge::{Caller, Scope};
 use crate::problem::{Code, Problem};
 use crate::validate::flow::sounds_in;
-use crate::{Api, openapi};
+use crate::{Api, openapi, wav_file};
 
 /// Whose sounds.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -224,13 +224,14 @@ async fn audio(
     caller: Caller,
     Path(name): Path<String>,
     Asked(query): Asked<Whose>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may(Scope::ConnectionsRead)?;
     let account = owner(&api, &caller, query.account.as_deref())?;
     let (speech, wanted) = (Arc::clone(&api.about.speech), name.clone());
-    let read = move || speech.sounds().find(&account, &wanted).and_then(|path| std::fs::read(path).ok());
-    let file = blocking(read).await?.ok_or_else(|| Problem::not_found("sound", &name))?;
-    Ok(([(header::CONTENT_TYPE, "audio/wav")], file).into_response())
+    let missing = || Problem::not_found("sound", &name);
+    let path = blocking(move || speech.sounds().find(&account, &wanted)).await?.ok_or_else(missing)?;
+    wav_file::sent(&path, None, &headers).await.map_err(|_| missing())
 }
 
 /// The account that is meant: the one asked for, else the key's, else the first.
