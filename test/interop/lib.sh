@@ -186,6 +186,27 @@ sees() {
 }
 holds() { python3 "$TOOLS/ua.py" holds "$1"; }
 
+# --- call flows
+
+# flow NUMBER NODES EDGES : a published flow that +1555NUMBER leads to. EDGES are words: NODE.OUTCOME>NODE.
+flow() {
+    local id edges
+    edges=$(python3 -c 'import json, sys; print(json.dumps([dict(zip(("from", "outcome", "to"), w.replace(">", ".").split("."))) for w in sys.argv[1].split()]))' "$3")
+    id=$(api POST /flows "{\"name\":\"f$1-$RANDOM$RANDOM\",\"draft\":{\"nodes\":[$2],\"edges\":$edges}}" | pick id) || return 1
+    api POST "/flows/$id/publish" > /dev/null || { api POST "/flows/$id/validate" "{\"nodes\":[$2],\"edges\":$edges}"; return 1; }
+    [ -z "$1" ] || api POST /numbers "{\"e164\":\"+1555$1\",\"target\":{\"flow\":\"$id\"}}" > /dev/null || return 1
+    echo "$id"
+}
+# took PATH : the newest call went this way, as NODE:OUTCOME,…
+took() { wait_for 5 took_now "$1"; took_now "$1"; }
+took_now() {
+    api GET '/history?limit=1' | python3 -c 'import json, sys
+path = ",".join(s["node"] + (":" + s["outcome"] if s.get("outcome") else "") for s in json.load(sys.stdin)["data"][0]["flow"])
+print(path); sys.exit(path != sys.argv[1])' "$1"
+}
+
+# --- what is heard
+
 # share FILE HZ MIN : the tone HZ makes up at least MIN of the energy of FILE, for more than half a second.
 share() {
     local j; [ -s "$1" ] || { echo "no recording"; return 1; }
@@ -193,4 +214,23 @@ share() {
     echo "$j"
     python3 -c 'import json, sys
 j = json.loads(sys.argv[1]); sys.exit(not (j["share"][sys.argv[2]] >= float(sys.argv[3]) and j["loud_seconds"] > 0.5))' "$j" "$2" "$3"
+}
+# sounds_like FILE WITH WITHOUT : in at least 12 of its last 20 stretches of 0.2 s each tone of WITH is there; one of WITHOUT in
+# two at most. The last second is left out: others have gone by then.
+sounds_like() {
+    python3 - "$TOOLS" "$@" <<'PY'
+import sys
+sys.path.insert(0, sys.argv[1])
+import wav
+x, rate = wav.read(sys.argv[2])
+n = rate // 5
+parts = [x[i:i + n] for i in range(0, len(x) - n, n)][:-5][-20:]
+def has(part, hz):
+    whole = sum(v * v for v in part) / len(part)
+    return whole > 100 ** 2 and wav.power(part, rate, hz) > 0.06 * whole
+def count(hz): return sum(has(part, hz) for part in parts)
+wanted, unwanted = [[int(hz) for hz in a.split()] for a in sys.argv[3:5]]
+print({hz: count(hz) for hz in wanted}, "not", {hz: count(hz) for hz in unwanted}, "of", len(parts))
+sys.exit(not (len(parts) >= 15 and all(count(hz) >= 12 for hz in wanted) and all(count(hz) <= 2 for hz in unwanted)))
+PY
 }

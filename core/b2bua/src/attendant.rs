@@ -41,6 +41,7 @@ use refer::Referring;
 use ring::Ringing;
 pub(crate) use screen::Screening;
 
+use crate::anchor::Keypad;
 use crate::branch::Presentation;
 use crate::call::{Call, Final, Phase, timers};
 use crate::means::Means;
@@ -70,10 +71,10 @@ pub(crate) struct Attendant {
     hears: Option<media::Source>,
     /// What was asked last, if it is to be begun anew for whoever takes the caller's place.
     asked: Option<Ask>,
-    /// The payload type of what the caller hears; none without a common codec.
-    law: Option<u8>,
-    /// The payload type of its telephone events, once they are listened to.
-    keys: Option<u8>,
+    /// The caller has described itself, and we listen.
+    is_heard: bool,
+    /// How it presses keys, as far as it is listened to.
+    keypad: Option<Keypad>,
     /// The queue that it waits in, or whose agent it talks with.
     queueing: Option<Box<Queueing>>,
 }
@@ -240,8 +241,8 @@ impl Call {
             room: None,
             hears: None,
             asked: None,
-            law: None,
-            keys: None,
+            is_heard: false,
+            keypad: None,
             queueing: None,
         }));
         self.carry_on(ask, means);

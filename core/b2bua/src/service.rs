@@ -2,12 +2,13 @@
 //!
 //! A caller without an offer gets ours in the 200, and its answer comes in the ACK (RFC 3261 §13.2.1, §14.2).
 
+use media::Source;
 use sip_msg::Message;
 
 use routing::decision::TestLine;
 use routing::reason::Reason;
 
-use crate::anchor;
+use crate::anchor::{self, Serving};
 use crate::call::{Call, Phase};
 use crate::means::{Effect, Means, Milestone};
 use crate::record::EndedBy;
@@ -24,16 +25,12 @@ impl Call {
                 self.caller.offered = true;
                 return Ok((anchor::offer_ourselves(&mut self.caller, self.slot, means)?, None));
             }
-            let keep = |media: &sdp::Media<'_>| {
-                let fits = match service {
-                    TestLine::Echo => true,
-                    TestLine::Milliwatt => law_of(media).is_some(),
-                };
-                is_ours(media) && fits
+            let serving = match service {
+                TestLine::Echo => Serving::Packets,
+                TestLine::Milliwatt => Serving::Voice,
             };
-            let source = source_for(service, message.body())?;
-            let body = anchor::answer_ourselves(message.body(), &mut self.caller, self.slot, &keep, means)?;
-            Ok((body, Some(source)))
+            let body = anchor::answer_ourselves(message.body(), &mut self.caller, self.slot, serving, means)?;
+            Ok((body, Some(source_of(service))))
         });
         match answered {
             Ok((body, source)) => {
@@ -58,8 +55,11 @@ impl Call {
         }
         let service = self.service();
         let Some(leg) = self.leg_mut(number) else { return };
-        let source = |()| service.map(|service| source_for(service, body)).transpose();
-        match anchor::hear_answer(body, leg, means).and_then(source) {
+        let heard = anchor::hear_answer(body, leg, means).and_then(|()| match service {
+            Some(TestLine::Milliwatt) if anchor::played(leg).is_none() => Err(Reason::NoCommonCodec),
+            service => Ok(service.map(source_of)),
+        });
+        match heard {
             Ok(Some(source)) => anchor::serve(leg, source, means),
             // Whoever waits in a transfer hears nothing yet.
             Ok(None) => {}
@@ -107,9 +107,9 @@ impl Call {
         let slot = self.slot;
         let plays = self.attendant.is_some() && number == self.caller.number;
         let Some(leg) = self.leg_mut(number) else { return Err(Reason::Fault) };
-        let keep = |media: &sdp::Media<'_>| media.port != 0 && (!plays || law_of(media).is_some());
+        let serving = if plays { Serving::Voice } else { Serving::Media };
         let before = leg.media.raw.clone();
-        let answered = anchor::answer_ourselves(body, leg, slot, &keep, means);
+        let answered = anchor::answer_ourselves(body, leg, slot, serving, means);
         if answered.is_err() {
             anchor::restore(&before, leg);
         }
@@ -128,30 +128,9 @@ impl Call {
     }
 }
 
-fn source_for(service: TestLine, body: &[u8]) -> Result<media::Source, Reason> {
+fn source_of(service: TestLine) -> Source {
     match service {
-        TestLine::Echo => Ok(media::Source::Echo),
-        TestLine::Milliwatt => tone(body).ok_or(Reason::NoCommonCodec),
+        TestLine::Echo => Source::Echo,
+        TestLine::Milliwatt => Source::Milliwatt,
     }
 }
-
-fn tone(body: &[u8]) -> Option<media::Source> {
-    let description = sdp::Description::parse(body).ok()?;
-    let payload_type = description.media().iter().find(|media| media.kind == b"audio").and_then(law_of)?;
-    Some(media::Source::Milliwatt { payload_type })
-}
-
-/// Whether a medium is one that we can be the other end of.
-pub(crate) fn is_ours(media: &sdp::Media<'_>) -> bool {
-    let protocols = [&b"RTP/AVP"[..], b"RTP/AVPF", b"RTP/SAVP", b"RTP/SAVPF"];
-    media.port != 0 && protocols.contains(&media.proto)
-}
-
-/// Payload type of PCMA or PCMU, whichever the audio prefers.
-pub(crate) fn law_of(media: &sdp::Media<'_>) -> Option<u8> {
-    media.payload_types().find(|number| media.kind == b"audio" && matches!(*number, PCMU | PCMA))
-}
-
-/// Static payload types (RFC 3551 §6).
-pub(crate) const PCMA: u8 = 8;
-const PCMU: u8 = 0;

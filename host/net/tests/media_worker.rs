@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use media::{Command, Counters, EndId, Event, Latching, OpenFault, Remote, Source};
+use codec::Codec;
+use media::{Command, Counters, Dtmf, EndId, Event, Format, Latching, OpenFault, Remote, Source};
 use net::clock::Clock;
 use net::media_loop::{MediaConfig, MediaIo, MediaWorker, Order, PortPair};
 use rtp::RtpHeader;
@@ -187,7 +188,10 @@ fn an_echo_echoes() {
 fn a_milliwatt_is_heard() {
     each(|bench| {
         let phone = bench.phone(A, V4);
-        bench.command(Command::Serve { end: A, source: Source::Milliwatt { payload_type: 0 } });
+        let (codec, dtmf) = (Codec::Pcmu, Dtmf::None);
+        let format = Format { codec, payload_type: 0, heard_as: 0, ptime: 20, fec: false, dtmf };
+        bench.command(Command::Speak { end: A, format });
+        bench.command(Command::Serve { end: A, source: Source::Milliwatt });
         let first = RtpHeader::parse(&phone.receive()).expect("well-formed");
         for n in 1..25 {
             let packet = phone.receive();

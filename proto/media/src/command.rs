@@ -156,8 +156,6 @@ pub enum Command {
     Play {
         /// The end.
         end: EndId,
-        /// 0 (PCMU) or 8 (PCMA, also taken for anything else).
-        payload_type: u8,
         /// Samples, 8000 a second.
         audio: Arc<[i16]>,
         /// How often; none for until something else is heard.
@@ -165,13 +163,22 @@ pub enum Command {
         /// What its end is reported with.
         serial: u32,
     },
+    /// What is played to an end is in this format from now on, in packets of 20 ms; without one nothing is heard of it.
+    Speak {
+        /// The end.
+        end: EndId,
+        /// What it hears.
+        format: Format,
+    },
     /// Take note of the keys that the peer of an end presses, told by [`crate::Event::Key`], until it is joined to
     /// another.
     Listen {
         /// The end.
         end: EndId,
-        /// Payload type of `telephone-event` there.
-        payload_type: u8,
+        /// Payload types of `telephone-event` there.
+        events: PayloadTypes,
+        /// What it speaks, if tones in that are keys.
+        tones: Option<Format>,
     },
     /// Keep what ends say, or change who is heard on a recording. What comes of it is in [`crate::Action::Keep`]; its end
     /// is told by [`crate::Event::Recorded`].
@@ -285,17 +292,9 @@ pub enum Source {
     /// Itself.
     Echo,
     /// 1004 Hz at 0 dBm0.
-    Milliwatt {
-        /// 0 (PCMU) or 8 (PCMA, also taken for anything else).
-        payload_type: u8,
-    },
+    Milliwatt,
     /// A signal of the network, over and over.
-    Signal {
-        /// Which.
-        signal: Signal,
-        /// 0 (PCMU) or 8 (PCMA, also taken for anything else).
-        payload_type: u8,
-    },
+    Signal(Signal),
     /// Nothing: packets are counted and dropped, none are sent.
     Silence,
 }

@@ -38,8 +38,8 @@ pub(crate) struct End {
     pub(crate) ssrc: u32,
     /// Where ICE has found the peer.
     found: Option<SocketAddr>,
-    /// Numbers of what is played here, once something was.
-    pub(crate) voice: Option<Voice>,
+    /// How what is played here is said.
+    pub(crate) voice: Option<Box<Voice>>,
     /// What listens for keys.
     pub(crate) keys: Option<Keys>,
     /// Where what it says is kept.

@@ -4,6 +4,7 @@
 //! packet costs no look-up, no copy and no allocation. Names of ends are looked up for commands only.
 
 mod mixed;
+mod played;
 mod protected;
 mod recorded;
 mod transcoded;
@@ -20,7 +21,7 @@ use timestamp::Timestamp;
 use webrtc::Identity;
 
 use crate::actions::{Action, Actions, Payload, SocketKey};
-use crate::command::{Command, EndId, Remote, Signal, Source};
+use crate::command::{Command, EndId, Remote, Signal};
 use crate::end::{End, Form, Passage, Watched};
 use crate::event::{Counters, Event, OpenFault};
 use crate::mixing::{Room, chime};
@@ -29,7 +30,7 @@ use crate::protection::Protection;
 use crate::recording::Recorders;
 use crate::shared::SharedPort;
 use crate::sink::keys::Keys;
-use crate::source::player::{self, Player, Voice};
+use crate::source::player::{self, Player};
 use crate::transcode::PayloadMap;
 
 /// All ends of one media worker. Both ends of a join must live in the same plane.
@@ -117,12 +118,13 @@ impl Plane {
             Command::Transcode { a, b } => self.transcode(a, b, now),
             Command::Dial { end, code, ms } => self.dial(end, code, ms, now, out),
             Command::Serve { end, source } => self.serve(end, source, now),
-            Command::Play { end, payload_type, audio, times, serial } => {
-                self.play(end, Player::new(audio, payload_type, times, Some(serial), now), now);
+            Command::Play { end, audio, times, serial } => {
+                self.play(end, Player::new(audio, times, Some(serial), now), now);
             }
-            Command::Listen { end, payload_type } => {
+            Command::Speak { end, format } => self.speak(end, &format, now),
+            Command::Listen { end, events, tones } => {
                 if let Some((_, end)) = self.find(end) {
-                    end.keys = Some(Keys::new(payload_type));
+                    end.keys = Some(Keys::new(events, tones));
                 }
             }
             Command::Mix { end, room, format, muted } => self.mix(end, room, format, muted, now),
@@ -240,7 +242,7 @@ impl Plane {
                     self.on_translator(timer.slot, timer.at, now, out);
                     None
                 }
-                Due::Player => play(end, timer, now, out),
+                Due::Player => played::on_player(end, timer, now, out),
                 Due::Watch => watch(end, now, out),
                 Due::Recording | Due::Room | Due::Transport => None,
             };
@@ -311,37 +313,6 @@ impl Plane {
         }
     }
 
-    fn serve(&mut self, id: EndId, source: Source, now: Timestamp) {
-        let (audio, payload_type) = match source {
-            Source::Milliwatt { payload_type } => (&self.milliwatt, payload_type),
-            Source::Signal { signal, payload_type } => (&self.signals[signal as usize], payload_type),
-            Source::Echo => return self.leave_peer(id, Path::Echo),
-            Source::Silence => return self.leave_peer(id, Path::None),
-        };
-        self.play(id, Player::new(Arc::clone(audio), payload_type, None, None, now), now);
-    }
-
-    /// Takes an end off its path, to another one without a peer.
-    fn leave_peer(&mut self, id: EndId, path: Path) {
-        let Some(&slot) = self.names.get(&id) else { return };
-        self.detach(slot);
-        if let Some(end) = slot_mut(&mut self.ends, slot) {
-            end.path = path;
-        }
-    }
-
-    /// Lets an end hear this from now on.
-    fn play(&mut self, id: EndId, player: Player, now: Timestamp) {
-        let Some(&slot) = self.names.get(&id) else { return };
-        self.detach(slot);
-        let seed = self.seed;
-        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
-        end.voice.get_or_insert_with(|| Voice::new(mix(seed, end.serial), now));
-        end.path = Path::Player(Box::new(player));
-        let serial = end.serial;
-        self.timers.push(Reverse(Timer { at: now, slot, serial, due: Due::Player }));
-    }
-
     fn close(&mut self, id: EndId, now: Timestamp, out: &mut Actions) {
         self.leave_recording(id, now, out);
         let closed = self.names.get(&id).copied().and_then(|slot| Some((slot, self.remove(slot)?)));
@@ -367,13 +338,14 @@ impl Plane {
                     && let Some(to) = peer_end.target
                 {
                     peer_end.count_out(packet.len());
-                    let payload = match packet.get(1).and_then(|second| map.second(*second)) {
-                        None => Payload::Received,
-                        Some(second) => out.make(|arena| {
-                            let at = arena.len() + 1;
+                    let payload = if packet.get(1).is_some_and(|second| map.changes(*second)) {
+                        out.make(|arena| {
+                            let at = arena.len();
                             arena.extend_from_slice(packet);
-                            arena.iter_mut().skip(at).take(1).for_each(|octet| *octet = second);
-                        }),
+                            map.apply(arena.get_mut(at..).unwrap_or_default());
+                        })
+                    } else {
+                        Payload::Received
                     };
                     out.push(Action::Send { socket: peer_end.socket(peer), to, payload });
                 }
@@ -520,30 +492,6 @@ enum Due {
     /// Of a transport: the slot is its number.
     Transport,
     Watch,
-}
-
-fn play(end: &mut End, timer: Timer, now: Timestamp, out: &mut Actions) -> Option<Timestamp> {
-    let Path::Player(player) = &mut end.path else { return None };
-    if player.next_timeout() != timer.at {
-        return None;
-    }
-    if player.is_over() {
-        if let Some(serial) = player.serial {
-            out.emit(Event::Played { end: end.id, serial });
-        }
-        end.path = Path::None;
-        return None;
-    }
-    let voice = end.voice.as_mut()?;
-    let Some(to) = end.target else {
-        player.skip(voice, now);
-        return Some(player.next_timeout());
-    };
-    let start = out.arena().len();
-    player.write(voice, now, out.arena());
-    let next = player.next_timeout();
-    end.send_made(timer.slot, to, start, out);
-    Some(next)
 }
 
 fn watch(end: &mut End, now: Timestamp, out: &mut Actions) -> Option<Timestamp> {

@@ -47,11 +47,7 @@ fn remote() -> impl Strategy<Value = Remote> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let source = prop_oneof![
-        Just(Source::Echo),
-        any::<u8>().prop_map(|payload_type| Source::Milliwatt { payload_type }),
-        Just(Source::Silence),
-    ];
+    let source = prop_oneof![Just(Source::Echo), Just(Source::Milliwatt), Just(Source::Silence),];
     let inactivity = proptest::option::of((0..3000u64).prop_map(Duration::from_millis));
     let bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
     prop_oneof![
@@ -64,6 +60,10 @@ fn command() -> impl Strategy<Value = Command> {
         (end(), remote()).prop_map(|(end, remote)| Command::Remote { end, remote }),
         (end(), end()).prop_map(|(a, b)| Command::Join { a, b }),
         (end(), source).prop_map(|(end, source)| Command::Serve { end, source }),
+        (end(), format()).prop_map(|(end, format)| Command::Speak { end, format }),
+        (end(), any::<u8>(), proptest::option::of(format())).prop_map(|(end, events, tones)| {
+            Command::Listen { end, events: [events].into_iter().collect(), tones }
+        }),
         end().prop_map(|end| Command::Close { end }),
         end().prop_map(|end| Command::Demand { end }),
         end().prop_map(|end| Command::Clear { end }),

@@ -34,25 +34,6 @@ data = json.load(sys.stdin)["data"]; p = data[0]["participants"] if data else []
 print(len(p), [(x["from"].split("@")[0][4:], x["muted"], x["talking"], x["hears"]) for x in p])
 sys.exit(not (len(p) == int(sys.argv[1]) and eval(sys.argv[2])))' "$1" "${2:-True}"
 }
-# sounds_like FILE WITH WITHOUT : in at least 12 of its last 20 stretches of 0.2 s each tone of WITH is there; one of WITHOUT in
-# two at most. The last second is left out: others have gone by then.
-sounds_like() {
-    python3 - "$TOOLS" "$@" <<'PY'
-import sys
-sys.path.insert(0, sys.argv[1])
-import wav
-x, rate = wav.read(sys.argv[2])
-n = rate // 5
-parts = [x[i:i + n] for i in range(0, len(x) - n, n)][:-5][-20:]
-def has(part, hz):
-    whole = sum(v * v for v in part) / len(part)
-    return whole > 100 ** 2 and wav.power(part, rate, hz) > 0.06 * whole
-def count(hz): return sum(has(part, hz) for part in parts)
-wanted, unwanted = [[int(hz) for hz in a.split()] for a in sys.argv[3:5]]
-print({hz: count(hz) for hz in wanted}, "not", {hz: count(hz) for hz in unwanted}, "of", len(parts))
-sys.exit(not (len(parts) >= 15 and all(count(hz) >= 12 for hz in wanted) and all(count(hz) <= 2 for hz in unwanted)))
-PY
-}
 others() { local n t=(); for n in "${!TONES[@]}"; do [ "$n" = "$1" ] || [ "$n" = "${2:-}" ] || t+=("${TONES[n]}"); done; echo "${t[*]}"; }
 leave_all() { local n; for n in 0 1 2 3 4; do phone_do p$n hangup > /dev/null; done; sleep 1; }
 stop_all() { local n; for n in 0 1 2 3 4; do "$LAB/baresip.sh" stop p$n; done; }

@@ -12,22 +12,6 @@ A=(--user alice --password pw-alice)
 mkdir -p "$DATA/sounds"
 for hz in 440 880 1500; do wav tone "$DATA/sounds/t$hz.wav" $hz 2; done
 
-# flow NUMBER NODES EDGES : a published flow that +1555NUMBER leads to. EDGES are words: NODE.OUTCOME>NODE.
-flow() {
-    local id edges
-    edges=$(python3 -c 'import json, sys; print(json.dumps([dict(zip(("from", "outcome", "to"), w.replace(">", ".").split("."))) for w in sys.argv[1].split()]))' "$3")
-    id=$(api POST /flows "{\"name\":\"f$1-$RANDOM$RANDOM\",\"draft\":{\"nodes\":[$2],\"edges\":$edges}}" | pick id) || return 1
-    api POST "/flows/$id/publish" > /dev/null || { api POST "/flows/$id/validate" "{\"nodes\":[$2],\"edges\":$edges}"; return 1; }
-    [ -z "$1" ] || api POST /numbers "{\"e164\":\"+1555$1\",\"target\":{\"flow\":\"$id\"}}" > /dev/null || return 1
-    echo "$id"
-}
-# took PATH : the newest call went this way, as NODE:OUTCOME,…
-took() { wait_for 5 took_now "$1"; took_now "$1"; }
-took_now() {
-    api GET '/history?limit=1' | python3 -c 'import json, sys
-path = ",".join(s["node"] + (":" + s["outcome"] if s.get("outcome") else "") for s in json.load(sys.stdin)["data"][0]["flow"])
-print(path); sys.exit(path != sys.argv[1])' "$1"
-}
 # calls NUMBER EXPRESSION PATH [UA ARGUMENTS] : alice, the scripted phone; what she heard is in a.wav.
 calls() {
     local number=$1 expression=$2 path=$3; shift 3

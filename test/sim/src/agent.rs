@@ -530,6 +530,8 @@ fn other_media(kind: &str, port: u16) -> Option<String> {
         format!("m=image {port} udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n")
     };
     Some(match kind {
+        "g722" => format!("m=audio {port} RTP/AVP 9 101\r\na=rtpmap:101 telephone-event/8000\r\n"),
+        "odd" => format!("m=audio {port} RTP/AVP 97 13 8\r\na=rtpmap:97 iLBC/8000\r\na=fmtp:97 mode=30\r\n"),
         "opus" => opus(port),
         "t38" => fax(port + 2),
         "t38-beside" => audio(0) + &fax(port + 2),

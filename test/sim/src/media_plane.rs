@@ -19,6 +19,8 @@ pub struct MediaPlane {
     protected: BTreeMap<EndId, Profile>,
     /// Whose key each of ours is: no two ends, and no two directions, may ever have the same.
     keys: BTreeMap<Vec<u8>, EndId>,
+    /// What is played to ends is in this.
+    spoken: BTreeMap<EndId, Format>,
     /// Ends at which keys are listened for.
     listening: BTreeSet<EndId>,
     /// Ends that are in rooms.
@@ -75,6 +77,10 @@ impl MediaPlane {
             | Command::Sort { end, .. } => {
                 self.expect_open(end, command);
             }
+            Command::Speak { end, format } => {
+                self.expect_open(end, command);
+                self.spoken.insert(end, format);
+            }
             Command::Serve { end, .. } => {
                 self.expect_open(end, command);
                 self.mixed.remove(&end);
@@ -104,8 +110,11 @@ impl MediaPlane {
                     self.faults.push(format!("{end:?} has a key of {owner:?}"));
                 }
             }
-            Command::Play { end, ref audio, times, serial, .. } => {
+            Command::Play { end, ref audio, times, serial } => {
                 self.expect_open(end, command);
+                if !self.spoken.contains_key(&end) {
+                    self.faults.push(format!("{end:?} is played to in no codec"));
+                }
                 self.mixed.remove(&end);
                 let samples = u64::try_from(audio.len()).unwrap_or(0) * u64::from(times?);
                 return Some((Event::Played { end, serial }, Duration::from_millis(samples / 8)));
@@ -156,6 +165,7 @@ impl MediaPlane {
             None => self.faults.push(format!("{end:?} closed, but it is not open")),
         }
         self.listening.remove(&end);
+        self.spoken.remove(&end);
         self.mixed.remove(&end);
         self.taped.values_mut().for_each(|ends| {
             ends.remove(&end);

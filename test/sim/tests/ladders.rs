@@ -67,6 +67,7 @@ ladders! {
     certificate_demanded
     challenged_within_a_call
     codecs_preferred
+    conference_codecs
     conference_five
     conference_moderator
     conference_wrong_pin
@@ -92,12 +93,14 @@ ladders! {
     flow_cancelled
     flow_domain
     flow_failover
+    flow_g722
     flow_group
     flow_group_answered
     flow_group_nobody
     flow_hold
     flow_hunt
     flow_menu
+    flow_opus
     flow_menu_nobody_answers
     flow_nobody_there
     flow_record_call

@@ -22,8 +22,8 @@ pub(super) enum Reshape {
     Keep,
     /// More are listed at this m-line.
     Add(usize, SmallVec<[ListedFormat; 6]>),
-    /// They have other numbers there, or are not listed.
-    Renumber(usize, SmallVec<[(u8, Option<u8>); 8]>),
+    /// They have other numbers there, or are not listed; and there may be one more.
+    Renumber(usize, SmallVec<[(u8, Option<u8>); 8]>, Option<ListedFormat>),
     /// Others are listed in their place.
     Replace(usize, SmallVec<[ListedFormat; 2]>),
 }
@@ -34,11 +34,11 @@ impl Reshape {
         match self {
             Self::Keep => {}
             Self::Add(line, formats) => sdp::add_formats(written, *line, formats),
-            Self::Renumber(line, numbers) => {
+            Self::Renumber(line, numbers, added) => {
                 let seen =
                     |number| numbers.iter().find(|(of, _)| *of == number).map_or(Some(number), |(_, to)| *to);
                 let before = core::mem::take(written);
-                sdp::replace_formats(&before, *line, &seen, &[], written);
+                sdp::replace_formats(&before, *line, &seen, added.as_slice(), written);
             }
             Self::Replace(line, formats) => {
                 let before = core::mem::take(written);
@@ -178,15 +178,6 @@ pub(super) fn plan(a: &Leg, b: &Leg, line: usize, means: &Means<'_>) -> Plan {
     Plan::Relay(numbers(&of_a.format, &of_b.format), numbers(&of_b.format, &of_a.format))
 }
 
-/// The end at which a leg that we serve is heard, and what it speaks there: what it prefers of what we speak, too.
-pub(crate) fn spoken(leg: &Leg) -> Option<(media::EndId, Format)> {
-    let description = Description::parse(&leg.media.raw).ok()?;
-    let (line, media) = audio(&description)?;
-    let end = leg.media.ends.get(line).filter(|end| end.port != 0)?;
-    let voice = voices(media).next()?;
-    Some((end.id, format(voice, media, media, digit_mode(leg))))
-}
-
 /// Whether digits are carried from one way of dialling to another: nobody pays for a conversion of digits alone who did not
 /// ask for it.
 fn turns(a: Dtmf, b: Dtmf, modes: [DtmfMode; 2]) -> bool {
@@ -215,12 +206,12 @@ fn numbers(from: &Format, to: &Format) -> PayloadMap {
         Dtmf::Events { heard_as, payload_type, clock },
         Dtmf::Events { payload_type: theirs, clock: their_clock, .. },
     ) = (from.dtmf, to.dtmf)
-        && clock == their_clock
     {
         map.insert(heard_as, theirs);
         if payload_type != heard_as {
             map.insert(payload_type, theirs);
         }
+        map.scale(heard_as, clock, their_clock);
     }
     map
 }
@@ -237,8 +228,13 @@ fn digit_mode(leg: &Leg) -> DtmfMode {
     leg.connection.as_ref().map_or(DtmfMode::Auto, |connection| connection.media.dtmf)
 }
 
+/// How a leg speaks with one of the voices that it described, by its own numbers.
+pub(super) fn format_of(voice: Voice, theirs: &Media<'_>, leg: &Leg) -> Format {
+    format(voice, theirs, theirs, digit_mode(leg))
+}
+
 /// The voice of a description: its first audio.
-fn audio<'d, 'a>(description: &'d Description<'a>) -> Option<(usize, &'d Media<'a>)> {
+pub(super) fn audio<'d, 'a>(description: &'d Description<'a>) -> Option<(usize, &'d Media<'a>)> {
     let spoken = |media: &Media<'_>| media.kind == b"audio" && media.port != 0 && media.is_rtp();
     description.media().iter().enumerate().find(|(_, media)| spoken(media))
 }
@@ -261,8 +257,28 @@ impl Settled {
         }
         let seen = answer.payload_types().map(|number| (number, seen_as(number, asked, answer)));
         let changed: SmallVec<[(u8, Option<u8>); 8]> = seen.filter(|(of, to)| *to != Some(*of)).collect();
-        if changed.is_empty() { Reshape::Keep } else { Reshape::Renumber(line, changed) }
+        if changed.is_empty() {
+            return Reshape::Keep;
+        }
+        let events =
+            self.asking.zip(self.answering).and_then(|(asking, answering)| unlike(&asking, &answering));
+        let is_new = |events: &ListedFormat| {
+            let is_it = |number| seen_as(number, asked, answer) == Some(events.payload_type);
+            !answer.payload_types().any(is_it)
+        };
+        Reshape::Renumber(line, changed, events.filter(is_new))
     }
+}
+
+/// The events of one who hears those of another clock as its own.
+fn unlike(asking: &Format, answering: &Format) -> Option<ListedFormat> {
+    let (Dtmf::Events { payload_type, clock, .. }, Dtmf::Events { clock: other, .. }) =
+        (asking.dtmf, answering.dtmf)
+    else {
+        return None;
+    };
+    let (_, encoding, _) = EVENTS.into_iter().find(|(of, ..)| *of == clock && clock != other)?;
+    Some(listed_events(encoding, payload_type))
 }
 
 /// What to add to an offer of these formats so that its receiver can answer with one of `codecs`.
@@ -390,7 +406,8 @@ fn format(voice: Voice, theirs: &Media<'_>, ours: &Media<'_>, mode: DtmfMode) ->
     let clock = voice.codec.clock();
     let heard_as = voices(ours).find(|other| other.codec == voice.codec).unwrap_or(voice).payload_type;
     let named = events(theirs, clock).map(|found| {
-        let ours = events(ours, found.clock).map_or(found.payload_type, |ours| ours.payload_type);
+        let ours = events(ours, found.clock).filter(|ours| ours.clock == found.clock);
+        let ours = ours.map_or(found.payload_type, |ours| ours.payload_type);
         Dtmf::Events { payload_type: found.payload_type, heard_as: ours, clock: found.clock }
     });
     let dtmf = match (mode, named) {
@@ -409,12 +426,12 @@ fn format(voice: Voice, theirs: &Media<'_>, ours: &Media<'_>, mode: DtmfMode) ->
 
 /// A codec that we can speak, as a medium lists it.
 #[derive(Clone, Copy, Debug)]
-struct Voice {
-    codec: Codec,
-    payload_type: u8,
+pub(super) struct Voice {
+    pub(super) codec: Codec,
+    pub(super) payload_type: u8,
 }
 
-fn voices<'a>(media: &Media<'a>) -> impl Iterator<Item = Voice> + use<'a> {
+pub(super) fn voices<'a>(media: &Media<'a>) -> impl Iterator<Item = Voice> + use<'a> {
     encodings(media).filter_map(|encoding| {
         let codec = Codec::of_name(encoding.name).filter(|codec| codec.clock() == encoding.clock)?;
         Some(Voice { codec, payload_type: encoding.payload_type })
@@ -426,6 +443,12 @@ fn events<'a>(media: &Media<'a>, clock: u32) -> Option<Encoding<'a>> {
     let mut found = encodings(media).filter(|encoding| encoding.name.eq_ignore_ascii_case(EVENT));
     let any = found.next()?;
     if any.clock == clock { Some(any) } else { found.find(|events| events.clock == clock).or(Some(any)) }
+}
+
+/// The payload types of its events, whatever their clocks.
+pub(super) fn events_of<'a>(media: &Media<'a>) -> impl Iterator<Item = u8> + use<'a> {
+    let events = encodings(media).filter(|encoding| encoding.name.eq_ignore_ascii_case(EVENT));
+    events.map(|encoding| encoding.payload_type)
 }
 
 /// A format by its name; without one it may be anything.

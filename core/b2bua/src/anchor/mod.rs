@@ -9,6 +9,7 @@ mod described;
 mod ends;
 mod protection;
 mod sdes;
+mod served;
 mod webrtc;
 
 use std::net::IpAddr;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use media::{Command, EndId};
 use routing::config::{Connection, Kind, MediaMode};
 use routing::reason::Reason;
-use sdp::{Description, Direction, MediaRewrite, OriginRewrite, rewrite};
+use sdp::{Description, MediaRewrite, OriginRewrite, rewrite};
 use sip_stack::Slot;
 use smallvec::SmallVec;
 
@@ -29,10 +30,11 @@ use ends::{End, open, shown};
 use protection::{Protection, Taken, Wanted, Written, srtp};
 use webrtc::{WebRtc, offer_transport, take_off, take_off_answer};
 
-pub(crate) use codecs::{Agreed, spoken, widen};
+pub(crate) use codecs::{Agreed, widen};
 pub use ends::{EndOwner, end_owner};
 pub(crate) use ends::{close, end_id};
 pub(crate) use protection::is_demanded;
+pub(crate) use served::{Keypad, Serving, answer_ourselves, follow, offer_ourselves, played, serve, spoken};
 
 /// The media of one leg.
 #[derive(Debug, Default)]
@@ -339,96 +341,6 @@ pub(crate) fn connect(a: &mut Leg, b: &mut Leg, renegotiated: bool, means: &mut 
     }
 }
 
-/// A leg that is served by ourselves: all its m-lines hear `source`.
-pub(crate) fn serve(leg: &mut Leg, source: media::Source, means: &mut Means<'_>) {
-    leg.media.tell_transport(means);
-    for (index, end) in leg.media.ends.iter().enumerate().filter(|(_, end)| end.port != 0) {
-        leg.media.protection.tell(index, end.id, false, means);
-        describe(leg, end.id, leg.media.described.get(index), None, false, means);
-        means.media(Command::Serve { end: end.id, source });
-    }
-}
-
-/// A leg that is served by ourselves described itself anew: what it hears goes on, wherever it is now.
-pub(crate) fn follow(leg: &mut Leg, means: &mut Means<'_>) {
-    leg.media.tell_transport(means);
-    for (index, end) in leg.media.ends.iter().enumerate().filter(|(_, end)| end.port != 0) {
-        leg.media.protection.tell(index, end.id, false, means);
-        describe(leg, end.id, leg.media.described.get(index), None, true, means);
-    }
-}
-
-/// Remembers and answers a description that we serve ourselves: `keep` says which m-lines are taken.
-pub(crate) fn answer_ourselves(
-    body: &[u8],
-    leg: &mut Leg,
-    call: Slot,
-    keep: &dyn Fn(&sdp::Media<'_>) -> bool,
-    means: &mut Means<'_>,
-) -> Result<Vec<u8>, Reason> {
-    let mut bare = Vec::new();
-    let raw = Description::parse(body).map_err(|_| Reason::BadDescription)?;
-    take_off(Role::Offer, (body, &raw), leg, false, call, means, &mut bare)?;
-    let (plain, description) = bared(raw, body, &bare)?;
-    let taken = hear(Role::Offer, body, &description, leg, means)?;
-    let kept: Taken = description.media().iter().map(keep).collect();
-    if !kept.contains(&true) {
-        return Err(Reason::NoCommonCodec);
-    }
-    let carried: Taken = kept.iter().zip(&taken).map(|(kept, taken)| *kept && *taken).collect();
-    if !carried.contains(&true) {
-        return Err(Reason::EncryptionMismatch);
-    }
-    open(leg, &carried, call, means)?;
-    let addr = shown(leg, means);
-    let id = leg.media.number(means);
-    leg.media.version += 1;
-    let origin = OriginRewrite { user: None, id, version: leg.media.version, addr };
-    let ours = leg.media.protect(Role::Answer, &description, Wanted::Clear, means);
-    let ends = &leg.media.ends;
-    let mut place = |index| place(index, ends, &ours, carried.get(index) == Some(&true), addr);
-    let mut written = Vec::with_capacity(plain.len() + 64);
-    rewrite(plain, &description, &origin, &mut place, &mut written);
-    reverse_directions(&mut written);
-    if let Some(webrtc) = &leg.media.webrtc {
-        written = webrtc.write(&written, false);
-    }
-    leg.media.sent.clone_from(&written);
-    Ok(written)
-}
-
-/// An offer of our own to a leg that we serve: what a peer gets who asked for one (RFC 3261 §14.2, RFC 3264 §5).
-pub(crate) fn offer_ourselves(leg: &mut Leg, call: Slot, means: &mut Means<'_>) -> Result<Vec<u8>, Reason> {
-    offer_transport(leg, call, means)?;
-    open(leg, &[true], call, means)?;
-    let addr = shown(leg, means);
-    let id = leg.media.number(means);
-    leg.media.version += 1;
-    let port = leg.media.ends.first().map_or(0, |end| end.port);
-    let (version, wanted) = (leg.media.version, Wanted::of(leg));
-    let Written { proto, lines, .. } = match leg.media.webrtc {
-        Some(_) => Written::default(),
-        None => leg.media.protection.offer_audio(wanted, means.random),
-    };
-    let offer = sdp::AudioOffer {
-        addr,
-        port,
-        proto: proto.unwrap_or("RTP/AVP"),
-        id,
-        version,
-        formats: &[(8, "PCMA/8000"), (0, "PCMU/8000"), (101, "telephone-event/8000")],
-        direction: Direction::SendRecv,
-        ptime: Some(20),
-        lines: &lines,
-    };
-    leg.media.sent.clear();
-    sdp::build_audio(&mut leg.media.sent, &offer);
-    if let Some(webrtc) = &leg.media.webrtc {
-        leg.media.sent = webrtc.write(&leg.media.sent, true);
-    }
-    Ok(leg.media.sent.clone())
-}
-
 /// The answer to an offer of our own.
 pub(crate) fn hear_answer(body: &[u8], leg: &mut Leg, means: &mut Means<'_>) -> Result<(), Reason> {
     let description = Description::parse(body).map_err(|_| Reason::BadDescription)?;
@@ -552,20 +464,6 @@ fn remember(body: &[u8], description: &Description<'_>, leg: &mut Leg) {
     if let Some(codec) = codec {
         leg.media.codec = codec;
     }
-}
-
-/// RFC 3264 §6.1: what they only send we only receive.
-fn reverse_directions(body: &mut Vec<u8>) {
-    let text = String::from_utf8_lossy(body).into_owned();
-    let reversed: Vec<&str> = text
-        .split("\r\n")
-        .map(|line| match line {
-            "a=sendonly" => "a=recvonly",
-            "a=recvonly" => "a=sendonly",
-            other => other,
-        })
-        .collect();
-    *body = reversed.join("\r\n").into_bytes();
 }
 
 /// What a description grows by on its way: our addresses, codecs and keys.

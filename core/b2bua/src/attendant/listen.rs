@@ -1,25 +1,23 @@
 //! What the caller of a flow hears, and which keys it presses.
 //!
-//! The caller is answered as by any service of ours: with G.711, and with telephone events if it has them (RFC 4733).
-//! Keys that come as INFO count, too.
+//! The caller is answered as by any service of ours: with what it has of our codecs, and with telephone events if it has them
+//! (RFC 4733). Without them tones in its voice are its keys; those that come as INFO count, too.
 
 use std::sync::Arc;
 
 use callflow::{Collected, Collector, Conference, Gather, Outcome, Play, Signal, Told};
-use media::{Command, EndId, Source};
+use media::{Command, Source};
 use routing::reason::Reason;
 use rtp::TelephoneEvent;
 use sip_msg::Message;
 
 use super::{Doing, Gathering, Purpose, Wanted};
-use crate::anchor;
+use crate::anchor::{self, Keypad, Serving};
 use crate::call::{Call, Phase};
 use crate::digits::digit_of;
-use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone};
 use crate::provisional::Progress;
 use crate::record::EndedBy;
-use crate::service::{PCMA, is_ours, law_of};
 use crate::talk::{InDialog, respond};
 
 impl Call {
@@ -35,8 +33,7 @@ impl Call {
                 self.caller.offered = true;
                 return anchor::offer_ourselves(&mut self.caller, slot, means);
             }
-            let keep = |media: &sdp::Media<'_>| is_ours(media) && law_of(media).is_some();
-            anchor::answer_ourselves(message.body(), &mut self.caller, slot, &keep, means)
+            anchor::answer_ourselves(message.body(), &mut self.caller, slot, Serving::Voice, means)
         });
         match answered {
             Ok(body) => {
@@ -62,12 +59,11 @@ impl Call {
         let hears =
             self.attendant.as_deref().and_then(|attendant| attendant.hears).unwrap_or(Source::Silence);
         anchor::serve(&mut self.caller, hears, means);
-        let found = audio_of(&self.caller);
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
-        attendant.law = found.map(|found| found.law);
-        attendant.keys = found.and_then(|found| found.keys);
-        if let Some(Heard { end, keys: Some(payload_type), .. }) = found {
-            means.media(Command::Listen { end, payload_type });
+        attendant.is_heard = true;
+        attendant.keypad = Keypad::of(&self.caller);
+        if let Some(keypad) = attendant.keypad {
+            keypad.listen(means);
         }
         self.keep_company(means);
     }
@@ -76,33 +72,18 @@ impl Call {
     pub(crate) fn listen_on(&mut self, means: &mut Means<'_>) {
         anchor::follow(&mut self.caller, means);
         self.mix(means);
-        let Some(found) = audio_of(&self.caller) else { return };
+        let Some(keypad) = Keypad::of(&self.caller) else { return };
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
-        if let Some(payload_type) = found.keys.filter(|_| attendant.keys != found.keys) {
-            means.media(Command::Listen { end: found.end, payload_type });
+        // What listens goes on: a key that is pressed right now counts once.
+        if attendant.keypad.replace(keypad) != Some(keypad) {
+            keypad.listen(means);
         }
-        attendant.keys = found.keys;
-        if attendant.law != Some(found.law) {
-            attendant.law = Some(found.law);
-            self.let_hear_again(means);
-        }
-    }
-
-    /// The caller has another codec: what it hears without an end goes on in that one.
-    fn let_hear_again(&mut self, means: &mut Means<'_>) {
-        let payload_type = self.law();
-        let again = match self.attendant.as_deref().and_then(|attendant| attendant.hears) {
-            Some(Source::Milliwatt { .. }) => Source::Milliwatt { payload_type },
-            Some(Source::Signal { signal, .. }) => Source::Signal { signal, payload_type },
-            Some(Source::Echo | Source::Silence) | None => return,
-        };
-        self.let_hear(again, means);
     }
 
     /// The caller's answer to our own offer came in its ACK.
     pub(crate) fn on_flow_answer(&mut self, body: &[u8], means: &mut Means<'_>) {
         match anchor::hear_answer(body, &mut self.caller, means) {
-            Ok(()) if self.attendant.as_deref().is_some_and(|attendant| attendant.law.is_some()) => {
+            Ok(()) if self.attendant.as_deref().is_some_and(|attendant| attendant.is_heard) => {
                 self.listen_on(means);
             }
             Ok(()) => self.begin_to_listen(means),
@@ -124,7 +105,7 @@ impl Call {
         attendant.hears = Some(source);
         let talking =
             matches!(self.phase, Phase::Talking { callee: None }) || self.handover.transfer.is_some();
-        if talking && let Some(Heard { end, .. }) = audio_of(&self.caller) {
+        if talking && let Some((end, _)) = anchor::played(&self.caller) {
             means.media(Command::Serve { end, source });
         }
     }
@@ -153,21 +134,15 @@ impl Call {
     }
 
     pub(super) fn hear_signal(&mut self, signal: Signal, means: &mut Means<'_>) {
-        let payload_type = self.law();
-        let network = |signal| Source::Signal { signal, payload_type };
         let source = match signal {
-            Signal::Beep => network(media::Signal::Beep),
-            Signal::Busy => network(media::Signal::Busy),
-            Signal::Congestion => network(media::Signal::Congestion),
+            Signal::Beep => Source::Signal(media::Signal::Beep),
+            Signal::Busy => Source::Signal(media::Signal::Busy),
+            Signal::Congestion => Source::Signal(media::Signal::Congestion),
             Signal::Echo => Source::Echo,
-            Signal::Milliwatt => Source::Milliwatt { payload_type },
-            Signal::Ringback => network(media::Signal::Ringback),
+            Signal::Milliwatt => Source::Milliwatt,
+            Signal::Ringback => Source::Signal(media::Signal::Ringback),
         };
         self.let_hear(source, means);
-    }
-
-    fn law(&self) -> u8 {
-        self.attendant.as_deref().and_then(|attendant| attendant.law).unwrap_or(PCMA)
     }
 
     /// Plays sounds, once they are brought.
@@ -185,9 +160,9 @@ impl Call {
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
         attendant.serial = attendant.serial.wrapping_add(1);
         let serial = attendant.serial;
-        match audio_of(&self.caller) {
-            Some(Heard { end, law, .. }) if attendant.law.is_some() || !self.caller.offered => {
-                means.media(Command::Play { end, payload_type: law, audio, times, serial });
+        match anchor::played(&self.caller) {
+            Some((end, _)) if attendant.is_heard || !self.caller.offered => {
+                means.media(Command::Play { end, audio, times, serial });
             }
             Some(_) | None => self.on_played(serial, means),
         }
@@ -319,26 +294,4 @@ impl Call {
         }
         true
     }
-}
-
-/// Where and as what a leg hears us.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Heard {
-    pub(super) end: EndId,
-    pub(super) law: u8,
-    /// Payload type of its telephone events.
-    pub(super) keys: Option<u8>,
-}
-
-/// The first audio of a leg, if it takes G.711.
-pub(super) fn audio_of(leg: &Leg) -> Option<Heard> {
-    let description = sdp::Description::parse(&leg.media.raw).ok()?;
-    let mut lines = description.media().iter().zip(&leg.media.ends);
-    lines.find_map(|(media, end)| {
-        let law = law_of(media).filter(|_| end.port != 0)?;
-        let events = media
-            .rtpmaps()
-            .find(|map| map.name.eq_ignore_ascii_case(b"telephone-event") && map.clock == 8_000);
-        Some(Heard { end: end.id, law, keys: events.map(|map| map.payload_type) })
-    })
 }

@@ -1,16 +1,15 @@
 //! Somebody takes the place of a flow's caller (RFC 3891): the flow goes on with whoever is there now.
 //!
 //! So a call is handed to a menu, or to whatever else answers by a flow, after its caller has talked to that. What plays
-//! begins anew. Without G.711 the place is not given away.
+//! begins anew. Without a codec of ours the place is not given away.
 
 use routing::reason::Reason;
 use sip_msg::Message;
 
-use crate::anchor;
+use crate::anchor::{self, Serving};
 use crate::call::{Call, Phase};
 use crate::means::Means;
 use crate::replaces::{REPLACED, Replacing};
-use crate::service::{is_ours, law_of};
 
 impl Call {
     /// Whether a flow has the caller of this leg, and nobody else talks with it.
@@ -27,9 +26,8 @@ impl Call {
     ) -> Result<(), (Box<Replacing>, Reason)> {
         let slot = self.slot;
         let invite = core::mem::take(&mut replacing.invite);
-        let keep = |media: &sdp::Media<'_>| is_ours(media) && law_of(media).is_some();
         let answered = Message::parse(&invite).map_err(|_| Reason::Fault).and_then(|message| {
-            anchor::answer_ourselves(message.body(), &mut replacing.leg, slot, &keep, means)
+            anchor::answer_ourselves(message.body(), &mut replacing.leg, slot, Serving::Voice, means)
         });
         replacing.invite = invite;
         let body = match answered {

@@ -14,9 +14,8 @@ use sip_stack::User;
 use sip_stack::timer::Timer;
 use timestamp::Timestamp;
 
-use super::listen::audio_of;
 use super::ring::Whisper;
-use crate::anchor;
+use crate::anchor::{self, Keypad};
 use crate::branch::Branch;
 use crate::call::{Call, Final, Phase, timers};
 use crate::failure::Failure;
@@ -71,10 +70,8 @@ impl Call {
             return self.decline(number, Final::ours(488, reason), means);
         }
         anchor::serve(&mut branch.leg, Source::Silence, means);
-        if let Some((end, payload_type)) =
-            audio_of(&branch.leg).and_then(|heard| Some((heard.end, heard.keys?)))
-        {
-            means.media(Command::Listen { end, payload_type });
+        if let Some(keypad) = Keypad::of(&branch.leg) {
+            keypad.listen(means);
         }
         if let Phase::Dialling(dialling) = &mut self.phase {
             dialling.ring_until = dialling.ring_until.max(until);
@@ -97,12 +94,11 @@ impl Call {
         attendant.serial = attendant.serial.wrapping_add(1);
         let serial = attendant.serial;
         let Some(branch) = self.screened(number) else { return };
-        let heard = audio_of(&branch.leg);
+        let heard = anchor::played(&branch.leg);
         match (audio, heard, branch.screening.as_deref_mut()) {
-            (Some(audio), Some(heard), Some(screening)) => {
+            (Some(audio), Some((end, _)), Some(screening)) => {
                 screening.hears = Some(serial);
-                let (end, payload_type, times) = (heard.end, heard.law, Some(1));
-                means.media(Command::Play { end, payload_type, audio, times, serial });
+                means.media(Command::Play { end, audio, times: Some(1), serial });
             }
             (None, ..) | (_, None, _) => self.whispered(number, means),
             (Some(_), Some(_), None) => {}

@@ -63,6 +63,7 @@ impl Workers {
             | Command::Serve { end, .. }
             | Command::Play { end, .. }
             | Command::Listen { end, .. }
+            | Command::Speak { end, .. }
             | Command::Mix { end, .. }
             | Command::Mute { end, .. }
             | Command::Announce { end, .. }

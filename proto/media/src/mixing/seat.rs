@@ -245,7 +245,7 @@ impl Seat {
 }
 
 /// The rate at which a codec is spoken in a room.
-pub(super) fn rate_of(codec: Codec) -> Rate {
+pub(crate) fn rate_of(codec: Codec) -> Rate {
     match codec {
         Codec::Opus | Codec::G722 => Rate::Wide,
         Codec::Pcma | Codec::Pcmu => Rate::Narrow,

@@ -118,11 +118,7 @@ impl Plane {
 
     /// Sends what lies in the arena from `start` on to the end in `peer`, which may call payload types otherwise.
     pub(super) fn relay_made(&mut self, peer: u32, map: PayloadMap, start: usize, out: &mut Actions) {
-        if let Some(octet) = out.arena().get_mut(start + 1)
-            && let Some(second) = map.second(*octet)
-        {
-            *octet = second;
-        }
+        map.apply(out.arena().get_mut(start..).unwrap_or_default());
         self.send_made(peer, start, out);
     }
 

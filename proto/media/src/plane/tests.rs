@@ -2,7 +2,11 @@
 
 mod protection;
 
+use codec::Codec;
+
 use super::*;
+use crate::command::Source;
+use crate::transcode::{Dtmf, Format};
 
 const A: EndId = EndId(1);
 const B: EndId = EndId(2);
@@ -35,6 +39,12 @@ fn rtcp() -> Vec<u8> {
 
 fn remote(end: EndId) -> Remote {
     Remote { rtp: Some(peer_of(end)), rtcp: Some(rtcp_of(end)), ..Remote::of(addr("198.51.100.9:0").ip()) }
+}
+
+/// G.711.
+fn format(payload_type: u8) -> Format {
+    let codec = Codec::of_payload_type(payload_type).expect("static");
+    Format { codec, payload_type, heard_as: payload_type, ptime: 20, fec: false, dtmf: Dtmf::None }
 }
 
 /// A plane, a clock, and what came of the last input.
@@ -289,8 +299,12 @@ fn an_echo_comes_back_under_our_ssrc() {
 #[test]
 fn a_milliwatt_plays_every_20_ms_until_another_path() {
     let mut bench = Bench::with(&[A, B]);
-    bench.command(Command::Serve { end: A, source: Source::Milliwatt { payload_type: 0 } });
-    bench.command(Command::Serve { end: A, source: Source::Milliwatt { payload_type: 8 } });
+    bench.command(Command::Serve { end: A, source: Source::Milliwatt });
+    bench.pass(1);
+    assert_eq!(bench.sent(), [], "nobody knows what it hears");
+    bench.command(Command::Speak { end: A, format: format(0) });
+    bench.command(Command::Serve { end: A, source: Source::Milliwatt });
+    bench.command(Command::Serve { end: A, source: Source::Milliwatt });
     bench.pass(1);
     assert_eq!(bench.sent().len(), 51);
     assert_eq!(bench.counters(A).bytes_out, 51 * 172);
@@ -357,7 +371,8 @@ fn rtcp_alone_keeps_an_end_alive() {
 #[test]
 fn timers_of_a_closed_end_do_not_reach_its_successor() {
     let mut bench = Bench::with(&[A]);
-    bench.command(Command::Serve { end: A, source: Source::Milliwatt { payload_type: 8 } });
+    bench.command(Command::Speak { end: A, format: format(8) });
+    bench.command(Command::Serve { end: A, source: Source::Milliwatt });
     bench.command(Command::Close { end: A });
     bench.command(Command::Open { end: B, bind: addr("127.0.0.1:0").ip(), port: 2, inactivity: None });
     bench.command(Command::Remote { end: B, remote: remote(B) });

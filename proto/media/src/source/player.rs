@@ -1,51 +1,102 @@
-//! Audio that is played to an end as G.711, twenty milliseconds a packet: sounds once or several times, signals of the
-//! network and the milliwatt for ever.
+//! Audio that is played to an end in the codec that it hears, twenty milliseconds a packet: sounds once or several times,
+//! signals of the network and the milliwatt for ever.
 //!
-//! What is played after each other is one stream to the peer: the numbers go on (RFC 3550 §5.1).
+//! What is played after each other is one stream to the peer: the numbers go on (RFC 3550 §5.1), and so does the encoder.
+//! Sounds have 8000 samples a second, and Opus is made of those; only G.722, which has no such form, has them lifted.
 
 use core::time::Duration;
 use std::f64::consts::TAU;
 use std::sync::Arc;
 
-use rtp::g711::Law;
+use codec::{Codec, Encoder, Rate, Resampler, Tuning};
 use timestamp::Timestamp;
 
 use crate::command::Signal;
+use crate::transcode::{Format, Stream};
 
-/// Numbers of the stream of an end, whatever is played on it.
-#[derive(Clone, Copy, Debug)]
+/// How an end hears what is played to it, whatever that is.
+#[derive(Debug)]
 pub(crate) struct Voice {
-    sequence: u16,
-    timestamp: u32,
-    ssrc: u32,
-    /// When the sample of `timestamp` is due.
+    format: Format,
+    stream: Stream,
+    /// When what the stream says next is due.
     at: Timestamp,
+    encoder: Encoder,
+    /// For a codec that speaks wideband alone.
+    lift: Option<Resampler>,
+    narrow: Vec<i16>,
+    wide: Vec<i16>,
+    payload: Vec<u8>,
 }
 
 impl Voice {
-    /// A stream that begins now; `seed` gives the SSRC and where the numbers begin.
-    pub(crate) fn new(seed: u64, now: Timestamp) -> Self {
-        Self { sequence: (seed >> 48) as u16, timestamp: (seed >> 16) as u32, ssrc: seed as u32, at: now }
+    /// A stream that begins now; `seed` gives the SSRC and where the numbers begin. `None` if its codec cannot be had.
+    pub(crate) fn new(format: &Format, seed: u64, now: Timestamp) -> Option<Self> {
+        let mut stream = Stream::new(seed);
+        stream.speak(format.codec.clock());
+        let (encoder, lift) = encoder(format)?;
+        Some(Self {
+            format: *format,
+            stream,
+            at: now,
+            encoder,
+            lift,
+            narrow: Vec::with_capacity(FRAME),
+            wide: Vec::with_capacity(2 * FRAME),
+            payload: Vec::with_capacity(FRAME),
+        })
+    }
+
+    /// Goes on in this format.
+    pub(crate) fn speak(&mut self, format: &Format) {
+        if self.format.codec != format.codec || self.format.fec != format.fec {
+            let Some((encoder, lift)) = encoder(format) else { return };
+            (self.encoder, self.lift) = (encoder, lift);
+            self.stream.speak(format.codec.clock());
+        }
+        self.format = *format;
     }
 
     /// Lets the time pass in which nothing was sent.
     fn catch_up(&mut self, now: Timestamp) {
         let frames = u32::try_from(now.since(self.at).as_millis() / PERIOD.as_millis()).unwrap_or(0);
-        self.timestamp = self.timestamp.wrapping_add(frames.wrapping_mul(FRAME as u32));
-        self.at = self.at + PERIOD * frames;
+        if frames > 0 {
+            self.stream.pass_ms(FRAME_MS.saturating_mul(frames as usize));
+            self.at = self.at + PERIOD * frames;
+        }
     }
 
-    fn advance(&mut self) {
-        self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
+    /// Appends the packet of a frame.
+    fn write(&mut self, out: &mut Vec<u8>) {
+        let frame = match &mut self.lift {
+            Some(lift) => {
+                self.wide.clear();
+                lift.run(&self.narrow, &mut self.wide);
+                &self.wide
+            }
+            None => &self.narrow,
+        };
+        self.payload.clear();
+        self.encoder.encode(frame, &mut self.payload);
+        self.stream.write(self.format.payload_type, FRAME_MS, &self.payload, out);
         self.at = self.at + PERIOD;
     }
+}
+
+/// What makes packets of a format, and samples for it.
+fn encoder(format: &Format) -> Option<(Encoder, Option<Resampler>)> {
+    let tuning = Tuning { complexity: COMPLEXITY, fec: format.fec };
+    let (rate, lift) = match format.codec {
+        Codec::G722 => (Rate::Wide, Some(Resampler::new(Rate::Narrow, Rate::Wide))),
+        Codec::Opus | Codec::Pcma | Codec::Pcmu => (Rate::Narrow, None),
+    };
+    Some((Encoder::new(format.codec, rate, tuning)?, lift))
 }
 
 /// One thing being played.
 #[derive(Clone, Debug)]
 pub(crate) struct Player {
     audio: Arc<[i16]>,
-    law: Law,
     at: usize,
     /// Times that are left with this one; none for ever.
     times: Option<u32>,
@@ -57,16 +108,9 @@ pub(crate) struct Player {
 
 impl Player {
     /// Audio whose first packet is due at once.
-    pub(crate) fn new(
-        audio: Arc<[i16]>,
-        payload_type: u8,
-        times: Option<u32>,
-        serial: Option<u32>,
-        now: Timestamp,
-    ) -> Self {
-        let law = Law::of_payload_type(payload_type).unwrap_or(Law::A);
+    pub(crate) fn new(audio: Arc<[i16]>, times: Option<u32>, serial: Option<u32>, now: Timestamp) -> Self {
         let times = if audio.is_empty() { Some(0) } else { times };
-        Self { audio, law, at: 0, times, serial, started: false, next: now }
+        Self { audio, at: 0, times, serial, started: false, next: now }
     }
 
     /// When the next packet is due.
@@ -79,30 +123,25 @@ impl Player {
         self.times == Some(0)
     }
 
-    /// Appends the packet that is due and returns its length.
-    pub(crate) fn write(&mut self, voice: &mut Voice, now: Timestamp, out: &mut Vec<u8>) -> usize {
+    /// Appends the packet that is due.
+    pub(crate) fn write(&mut self, voice: &mut Voice, now: Timestamp, out: &mut Vec<u8>) {
         if !self.started {
             voice.catch_up(now);
         }
-        let (pt, number) = (self.law.payload_type(), voice.sequence);
-        rtp::write_header(!self.started, pt, number, voice.timestamp, voice.ssrc, out);
-        for _ in 0..FRAME {
-            let sample = self.sample();
-            out.push(self.law.encode(sample));
-        }
-        voice.sequence = voice.sequence.wrapping_add(1);
         self.started = true;
-        self.advance(voice, now);
-        rtp::RtpHeader::LEN + FRAME
+        voice.narrow.clear();
+        voice.narrow.extend((0..FRAME).map(|_| self.sample()));
+        voice.write(out);
+        self.advance(now);
     }
 
     /// Lets the packet that is due pass unsent, as when nobody listens; time goes on.
-    pub(crate) fn skip(&mut self, voice: &mut Voice, now: Timestamp) {
+    pub(crate) fn skip(&mut self, now: Timestamp) {
         for _ in 0..FRAME {
             self.sample();
         }
         self.started = false;
-        self.advance(voice, now);
+        self.advance(now);
     }
 
     fn sample(&mut self) -> i16 {
@@ -118,8 +157,7 @@ impl Player {
         sample
     }
 
-    fn advance(&mut self, voice: &mut Voice, now: Timestamp) {
-        voice.advance();
+    fn advance(&mut self, now: Timestamp) {
         self.next = self.next + PERIOD;
         // After a stall the packets missed are not sent in a burst.
         if now.since(self.next) > CATCH_UP {
@@ -159,58 +197,106 @@ const AMPLITUDE: f64 = 5_000.0;
 /// Samples a packet.
 const FRAME: usize = 160;
 /// Time a packet.
-const PERIOD: Duration = Duration::from_millis(20);
+const FRAME_MS: usize = 20;
+const PERIOD: Duration = Duration::from_millis(FRAME_MS as u64);
+/// How thorough Opus is, as in rooms.
+const COMPLEXITY: u8 = 3;
 /// How far behind it may be and still catch up packet by packet.
 const CATCH_UP: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {
+    use codec::Decoder;
+    use rtp::RtpHeader;
+    use rtp::g711::Law;
+
     use super::*;
+    use crate::sink::tone_detector::tone_share;
+    use crate::transcode::Dtmf;
+
+    fn format(codec: Codec) -> Format {
+        let payload_type = codec.static_payload_type().unwrap_or(111);
+        Format { codec, payload_type, heard_as: payload_type, ptime: 20, fec: false, dtmf: Dtmf::None }
+    }
+
+    fn voice(codec: Codec, start: Timestamp) -> Voice {
+        Voice::new(&format(codec), 0xffff_0000_0000_0007, start).expect("a codec")
+    }
 
     #[test]
     fn what_is_played_in_turn_is_one_stream() {
         let start = Timestamp::from_secs(1);
-        let mut voice = Voice::new(0xffff_0000_0000_0007, start);
-        let mut now = start;
-        let mut heard = Vec::new();
-        for (length, times) in [(200, Some(2)), (160, Some(1))] {
-            let audio: Arc<[i16]> = (0..length).map(|n| n * 100).collect();
-            let mut player = Player::new(audio, 0, times, None, now);
-            while !player.is_over() {
-                let mut packet = Vec::new();
-                assert_eq!(player.next_timeout(), now);
-                player.write(&mut voice, now, &mut packet);
-                let header = rtp::RtpHeader::parse(&packet).expect("well-formed");
-                heard.push((header.marker, header.sequence, header.timestamp, packet[header.payload].len()));
-                now = now + PERIOD;
+        for codec in Codec::ALL {
+            let mut voice = voice(codec, start);
+            let mut now = start;
+            let mut heard = Vec::new();
+            for (length, times) in [(200, Some(2)), (160, Some(1))] {
+                let audio: Arc<[i16]> = (0..length).map(|n| n * 100).collect();
+                let mut player = Player::new(audio, times, None, now);
+                while !player.is_over() {
+                    let mut packet = Vec::new();
+                    assert_eq!(player.next_timeout(), now);
+                    player.write(&mut voice, now, &mut packet);
+                    let header = RtpHeader::parse(&packet).expect("well-formed");
+                    assert_eq!(header.payload_type, format(codec).payload_type);
+                    heard.push((header.marker, header.sequence, header.timestamp));
+                    now = now + PERIOD;
+                }
+                // Nothing is played for a second.
+                now = now + Duration::from_secs(1);
             }
-            // Nothing is played for a second.
-            now = now + Duration::from_secs(1);
+            let (first, frame) = (heard[0].2, codec.clock() / 50);
+            assert_eq!(heard.len(), 4);
+            assert_eq!((heard[0].0, heard[0].1), (true, 0xffff));
+            assert_eq!(heard[1], (false, 0, first.wrapping_add(frame)));
+            assert_eq!(heard[3], (true, 2, first.wrapping_add(3 * frame + codec.clock())));
         }
-        let first = heard[0];
-        assert_eq!(heard.len(), 4);
-        assert_eq!((first.0, first.1, first.3), (true, 0xffff, 160));
-        assert_eq!((heard[1].0, heard[1].1, heard[1].2), (false, 0, first.2.wrapping_add(160)));
-        assert_eq!((heard[3].0, heard[3].1, heard[3].2), (true, 2, first.2.wrapping_add(480 + 8_000)));
     }
 
     #[test]
     fn nothing_to_play_is_over_at_once() {
-        assert!(Player::new(Arc::default(), 8, None, Some(1), Timestamp::ZERO).is_over());
+        assert!(Player::new(Arc::default(), None, Some(1), Timestamp::ZERO).is_over());
+    }
+
+    #[test]
+    fn a_tone_is_heard_in_each_codec_and_through_a_change() {
+        let start = Timestamp::from_secs(1);
+        let mut voice = voice(Codec::Pcma, start);
+        let mut tone = Player::new(milliwatt(), None, None, start);
+        let mut now = start;
+        for codec in [Codec::Pcmu, Codec::G722, Codec::Opus, Codec::Pcma] {
+            voice.speak(&format(codec));
+            let rate = if codec == Codec::G722 { Rate::Wide } else { Rate::Narrow };
+            let mut decoder = Decoder::new(codec, rate).expect("a codec");
+            let mut down = Resampler::new(rate, Rate::Narrow);
+            let (mut decoded, mut samples) = (Vec::new(), Vec::new());
+            for _ in 0..30 {
+                let mut packet = Vec::new();
+                tone.write(&mut voice, now, &mut packet);
+                let header = RtpHeader::parse(&packet).expect("well-formed");
+                decoded.clear();
+                assert!(decoder.decode(&packet[header.payload], &mut decoded));
+                down.run(&decoded, &mut samples);
+                now = now + PERIOD;
+            }
+            assert_eq!(samples.len(), 30 * FRAME);
+            let share = tone_share(&samples[10 * FRAME..], 1_004.0);
+            assert!(share > 0.97, "{codec:?}: {share}");
+        }
     }
 
     #[test]
     fn packets_follow_each_other_and_the_phase_of_the_milliwatt_does_not_jump() {
         let start = Timestamp::from_secs(1);
-        let mut voice = Voice::new(0xffff_0000_0000_0007, start);
-        let mut tone = Player::new(milliwatt(), 8, None, None, start);
+        let mut voice = voice(Codec::Pcma, start);
+        let mut tone = Player::new(milliwatt(), None, None, start);
         let mut samples = Vec::new();
         let mut now = start;
         for n in 0..30u32 {
             assert_eq!(tone.next_timeout(), now);
             let mut packet = Vec::new();
             tone.write(&mut voice, now, &mut packet);
-            let header = rtp::RtpHeader::parse(&packet).expect("well-formed");
+            let header = RtpHeader::parse(&packet).expect("well-formed");
             assert_eq!((header.marker, header.payload_type, header.ssrc), (n == 0, 8, 7));
             assert_eq!(header.sequence, 0xffffu16.wrapping_add(n as u16));
             samples.extend(packet[header.payload].iter().map(|&octet| i32::from(Law::A.decode(octet))));
@@ -226,9 +312,9 @@ mod tests {
     #[test]
     fn a_stall_is_not_made_up_for_in_a_burst() {
         let start = Timestamp::from_secs(1);
-        let mut tone = Player::new(milliwatt(), 0, None, None, start);
+        let mut tone = Player::new(milliwatt(), None, None, start);
         let late = start + Duration::from_secs(3);
-        tone.write(&mut Voice::new(1, start), late, &mut Vec::new());
+        tone.write(&mut voice(Codec::Pcmu, start), late, &mut Vec::new());
         assert_eq!(tone.next_timeout(), late + PERIOD);
     }
 
@@ -236,7 +322,7 @@ mod tests {
     fn signals_have_their_cadence() {
         let ringback = signal(Signal::Ringback);
         assert_eq!(ringback.len(), 40_000);
-        assert!(crate::sink::tone_detector::tone_share(&ringback[..400], 425.0) > 0.95);
+        assert!(tone_share(&ringback[..400], 425.0) > 0.95);
         assert!(ringback[8_000..].iter().all(|sample| *sample == 0));
     }
 }

@@ -92,7 +92,10 @@ fn come_to(asked: &str, listed: &str, answer: &str, convertible: bool) -> String
         (Reshape::Replace(..), Some(asking), Some(answering)) => {
             format!("{} to {}", name(asking), name(answering))
         }
-        (Reshape::Renumber(_, numbers), ..) => format!("renumbered {numbers:?}"),
+        (Reshape::Renumber(_, numbers, None), ..) => format!("renumbered {numbers:?}"),
+        (Reshape::Renumber(_, numbers, Some(events)), ..) => {
+            format!("renumbered {numbers:?} with {} {}", events.payload_type, events.encoding)
+        }
         (Reshape::Keep, ..) => "relayed".into(),
         other => format!("{other:?}"),
     }
@@ -120,6 +123,9 @@ fn the_answer_decides() {
         ("111 8 110 126", "111 8 110 126", "96 97", "renumbered [(96, Some(111)), (97, Some(110))]"),
         ("8 126", "8 126 111", "8 101", "renumbered [(101, Some(126))]"),
         ("8 126", "8 126 111", "8 111 126", "renumbered [(111, None)]"),
+        // Events of another clock are heard as its own.
+        ("111 101", "111 101", "111 110", "renumbered [(110, None)] with 101 telephone-event/8000"),
+        ("111 101", "111 101", "111 101 110", "renumbered [(110, None)]"),
         // Nothing in common and nothing to be done.
         ("18 101", "18 101", "8 101", "nothing"),
         ("102", "102", "102", "relayed"),
@@ -162,6 +168,16 @@ fn packets_are_renumbered_both_ways() {
     let mut back = PayloadMap::default();
     back.insert(96, 111);
     back.insert(97, 110);
+    assert_eq!(numbers(&answering, &asking), back);
+
+    let (asking, answering) = agree("111 101", "111 101", "111 110", [DtmfMode::Auto; 2]);
+    let mut there = PayloadMap::default();
+    there.insert(101, 110);
+    there.scale(101, 8_000, 48_000);
+    assert_eq!(numbers(&asking, &answering), there);
+    let mut back = PayloadMap::default();
+    back.insert(110, 101);
+    back.scale(110, 48_000, 8_000);
     assert_eq!(numbers(&answering, &asking), back);
 }
 

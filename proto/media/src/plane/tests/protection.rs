@@ -217,8 +217,8 @@ fn what_we_make_is_protected() {
         let echoed = peer.open(bytes, false).expect("protected");
         assert_eq!((*to, &echoed[12..]), (peer_of(A), &rtp(1)[12..]));
 
-        let milliwatt = Source::Milliwatt { payload_type: 8 };
-        bench.command(Command::Serve { end: A, source: milliwatt });
+        bench.command(Command::Speak { end: A, format: format(8) });
+        bench.command(Command::Serve { end: A, source: Source::Milliwatt });
         bench.out.clear();
         bench.plane.handle_timeout(bench.now, &mut bench.out);
         let Some(&Action::Send { payload, .. }) = bench.out.list().first() else { panic!("a tone") };
