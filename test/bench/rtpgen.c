@@ -364,7 +364,7 @@ static void take(uint8_t *p, unsigned length, struct msghdr *message)
 {
     uint32_t magic, ssrc;
     uint64_t at = received_at(message), sent_at;
-    if (length < HEADER + 12 || p[0] >> 6 != 2 || (p[1] >= 192 && p[1] <= 223))      // RTCP is not counted
+    if (length <= HEADER || p[0] >> 6 != 2 || (p[1] >= 192 && p[1] <= 223))      // RTCP is not counted
         return;
     memcpy(&ssrc, p + 8, 4);
     secret_t *secret = secrets[ntohl(ssrc) & 0xffff];
@@ -373,6 +373,8 @@ static void take(uint8_t *p, unsigned length, struct msghdr *message)
         return;
     }
     received++;
+    if (length < HEADER + 12)                 // a pause in Opus is a byte or two
+        return;
     memcpy(&magic, p + HEADER, 4);
     memcpy(&sent_at, p + HEADER + 4, 8);
     if (magic == MAGIC && at > sent_at && at > measure_from && at - sent_at < 4ull * SECOND_NS && sample_count < MOST_SAMPLES)
