@@ -91,7 +91,7 @@ class Media:
                       rtcp_mux=["demux"])
         if self.o.sdes or self.o.dtls:
             shared["transport_protocol"] = "RTP/AVP"
-        converted = dict(codec=dict(transcode=[self.yours[1]], mask=[self.mine[1].split("/")[0]])) if self.o.convert else {}
+        converted = dict(codec=dict(transcode=[self.yours[1]], mask=[self.mine[1].split("/")[0]])) if self.said != self.wanted else {}
         offer = control("offer", sdp=self.offer(a, call), **shared, **converted)
         assert offer["result"] == b"ok", offer
         shared.pop("transport_protocol", None)

@@ -389,15 +389,7 @@ impl Call {
     }
 
     pub(crate) fn target(&self, index: usize) -> Option<&Destination> {
-        match &self.routed().outcome {
-            Outcome::Ring(targets) => targets.get(index),
-            Outcome::Run(_)
-            | Outcome::Serve(_)
-            | Outcome::Divert(_)
-            | Outcome::Feature(_)
-            | Outcome::Challenge
-            | Outcome::Refuse(_) => None,
-        }
+        self.routed().outcome.targets().get(index)
     }
 
     /// The decision that says who is rung: the call's, that of whoever forwarded it, of a transfer under way, or of its flow.

@@ -359,15 +359,7 @@ impl Call {
 
     /// Who is tried when this target does not work.
     fn next_target(&self, target: usize) -> Option<usize> {
-        match &self.routed().outcome {
-            Outcome::Ring(targets) => next_in_line(targets, target),
-            Outcome::Run(_)
-            | Outcome::Serve(_)
-            | Outcome::Divert(_)
-            | Outcome::Feature(_)
-            | Outcome::Challenge
-            | Outcome::Refuse(_) => None,
-        }
+        next_in_line(self.routed().outcome.targets(), target)
     }
 
     /// Gives back the place at a target that did not answer.

@@ -66,14 +66,11 @@ impl Call {
         let outcome = next.outcome.clone();
         self.keep(next);
         match outcome {
-            Outcome::Ring(targets) if targets.iter().any(|target| target.outbound) => {
+            Outcome::Ring(_) => {
                 self.phase = Phase::Seeking { target: 0 };
                 self.vouching.forget();
-                if !self.vouch_for_transfer(means) {
-                    self.go_onward(means);
-                }
+                self.look_further(means);
             }
-            Outcome::Ring(_) => self.seek(0, means),
             Outcome::Run(attached) => self.attend(&attached, means),
             Outcome::Serve(service) => self.serve(service, means),
             Outcome::Refuse(reason) => self.refuse(reason, EndedBy::System, means),

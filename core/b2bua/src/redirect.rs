@@ -41,8 +41,7 @@ impl Call {
     }
 
     fn knows(&self, destination: &Destination) -> bool {
-        let Outcome::Ring(targets) = &self.routed().outcome else { return false };
-        targets.iter().any(|t| {
+        self.routed().outcome.targets().iter().any(|t| {
             Arc::ptr_eq(&t.connection, &destination.connection)
                 || (t.connection.id == destination.connection.id && t.number == destination.number)
         })

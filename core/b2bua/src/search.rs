@@ -486,8 +486,7 @@ impl Call {
     fn next_of(&self, index: usize) -> Option<usize> {
         let Phase::Dialling(dialling) = &self.phase else { return None };
         let party = dialling.search.as_ref()?.parties.get(index)?;
-        let Outcome::Ring(all) = &self.routed().outcome else { return None };
-        let own = all.get(party.targets.clone())?;
+        let own = self.routed().outcome.targets().get(party.targets.clone())?;
         let next = next_in_line(own, party.target.checked_sub(party.targets.start)?)?;
         Some(party.targets.start + next)
     }

@@ -192,12 +192,7 @@ impl Call {
         }));
         match outcome {
             Outcome::Ring(_) if ours => self.ring_ourselves(means),
-            Outcome::Ring(targets) if targets.iter().any(|target| target.outbound) => {
-                if !self.vouch_for_transfer(means) {
-                    self.go_onward(means);
-                }
-            }
-            Outcome::Ring(_) => self.seek(0, means),
+            Outcome::Ring(_) => self.look_further(means),
             Outcome::Refuse(reason) => self.refuse(reason, EndedBy::System, means),
             Outcome::Run(_)
             | Outcome::Serve(_)
@@ -215,12 +210,16 @@ impl Call {
         presentation: Presentation,
         means: &mut Means<'_>,
     ) {
-        let outside = matches!(&decision.outcome, Outcome::Ring(targets) if targets.iter().any(|target| target.outbound));
         self.wait_with(decision, to, presentation, means);
-        match outside {
-            true if self.vouch_for_transfer(means) => {}
-            true => self.go_onward(means),
-            false => self.seek(0, means),
+        self.look_further(means);
+    }
+
+    /// Looks for whom the decision in force names; outside, once it is signed and may go there.
+    pub(crate) fn look_further(&mut self, means: &mut Means<'_>) {
+        if !self.routed().outcome.goes_outside() {
+            self.seek(0, means);
+        } else if !self.vouch_for_transfer(means) {
+            self.go_onward(means);
         }
     }
 

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use routing::attest::{Attestation, attestation};
 use routing::config::{AccountId, Connection, Stir, Verify};
-use routing::decision::{Decision, Outcome};
+use routing::decision::Decision;
 use routing::number::to_e164;
 use routing::reason::Reason;
 use routing::tables::Tables;
@@ -309,8 +309,11 @@ impl Call {
 
     /// What is to be signed of a call that is decided like this, if a way out of it wants that.
     fn signing(&self, decision: &Decision, tables: &Tables) -> Option<Signing> {
-        let Outcome::Ring(targets) = &decision.outcome else { return None };
-        let way = targets.iter().find(|target| target.outbound && target.connection.stir.sign)?;
+        let way = decision
+            .outcome
+            .targets()
+            .iter()
+            .find(|target| target.outbound && target.connection.stir.sign)?;
         let caller = decision.caller.as_ref()?;
         let country = tables.account(&caller.account).and_then(|account| account.country.as_deref());
         let shown = match &way.caller_id {

@@ -249,15 +249,7 @@ impl Shard {
 
 /// Somebody calls for help: those who watch are told, and it is written down.
 fn raise_alarm(decision: &Decision, parties: &Parties, now: Timestamp, out: &mut Outbox) {
-    let ways = match &decision.outcome {
-        Outcome::Ring(ways) => ways.iter().map(|way| way.connection.id.clone()).collect(),
-        Outcome::Run(_)
-        | Outcome::Serve(_)
-        | Outcome::Divert(_)
-        | Outcome::Feature(_)
-        | Outcome::Challenge
-        | Outcome::Refuse(_) => Vec::new(),
-    };
+    let ways = decision.outcome.targets().iter().map(|way| way.connection.id.clone()).collect();
     let call = EmergencyCall {
         at: now,
         account: decision.account.as_ref().map_or("", |account| account.as_str()).into(),

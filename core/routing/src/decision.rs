@@ -120,6 +120,26 @@ pub enum Outcome {
     Refuse(Reason),
 }
 
+impl Outcome {
+    /// Whom it rings.
+    pub fn targets(&self) -> &[Destination] {
+        match self {
+            Self::Ring(targets) => targets,
+            Self::Serve(_)
+            | Self::Run(_)
+            | Self::Feature(_)
+            | Self::Divert(_)
+            | Self::Challenge
+            | Self::Refuse(_) => &[],
+        }
+    }
+
+    /// Whether it leads outside.
+    pub fn goes_outside(&self) -> bool {
+        self.targets().iter().any(|target| target.outbound)
+    }
+}
+
 /// A published flow that takes a call, and what it does so for.
 #[derive(Clone, Debug)]
 pub struct Attached {

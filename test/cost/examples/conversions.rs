@@ -1,4 +1,5 @@
-//! What a second of converted audio costs: the codecs alone, and the same through the plane, in milliseconds of CPU.
+//! What a second of converted audio costs: the codecs alone, the same through the plane, and the codecs of fifty calls that
+//! take turns, as they do in a server, where each finds its state out of the cache; in milliseconds of CPU.
 //!
 //! `cargo run --release -p cost --example conversions`. The plane's figure has everything in it but the sockets: RTP,
 //! order, codecs, the packet that is made. Speech is imitated by a voice of harmonics that swells and pauses; Opus runs
@@ -14,6 +15,7 @@ use media::{Actions, Command, Dtmf, EndId, Format, Plane, Remote, SocketKey};
 use timestamp::Timestamp;
 
 const SECONDS: usize = 60;
+const CALLS: usize = 50;
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 #[allow(clippy::print_stdout)]
@@ -29,38 +31,49 @@ fn main() {
     }
     let relayed = through_plane(Codec::Pcma, Codec::Pcma, true);
     println!("a relayed stream costs the plane {relayed:.3} ms a second");
-    println!("{:<16} {:>10} {:>10} {:>8}", "direction", "codecs ms", "plane ms", "ratio");
+    println!(
+        "{:<16} {:>10} {:>10} {:>8} {:>12}",
+        "direction", "codecs ms", "plane ms", "ratio", "in turn ms"
+    );
     for from in Codec::ALL {
         for to in Codec::ALL.into_iter().filter(|to| *to != from) {
-            let (bare, whole) = (codecs_alone(from, to, usual(from, to)), through_plane(from, to, false));
-            let name = format!("{} -> {}", from.name(), to.name());
-            println!("{name:<16} {bare:>10.3} {whole:>10.3} {:>8.3}", whole / (bare + relayed));
+            let (bare, whole) = (codecs_alone(from, to, usual(from, to), 1), through_plane(from, to, false));
+            let (name, ratio) = (format!("{} -> {}", from.name(), to.name()), whole / (bare + relayed));
+            let in_turn = codecs_alone(from, to, usual(from, to), CALLS);
+            println!("{name:<16} {bare:>10.3} {whole:>10.3} {ratio:>8.3} {in_turn:>12.3}");
         }
     }
     for complexity in 0..=10 {
         let tuning = Tuning { complexity, fec: false };
-        let [narrow, wide] = [Codec::Pcma, Codec::G722].map(|from| codecs_alone(from, Codec::Opus, tuning));
+        let [narrow, wide] =
+            [Codec::Pcma, Codec::G722].map(|from| codecs_alone(from, Codec::Opus, tuning, 1));
         println!("pcma and g722 -> opus at complexity {complexity}: {narrow:.3} and {wide:.3} ms");
     }
 }
 
-/// The codecs of a direction without anything around them.
-fn codecs_alone(from: Codec, to: Codec, tuning: Tuning) -> f64 {
+/// The codecs of a direction without anything around them, in so many calls that take turns packet by packet.
+fn codecs_alone(from: Codec, to: Codec, tuning: Tuning, calls: usize) -> f64 {
     let packets = payloads(from, to);
     let (rate, other) = (from.rate_towards(to), to.rate_towards(from));
-    let mut decoder = Decoder::new(from, rate).expect("a codec");
-    let mut resampler = Resampler::new(rate, other);
-    let mut encoder = Encoder::new(to, other, tuning).expect("a codec");
+    let mut states: Vec<_> = (0..calls)
+        .map(|_| {
+            let decoder = Decoder::new(from, rate).expect("a codec");
+            (decoder, Resampler::new(rate, other), Encoder::new(to, other, tuning).expect("a codec"))
+        })
+        .collect();
     let (mut linear, mut converted, mut out) = (Vec::new(), Vec::new(), Vec::new());
+    let spoken = &packets[..packets.len() / calls];
     let began = Instant::now();
-    for payload in &packets {
-        linear.clear();
-        converted.clear();
-        out.clear();
-        decoder.decode(payload, &mut linear);
-        resampler.run(&linear, &mut converted);
-        encoder.encode(&converted, &mut out);
-        black_box(&out);
+    for payload in spoken {
+        for (decoder, resampler, encoder) in &mut states {
+            linear.clear();
+            converted.clear();
+            out.clear();
+            decoder.decode(payload, &mut linear);
+            resampler.run(&linear, &mut converted);
+            encoder.encode(&converted, &mut out);
+            black_box(&out);
+        }
     }
     began.elapsed().as_secs_f64() * 1000.0 / SECONDS as f64
 }

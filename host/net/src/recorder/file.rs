@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use codec::wav::{HEADER, header};
 use media::RecordingId;
 
 use super::file_of;
@@ -26,7 +27,7 @@ impl WavFile {
         let (part, path) = (part_of(folder, id), file_of(folder, id));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
         let new = Self { file, part, path, channels, rate, octets: Vec::new() };
-        new.file.write_all_at(&new.header(0), 0)?;
+        new.file.write_all_at(&header(rate, channels, 0), 0)?;
         Ok(new)
     }
 
@@ -66,7 +67,7 @@ impl WavFile {
             return Err(io::Error::other("nothing was recorded"));
         }
         self.file.set_len(HEADER as u64 + octets)?;
-        self.file.write_all_at(&self.header(u32::try_from(octets).unwrap_or(u32::MAX)), 0)?;
+        self.file.write_all_at(&header(self.rate, self.channels, octets), 0)?;
         self.file.sync_all()?;
         fs::rename(&self.part, &self.path)?;
         if let Some(folder) = self.path.parent() {
@@ -79,34 +80,8 @@ impl WavFile {
     fn frame(&self) -> u64 {
         2 * u64::from(self.channels)
     }
-
-    fn header(&self, octets: u32) -> [u8; HEADER] {
-        let mut header = [0; HEADER];
-        let frame = 2 * self.channels;
-        let fields: [&[u8]; 13] = [
-            b"RIFF",
-            &octets.saturating_add(36).to_le_bytes(),
-            b"WAVE",
-            b"fmt ",
-            &16u32.to_le_bytes(),
-            &1u16.to_le_bytes(),
-            &self.channels.to_le_bytes(),
-            &self.rate.to_le_bytes(),
-            &(self.rate * u32::from(frame)).to_le_bytes(),
-            &frame.to_le_bytes(),
-            &16u16.to_le_bytes(),
-            b"data",
-            &octets.to_le_bytes(),
-        ];
-        let octets = fields.into_iter().flatten();
-        header.iter_mut().zip(octets).for_each(|(to, octet)| *to = *octet);
-        header
-    }
 }
 
 fn part_of(folder: &Path, id: RecordingId) -> PathBuf {
     folder.join(format!("{id}.wav.part"))
 }
-
-/// Octets before the samples.
-const HEADER: usize = 44;
