@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""report.py RESULTS.jsonl [DOCUMENT] : medians of the repeats, each figure beside what is due. With a document (that is
-docs/performance.md) the tables go to their place in it, too."""
+"""report.py RESULTS.jsonl [DOCUMENT [MARKER]] : medians of the repeats, each figure beside what is due. With a document (that is
+docs/performance.md) the tables go to their place in it, too: that of `make bench`, or of a run of some parts (`flows`)."""
 import contextlib, io, json, os, sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + "/lib")
@@ -24,19 +24,27 @@ COSTS = [
     ("convert", "opus-pcma", "packet converted from Opus to PCMA", "rtpengine", 1.0),
     ("convert", "g722-opus", "packet converted from G.722 to Opus", "rtpengine", 1.0),
     ("convert", "opus-g722", "packet converted from Opus to G.722", "rtpengine", 1.0),
+    ("playback", "200", "a second of playback, 200 calls", "asterisk", 0.3),
+    ("playback", "native200", "the same, a file in the call's codec", "asterisk", None),
+    ("recording", "200", "a second of recording, 200 calls", "asterisk", 0.3),
+    ("mixing", "10", "a participant's second, a room of 10", "asterisk", 0.3),
+    ("mixing", "50", "a participant's second, a room of 50", "asterisk", 0.3),
+    ("mixing", "40x4", "a participant's second, 40 rooms of 4", "asterisk", 0.3),
+    ("steps", "", "a step of a call flow", "asterisk", 0.3),
 ]
-NAMES = dict(kamailio="Kamailio", rtpengine="rtpengine")
+NAMES = dict(kamailio="Kamailio", rtpengine="rtpengine", asterisk="Asterisk")
 P50_MS, P99_MS, TICKED_P99_MS = 1, 5, 2.5
+UNTIMED = ("setup", "convert", "handshake")
 NOISE = 1.15          # a difference up to this is none
 
 
-def main(path, document=None):
+def main(path, document=None, marker="make bench"):
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
         tables(table.Rows(json.loads(line) for line in open(path)))
     print(text.getvalue(), end="")
     if document:
-        table.put(document, "make bench", text.getvalue())
+        table.put(document, marker, text.getvalue())
 
 
 def tables(rows):
@@ -68,7 +76,7 @@ def line(rows, name, row, server, peer, due):
 def punctual(rows, row, server, peer):
     """Whether latency is as it is due: no worse than the peer's at p99, or with a tick what the tick allows."""
     ours, theirs = rows.quantiles(row, server), rows.quantiles(row, peer)
-    if row[0] in ("setup", "convert", "handshake") or None in ours or (None in theirs and "2 ms" not in server):
+    if row[0] in UNTIMED or None in ours or (None in theirs and "2 ms" not in server):
         return ""
     if "2 ms" in server:
         return table.met(ours[1], TICKED_P99_MS)
@@ -105,20 +113,26 @@ def limits(rows):
         whole, alone = rows.cost((test, pair), us), rows.cost(("bare", pair), "codecs")
         if test == "convert" and None not in (whole, alone, relayed):
             put(f"{name}, over its codecs alone and a relayed packet", whole / (alone + relayed), 1.15, 2)
+    put("call that waits in a flow, of 2,000", rows.median(("waiting", ""), us, "bytes_each"), 24, 1, 1000, "kB", "Asterisk",
+        rows.median(("waiting", ""), "asterisk", "bytes_each"))
+    put("recordings that are not whole, of 200", rows.median(("recorded", "200"), us, "lost"), 0, 0, 1, "", "Asterisk",
+        rows.median(("recorded", "200"), "asterisk", "lost"))
     bare, checked = (rows.cost(("trunk", note), us) for note in ("none", "all"))
     put("a call with all policies, over one with none", bare and checked and checked / bare, 1.1, 2)
 
 
 def shards(rows):
     """What two signalling threads share of the work of one."""
-    print("| work | shards | all CPU | busiest shard | office and SQLite | p50 / p99 ms |\n|---|---|---|---|---|---|")
+    lines = []
     for test, note, name, peer, _ in COSTS:
         for count, server in ((1, "trunkline"), (2, "trunkline, 2 shards")):
             row = (test, note)
             if peer == "kamailio" and rows.threads(row, server, "shard"):
                 cells = [name, str(count), table.shown(rows.cost(row, server), 1) + " µs", table.shown(max(rows.threads(row, server, "shard")), 1) + " µs",
                          table.shown(sum(rows.threads(row, server, "office", "sqlx")), 1) + " µs", rows.latency(row, server)]
-                print("| " + " | ".join(cells) + " |")
+                lines.append("| " + " | ".join(cells) + " |")
+    if lines:
+        print("| work | shards | all CPU | busiest shard | office and SQLite | p50 / p99 ms |", "|---|---|---|---|---|---|", *lines, sep="\n")
     rates = [rows.median(("ramp", ""), server, "highest_kept") for server in ("trunkline", "trunkline, 2 shards")]
     if None not in rates:
         print(f"\nThe highest rate at which no call failed was {rates[0]:.0f} a second with one shard, {rates[1]:.0f} with two.")

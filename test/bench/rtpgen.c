@@ -7,9 +7,10 @@
 // TABLE:  sock INDEX IP PORT                       a socket to bind; indexes from 0, without gaps
 //         flow SOCK DST_IP DST_PORT TYPE SSRC [KEY]  50 packets a second of 160 bytes
 //         key SSRC KEY                             what comes from this source is protected
-//         packets TYPE STEP FILE                   flows of this type, listed after it, say what the file has, again and
+//         packets TYPE STEP FILE [as TYPE]         flows of this type, listed after it, say what the file has, again and
 //                                                  again: two octets of length (most significant first) and a payload each;
-//                                                  their timestamps go by STEP. They are not protected and not timed
+//                                                  their timestamps go by STEP. They are not protected and not timed. With
+//                                                  `as` their packets have that type
 // KEY is 60 hex digits, master key and salt of AES_CM_128_HMAC_SHA1_80 (RFC 3711); sequences do not roll over. Every tag
 // is made, and that of every fiftieth packet is looked at.
 //
@@ -55,6 +56,7 @@ typedef struct {
     uint8_t *bytes;
     size_t *starts, count;
     uint32_t step;
+    uint8_t type;
 } speech_t;
 
 typedef struct {
@@ -76,6 +78,7 @@ static size_t sample_count;
 static uint64_t sent, received, send_errors, late_slots, measure_from;
 static secret_t *secrets[65536];       // of what comes, by the lower half of the source
 static uint64_t verified, forged;
+static uint64_t varied;                // packets whose payload is not the same octet throughout
 static speech_t speeches[128];         // by payload type; without one it is a constant, with the time
 
 static uint64_t now(clockid_t clock)
@@ -213,7 +216,7 @@ static int unprotect(secret_t *secret, uint8_t *packet, unsigned length)
     return 1;
 }
 
-static void read_speech(speech_t *speech, uint32_t step, const char *path)
+static void read_speech(speech_t *speech, uint32_t step, const char *path, uint8_t type)
 {
     static uint8_t bytes[4 << 20];
     FILE *file = fopen(path, "rb");
@@ -235,6 +238,7 @@ static void read_speech(speech_t *speech, uint32_t step, const char *path)
         speech->starts[speech->count++] = at;
     }
     speech->step = step;
+    speech->type = type;
 }
 
 static uint32_t step_of(unsigned type)
@@ -248,7 +252,7 @@ static void load(const char *path)
     char line[512], ip[64], named[256];
     int index, port;
     char key[64];
-    unsigned type, ssrc, step;
+    unsigned type, ssrc, step, as;
     int words;
     if (!file)
         fail(path);
@@ -258,8 +262,8 @@ static void load(const char *path)
         } else if ((words = sscanf(line, "flow %d %63s %d %u %u %60s", &index, ip, &port, &type, &ssrc, key)) >= 5 && flow_count < MAX_FLOWS) {
             secret_t *secret = words == 6 ? secret_of(key, ssrc) : NULL;
             flows[flow_count++] = (flow_t){index, loopback(ip, port), type, first_sequence, first_sequence * step_of(type), ssrc, secret};
-        } else if (sscanf(line, "packets %u %u %255s", &type, &step, named) == 3 && type < 128) {
-            read_speech(&speeches[type], step, named);
+        } else if ((words = sscanf(line, "packets %u %u %255s as %u", &type, &step, named, &as)) >= 3 && type < 128) {
+            read_speech(&speeches[type], step, named, words == 4 ? as : type);
         } else if (sscanf(line, "key %u %60s", &ssrc, key) == 2) {
             secrets[ssrc & 0xffff] = secret_of(key, ssrc);
         } else {
@@ -296,6 +300,7 @@ static void put(batch_t *batch, flow_t *flow)
     batch->timed[batch->count] = !speech->count;
     batch->secrets[batch->count] = speech->count ? NULL : flow->secret;
     if (speech->count) {
+        p[1] = speech->type;
         uint8_t *said = speech->bytes + speech->starts[(flow->sequence + flow->ssrc) % speech->count];
         length = said[0] << 8 | said[1];
         memcpy(p + HEADER, said + 2, length);
@@ -375,6 +380,7 @@ static void take(uint8_t *p, unsigned length, struct msghdr *message)
     received++;
     if (length < HEADER + 12)                 // a pause in Opus is a byte or two
         return;
+    varied += memcmp(p + HEADER, p + HEADER + 1, length - HEADER - 1) != 0;
     memcpy(&magic, p + HEADER, 4);
     memcpy(&sent_at, p + HEADER + 4, 8);
     if (magic == MAGIC && at > sent_at && at > measure_from && at - sent_at < 4ull * SECOND_NS && sample_count < MOST_SAMPLES)
@@ -460,8 +466,8 @@ int main(int argc, char **argv)
     run(seconds);
     qsort(samples, sample_count, sizeof *samples, ascending);
     printf("{\"flows\":%d,\"sent\":%lu,\"send_errors\":%lu,\"received\":%lu,\"late_slots\":%lu,\"samples\":%zu,"
-           "\"verified\":%lu,\"forged\":%lu,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}\n",
-           flow_count, sent, send_errors, received, late_slots, sample_count, verified, forged, quantile(.5), quantile(.9), quantile(.99),
+           "\"varied\":%lu,\"verified\":%lu,\"forged\":%lu,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}\n",
+           flow_count, sent, send_errors, received, late_slots, sample_count, varied, verified, forged, quantile(.5), quantile(.9), quantile(.99),
            quantile(.999), quantile(1));
     return 0;
 }

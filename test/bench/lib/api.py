@@ -5,11 +5,12 @@ import http.client, json
 class Api:
     def __init__(self, address, key=None):
         self.connection = http.client.HTTPConnection(address, timeout=300)
-        self.headers = {"Content-Type": "application/json", **({"Authorization": "Bearer " + key} if key else {})}
+        self.headers = {"Authorization": "Bearer " + key} if key else {}
 
-    def __call__(self, method, path, body=None):
-        """-> what was answered, out of JSON"""
-        self.connection.request(method, "/api/v1" + path, None if body is None else json.dumps(body), self.headers)
+    def __call__(self, method, path, body=None, kind="application/json"):
+        """-> what was answered, out of JSON; a body of octets is sent as it is"""
+        octets = body if body is None or isinstance(body, bytes) else json.dumps(body)
+        self.connection.request(method, "/api/v1" + path, octets, {**self.headers, "Content-Type": kind})
         answer = self.connection.getresponse()
         text = answer.read()
         if answer.status >= 300:

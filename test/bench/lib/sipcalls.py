@@ -30,11 +30,11 @@ def credentials(message, name, method, uri, user, password):
 
 
 class Phone:
-    def __init__(self, server, port):
-        self.server, self.port = server, port
+    def __init__(self, server, port, host="127.0.0.1"):
+        self.server, self.at = server, f"{host}:{port}"
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self.socket.bind(("127.0.0.1", port))
+        self.socket.bind((host, port))
 
     def send(self, text):
         self.socket.sendto(text.encode(), self.server)
@@ -46,9 +46,9 @@ class Phone:
     def request(self, method, uri, leg, extra="", body="", branch=None):
         branch = branch or "z9hG4bK" + os.urandom(6).hex()
         kind = "Content-Type: application/sdp\r\n" if body else ""
-        self.send(f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{self.port};branch={branch}\r\nMax-Forwards: 70\r\n"
+        self.send(f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {self.at};branch={branch}\r\nMax-Forwards: 70\r\n"
                   f"From: {leg['from']}\r\nTo: {leg['to']}\r\nCall-ID: {leg['id']}\r\nCSeq: {leg['cseq']} {method}\r\n"
-                  f"Contact: <sip:bench@127.0.0.1:{self.port}>\r\n{extra}{kind}Content-Length: {len(body)}\r\n\r\n{body}")
+                  f"Contact: <sip:bench@{self.at}>\r\n{extra}{kind}Content-Length: {len(body)}\r\n\r\n{body}")
         return branch
 
     def respond(self, request, to_tag="", body="", status="200 OK"):
@@ -57,15 +57,15 @@ class Phone:
         kind = "Content-Type: application/sdp\r\n" if body else ""
         self.send(f"SIP/2.0 {status}\r\n{kept}From: {header(request, 'From')}\r\nTo: {header(request, 'To')}{to_tag}\r\n"
                   f"Call-ID: {header(request, 'Call-ID')}\r\nCSeq: {header(request, 'CSeq')}\r\n"
-                  f"Contact: <sip:bench@127.0.0.1:{self.port}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}")
+                  f"Contact: <sip:bench@{self.at}>\r\n{kind}Content-Length: {len(body)}\r\n\r\n{body}")
 
 
 class Calls:
-    def __init__(self, address, domain, caller_port=5081, callee_port=5082):
+    def __init__(self, address, domain, caller_port=5081, callee_port=5082, at="127.0.0.1"):
         host, _, port = address.rpartition(":")
         assert host.startswith("127."), "loopback only"
         self.domain, self.up = domain, []
-        self.a, self.b = (Phone((host, int(port)), p) for p in (caller_port, callee_port))
+        self.a, self.b = (Phone((host, int(port)), p, at) for p in (caller_port, callee_port))
 
     def leg(self, user, to):
         return dict(id=os.urandom(6).hex(), cseq=1, to=f"<sip:{to}@{self.domain}>", **{"from": f"<sip:{user}@{self.domain}>;tag={os.urandom(4).hex()}"})
@@ -83,7 +83,7 @@ class Calls:
 
     def call(self, caller, password, callee, offer, answer):
         """-> (the SDP that the callee got, the SDP that the caller got); `answer` may be a function of the offer, and
-        whatever it gives nothing for is refused by 488"""
+        whatever it gives nothing for is refused by 488. There is no callee where the server itself answers."""
         uri, leg = f"sip:{callee}@{self.domain}", self.leg(caller, callee)
         branch, invite, end = self.a.request("INVITE", uri, leg, body=offer), None, time.monotonic() + 10
         while time.monotonic() < end:
@@ -102,7 +102,7 @@ class Calls:
                 if header(message, "Call-ID") != leg["id"] or code < 200:
                     continue
                 if code == 200:
-                    return body(invite), body(self.accepted(message, leg))
+                    return invite and body(invite), body(self.accepted(message, leg))
                 if code not in (401, 407) or leg["cseq"] > 1:
                     raise RuntimeError("call refused: " + message[:300])
                 self.a.request("ACK", uri, dict(leg, to=header(message, "To")), branch=branch)

@@ -3,23 +3,24 @@ import csv, os, signal, subprocess, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCENARIO = dict(register=("register.xml", "register"), call=("call_uac.xml", "call"), relayed=("call_uac.xml", "relayed"),
-                trunk=("call_uac.xml", "trunk"), options=("options.xml", None))
+                trunk=("call_uac.xml", "trunk"), options=("options.xml", None), refused=("refused.xml", None),
+                answered=("answered.xml", None))
 
 
 class Sipp:
-    def __init__(self, address, run, domain="bench.test", uac_port=5061, uas_port=5070):
-        self.address, self.run, self.domain, self.uac_port, self.uas_port = address, run, domain, uac_port, uas_port
+    def __init__(self, address, run, domain="bench.test", uac_port=5061, uas_port=5070, at="127.0.0.1"):
+        self.address, self.run, self.domain, self.uac_port, self.uas_port, self.at = address, run, domain, uac_port, uas_port, at
 
-    def start(self, kind, count, rate, hold=0, limit=None, skip=0):
-        """The caller: COUNT of KIND, RATE a second, calls of HOLD ms, with the users after the first SKIP;
+    def start(self, kind, count, rate, hold=0, limit=None, skip=0, number=""):
+        """The caller: COUNT of KIND, RATE a second, calls of HOLD ms, with the users after the first SKIP, or to a number;
         -> (process, statistics file)."""
         scenario, users = SCENARIO[kind]
         statistics = f"{self.run}/sipp.csv"
         if os.path.exists(statistics):
             os.unlink(statistics)
         command = ["sipp", self.address, "-sf", f"{HERE}/../scenarios/{scenario}", "-m", str(count), "-r", str(int(rate)),
-                   "-l", str(limit or max(1000, int(rate * 4))), "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(self.uac_port),
-                   "-key", "domain", self.domain, "-key", "contact", f"127.0.0.1:{self.uas_port}", "-key", "expires", "3600",
+                   "-l", str(limit or max(1000, int(rate * 4))), "-i", self.at, "-mi", self.at, "-p", str(self.uac_port),
+                   "-key", "number", number, "-key", "domain", self.domain, "-key", "contact", f"127.0.0.1:{self.uas_port}", "-key", "expires", "3600",
                    "-key", "uac_media_port", "46000", "-d", str(hold), "-nostdin", "-trace_stat", "-stf", statistics, "-fd", "1",
                    "-buff_size", "4000000", "-recv_timeout", "20000", "-max_retrans", "8",
                    "-timeout", str(int(count / rate * 1.5 + hold / 1000 + 60))]

@@ -1,6 +1,7 @@
 #!/bin/bash
-# trunkline.sh load COUNT [--policies] | start [FLAG...] | stop | key : the server under test with COUNT devices of mkusers.py
+# trunkline.sh load COUNT [--policies] | flows | start [FLAG...] | stop | key : the server under test with COUNT devices of mkusers.py
 # (media bypassed) and 600 whose media is relayed (r000000…); flags are the server's, beside those that put it on loopback.
+# `flows`: the server answers the calls of flows.py and served.py instead.
 # Variables: RUN TRUNKLINE. `start` prints the pid and adds the time to ready to results.jsonl; `key` makes a key of the API.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,6 +26,10 @@ case $1 in
 load)
     rm -rf "$data"; begin; ready > /dev/null
     python3 "$here/../office.py" load --http $http --key "$(key)" --run "$RUN" --count "$2" ${3:-}
+    end ;;
+flows)
+    rm -rf "$data"; begin; ready > /dev/null
+    python3 "$here/../plan.py" trunkline --http $http --key "$(key)" --run "$RUN"
     end ;;
 start)
     shift; begin "$@"; ms=$(ready)
