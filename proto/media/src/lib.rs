@@ -9,6 +9,7 @@
 //! neither SIP nor which call an end belongs to.
 
 mod actions;
+mod beat;
 mod command;
 mod end;
 mod event;
@@ -28,6 +29,7 @@ mod source;
 mod transcode;
 
 pub use actions::{Action, Actions, Chunk, Payload, SocketKey};
+pub use beat::next_beat;
 pub use command::{Announcement, Command, EndId, Latching, Remote, RoomId, Signal, Source};
 pub use event::{Counters, Event, OpenFault, RecordingOver, Unheard};
 pub use mos::estimated_mos;

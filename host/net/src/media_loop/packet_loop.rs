@@ -91,6 +91,8 @@ pub(super) struct PacketLoop<I> {
     ticked: Timestamp,
     /// Packets came at the last wake-up: more will.
     busy: bool,
+    /// When a packet that came was sent on, or answered, last.
+    passed: Timestamp,
     /// Commands were left for the next wake-up.
     more: bool,
     /// Ports that were bound for the command in hand.
@@ -110,6 +112,7 @@ impl<I: PacketIo> PacketLoop<I> {
             tick: config.tick,
             ticked: Timestamp::ZERO,
             busy: false,
+            passed: Timestamp::ZERO,
             more: false,
             ports: [None, None],
             drops: DropWatch::default(),
@@ -149,11 +152,13 @@ impl<I: PacketIo> PacketLoop<I> {
             return Rest { patience: Some(Duration::ZERO), tick: Duration::ZERO };
         }
         let (mut now, mut tick) = (self.now, Duration::ZERO);
-        if self.busy && !self.tick.is_zero() {
+        // Nobody waits for packets that are not passed on: those that are recorded, mixed or heard by nobody.
+        let unhurried = now.since(self.passed) > LULL;
+        if self.busy && (unhurried || !self.tick.is_zero()) {
             // Sending takes its time, which is not added to the tick: one begins where the last one ended.
             self.io.flush();
             now = self.post.now();
-            let next = self.ticked + self.tick;
+            let next = if unhurried { media::next_beat(now) } else { self.ticked + self.tick };
             self.ticked = if next > now { next } else { now };
             tick = self.ticked.since(now);
         }
@@ -212,6 +217,9 @@ impl<I: PacketIo> PacketLoop<I> {
                 Action::Emit(event) => self.events.push(event),
                 Action::Keep(chunk) => self.post.keep(chunk, self.out.samples(&chunk)),
                 Action::Send { socket, to, payload } => {
+                    if received.is_some() {
+                        self.passed = self.now;
+                    }
                     let sent = match (payload, received) {
                         (Payload::Received, Some(packet)) => self.io.send_on(seat(socket), to, packet),
                         _ => self.io.send(seat(socket), to, self.out.bytes(payload, &[])),
@@ -281,6 +289,9 @@ fn key(seat: u32) -> SocketKey {
 /// Packets taken per wake-up: as many as make the wait cheap per packet, and few enough that commands get their turn
 /// within a few milliseconds of a flood.
 pub(super) const BATCH: usize = 512;
+
+/// So long after a packet was passed on the next one is: more than people are silent for between two words.
+const LULL: Duration = Duration::from_millis(500);
 
 /// Commands obeyed per wake-up: some milliseconds of binding at most.
 const COMMANDS: usize = 128;

@@ -10,6 +10,7 @@ use timestamp::Timestamp;
 use super::seat::{Seat, rate_of, tuning};
 use super::sum::Sum;
 use super::{TICK, TICK_MS};
+use crate::beat::on_beat;
 use crate::command::RoomId;
 use crate::transcode::Format;
 
@@ -239,11 +240,9 @@ impl Room {
 
     /// The tick is over; when the next one is due.
     pub(crate) fn advance(&mut self, now: Timestamp) -> Timestamp {
-        self.next = self.next + TICK;
         // After a stall the ticks that were missed are not made up for in a burst.
-        if now.since(self.next) > 5 * TICK {
-            self.next = now + TICK;
-        }
+        let stalled = now.since(self.next + TICK) > 5 * TICK;
+        self.next = on_beat(if stalled { now } else { self.next } + TICK);
         self.next
     }
 }

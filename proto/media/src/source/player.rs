@@ -11,6 +11,7 @@ use std::sync::Arc;
 use codec::{Codec, Encoder, Rate, Resampler, Tuning};
 use timestamp::Timestamp;
 
+use crate::beat::on_beat;
 use crate::command::Signal;
 use crate::transcode::{Format, Stream};
 
@@ -158,11 +159,9 @@ impl Player {
     }
 
     fn advance(&mut self, now: Timestamp) {
-        self.next = self.next + PERIOD;
         // After a stall the packets missed are not sent in a burst.
-        if now.since(self.next) > CATCH_UP {
-            self.next = now + PERIOD;
-        }
+        let stalled = now.since(self.next + PERIOD) > CATCH_UP;
+        self.next = on_beat(if stalled { now } else { self.next } + PERIOD);
     }
 }
 
@@ -251,6 +250,19 @@ mod tests {
             assert_eq!(heard[1], (false, 0, first.wrapping_add(frame)));
             assert_eq!(heard[3], (true, 2, first.wrapping_add(3 * frame + codec.clock())));
         }
+    }
+
+    #[test]
+    fn the_second_packet_falls_on_a_beat_as_do_all_after_it() {
+        let start = Timestamp::from_micros(1_003_210);
+        let mut player = Player::new(milliwatt(), None, None, start);
+        let mut voice = voice(Codec::Pcma, start);
+        let mut due = Vec::new();
+        for _ in 0..4 {
+            due.push(player.next_timeout().as_micros());
+            player.write(&mut voice, player.next_timeout(), &mut Vec::new());
+        }
+        assert_eq!(due, [1_003_210, 1_020_000, 1_040_000, 1_060_000]);
     }
 
     #[test]
