@@ -3,6 +3,8 @@
 
 mod peer;
 mod relay;
+mod served;
 
 pub use peer::Peer;
 pub use relay::Relay;
+pub use served::Served;

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use cost::{Peer, Relay};
+use cost::{Peer, Relay, Served};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -18,6 +18,9 @@ fn main() -> ExitCode {
         "options" => Peer::options,
         "retransmission" => Peer::retransmission,
         "packet" => return done(work, count, repeat(Relay::new(), Relay::packet, count)),
+        "played" => return done(work, count, repeat(Served::played(), Served::tick, count)),
+        "recorded" => return done(work, count, repeat(Served::recorded(), Served::tick, count)),
+        "mixed" => return done(work, count, repeat(Served::mixed(), Served::tick, count)),
         _ => return usage(),
     };
     done(work, count, Peer::new().and_then(|peer| repeat(peer, act, count)))
@@ -46,7 +49,7 @@ fn done(work: &str, count: u32, outcome: Result<f64, String>) -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    say("usage: cost register|call|options|retransmission|packet COUNT");
+    say("usage: cost register|call|options|retransmission|packet|played|recorded|mixed COUNT");
     ExitCode::from(2)
 }
 
