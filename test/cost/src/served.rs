@@ -27,7 +27,8 @@ impl Served {
         let mut served = Self::new(1);
         let audio: Arc<[i16]> = (0..8_000).map(|n| (n % 40 - 20) * 100).collect();
         let end = EndId(0);
-        served.ask(Command::Play { end, payload_type: PCMA, audio, times: None, serial: 0 });
+        served.ask(Command::Speak { end, format: FORMAT });
+        served.ask(Command::Play { end, audio, times: None, serial: 0 });
         served.packets.clear();
         served
     }
@@ -45,9 +46,7 @@ impl Served {
     pub fn mixed() -> Self {
         let mut served = Self::new(5);
         for id in 0..5 {
-            let (codec, dtmf) = (Codec::Pcma, Dtmf::None);
-            let format = Format { codec, payload_type: PCMA, heard_as: PCMA, ptime: 20, fec: false, dtmf };
-            served.ask(Command::Mix { end: EndId(id), room: RoomId(1), format, muted: false });
+            served.ask(Command::Mix { end: EndId(id), room: RoomId(1), format: FORMAT, muted: false });
         }
         served
     }
@@ -102,6 +101,14 @@ fn peer(id: u64) -> SocketAddr {
 }
 
 const PCMA: u8 = 8;
+const FORMAT: Format = Format {
+    codec: Codec::Pcma,
+    payload_type: PCMA,
+    heard_as: PCMA,
+    ptime: 20,
+    fec: false,
+    dtmf: Dtmf::None,
+};
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// First of our ports.
