@@ -21,6 +21,7 @@ use timestamp::Timestamp;
 pub use crate::figures::Figures;
 pub use crate::rooms::{ConferenceNews, ConferenceOrder, ConferenceView, ParticipantView};
 use crate::suspicion::BanOrder;
+pub use crate::waiting::Summary;
 pub use explained::{ClueView, DecisionView, ExplainQuery, ExplainView};
 pub use queues::{QueueAgent, QueueCaller, QueueEvent, QueueView};
 
@@ -96,7 +97,7 @@ pub enum Ask {
         seconds: Option<u32>,
     },
     /// So many messages wait for these connections; answered with [`Answer::Done`].
-    MessagesWaiting(Vec<(ConnectionId, Waiting)>),
+    MessagesWaiting(Vec<Summary>),
     /// Take no new calls from now on.
     Drain,
     /// End every call now.

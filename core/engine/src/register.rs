@@ -112,6 +112,7 @@ impl Shard {
                 }
                 if moved {
                     self.contacts_changed(connection.id.as_str(), now, out);
+                    self.tell_phones(connection, now, out);
                 }
             }
             Err(Rejection::Malformed(text)) => self.reply(request, flow, 400, text.as_bytes(), &[], out),

@@ -349,6 +349,11 @@ pub(crate) async fn commit_as(
         if delta.changes.iter().any(|change| matches!(change, Change::MailboxGone(_))) {
             api.store.sweep_voicemail().await?;
         }
+        for change in &delta.changes {
+            if let Change::Mailbox(row) = change {
+                api.tell_waiting(&row.id).await;
+            }
+        }
         drop(turn);
         Ok(delta.revision)
     };

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use engine::control::{Ask, Waiting};
-use routing::config::{
-    AccountId, Attachments, Change, Connection, ConnectionId, Greeting, Kind, Mailbox, MailboxId,
-};
+use engine::control::{Ask, Summary, Waiting};
+use routing::config::{AccountId, Attachments, Change, Connection, Greeting, Kind, Mailbox, MailboxId};
 use store::{MessageCounts, hash_pin, new_id};
 use timestamp::Timestamp;
 
@@ -108,7 +106,10 @@ impl Api {
     /// Tells phones how many messages wait in every mailbox, as a server does that has just begun.
     pub async fn tell_all_waiting(&self) {
         match self.store.all_message_counts().await {
-            Ok(counts) => {
+            Ok(mut counts) => {
+                for mailbox in self.mailboxes().iter().filter(|mailbox| mailbox.unsolicited) {
+                    counts.entry(mailbox.id.as_str().to_owned()).or_default();
+                }
                 let told = counts.into_iter().flat_map(|(id, counts)| self.told(&id.as_str().into(), counts));
                 let told = told.collect();
                 self.shards.ask(Ask::MessagesWaiting(told)).await;
@@ -118,7 +119,7 @@ impl Api {
     }
 
     /// The connections whose phones are told of a mailbox, and what.
-    fn told(&self, mailbox: &MailboxId, counts: MessageCounts) -> Vec<(ConnectionId, Waiting)> {
+    fn told(&self, mailbox: &MailboxId, counts: MessageCounts) -> Vec<Summary> {
         let rows = self.rows();
         let Some(row) = rows.mailboxes.get(mailbox.as_str()) else { return Vec::new() };
         let own = row
@@ -128,7 +129,8 @@ impl Api {
         let named = rows.connections.all().filter(|kept| kept.row.dialled.mailbox.as_ref() == Some(mailbox));
         let waiting = Waiting { new: counts.new, old: counts.old };
         let named = named.map(|kept| kept.row.id.clone()).filter(|id| row.connection.as_ref() != Some(id));
-        own.cloned().chain(named).map(|id| (id, waiting)).collect()
+        let unsolicited = row.unsolicited;
+        own.cloned().chain(named).map(|connection| Summary { connection, waiting, unsolicited }).collect()
     }
 }
 
@@ -166,6 +168,7 @@ fn fresh(rows: &Rows, connection: &Connection) -> Mailbox {
         retention_days: 30,
         language: None,
         transcribe: true,
+        unsolicited: false,
         pin: None,
     }
 }

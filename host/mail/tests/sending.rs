@@ -79,6 +79,7 @@ async fn sent(url: Option<&str>) -> Option<Mail> {
         retention_days: 0,
         language: None,
         transcribe: false,
+        unsolicited: false,
         pin: None,
     };
     let row = Arc::new(row);

@@ -44,6 +44,9 @@ pub struct Mailbox {
     /// Whether messages are written down as text.
     #[serde(default = "yes")]
     pub transcribe: bool,
+    /// Whether phones are told of messages that did not subscribe to that.
+    #[serde(default)]
+    pub unsolicited: bool,
     /// What proves a PIN; never serialised.
     #[serde(skip)]
     pub pin: Option<String>,

@@ -42,6 +42,11 @@ pub(crate) const FIELDS: &[Field] = &[
     ),
     Field::open("language", Shape::Text(2, 35), "of what is said in it (BCP 47) [the account's]"),
     Field::open("transcribe", Shape::Boolean, "whether messages are written down as text [true]"),
+    Field::open(
+        "unsolicited",
+        Shape::Boolean,
+        "whether registered phones are told of messages without a subscription, by NOTIFY (RFC 3842) [false]",
+    ),
     Field::read_only("messages", Shape::Object(COUNTS), "how many it holds"),
     Field::read_only(
         "warnings",

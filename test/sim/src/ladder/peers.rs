@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use engine::control::{Answer, Ask, Happening, Waiting};
+use engine::control::{Answer, Ask, Happening, Summary, Waiting};
 
 use engine::{Ban, BanOrder};
 
@@ -34,7 +34,9 @@ pub(crate) fn order(world: &mut World, word: &str, line: &Line) -> Result<(), St
         "waiting" => {
             let count = |place| line.word(place).parse().unwrap_or_default();
             let waiting = Waiting { new: count(2), old: count(3) };
-            world.ask(&Ask::MessagesWaiting(vec![(id.as_str().into(), waiting)]));
+            let unsolicited = line.word(4) == "unsolicited";
+            let connection = id.as_str().into();
+            world.ask(&Ask::MessagesWaiting(vec![Summary { connection, waiting, unsolicited }]));
             Ok(())
         }
         "rehearse" => {
