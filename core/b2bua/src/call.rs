@@ -399,6 +399,13 @@ impl Call {
         of_transfer.or_else(of_flow).or(self.diverted.as_deref()).unwrap_or(&self.decision)
     }
 
+    /// The same, to be changed.
+    pub(crate) fn routed_mut(&mut self) -> &mut Decision {
+        let of_transfer = self.handover.transfer.as_mut().map(|transfer| &mut *transfer.decision);
+        let of_flow = self.attendant.as_mut().and_then(|attendant| attendant.decision.as_deref_mut());
+        of_transfer.or(of_flow).or(self.diverted.as_deref_mut()).unwrap_or(&mut self.decision)
+    }
+
     /// Whether this was dialled in it, at first or by a transfer.
     pub fn has_dialled(&self, called: &str) -> bool {
         self.decision.called == called || self.routed().called == called

@@ -101,7 +101,8 @@ impl Call {
                 let condition = *condition;
                 self.divert(condition, means);
             }
-            Outcome::Ring(_) | Outcome::Challenge | Outcome::Refuse(_) => self.seek(0, means),
+            Outcome::Ring(_) => self.seek_first(means),
+            Outcome::Challenge | Outcome::Refuse(_) => self.seek(0, means),
         }
     }
 
@@ -347,11 +348,11 @@ impl Call {
     }
 
     /// Whether a flow takes over from those who could not be reached.
-    fn may_fall_back(&self) -> bool {
+    pub(crate) fn may_fall_back(&self) -> bool {
         self.decision.failover.is_some() && self.attendant.is_none() && self.handover.transfer.is_none()
     }
 
-    fn fall_back(&mut self, means: &mut Means<'_>) {
+    pub(crate) fn fall_back(&mut self, means: &mut Means<'_>) {
         let Some(attached) = self.decision.failover.clone() else { return };
         self.moved_on();
         self.attend(&attached, means);

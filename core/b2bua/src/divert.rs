@@ -3,11 +3,12 @@
 //! Where a call goes is decided by `routing`, as a call of the connection that forwards it. Here it leaves whoever was
 //! rung and rings somebody else, who is told by Diversion (RFC 5806) whom the call was for.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use routing::caller_id::Proposal;
 use routing::config::Condition;
-use routing::decide::{divert, follow};
+use routing::decide::{beside, divert, follow};
 use routing::decision::{Decision, Outcome};
 use routing::reason::Reason;
 
@@ -15,6 +16,7 @@ use crate::branch::escape_user;
 use crate::call::{Call, Final, Invite, Phase};
 use crate::means::Means;
 use crate::record::EndedBy;
+use crate::search::{Search, Sought};
 
 impl Call {
     /// The person who is called has it go elsewhere.
@@ -59,6 +61,34 @@ impl Call {
         }
         self.go_on_as(next, means);
         true
+    }
+
+    /// Asks for the first target, or for all connections at once of a person who wants it so.
+    pub(crate) fn seek_first(&mut self, means: &mut Means<'_>) {
+        let presented = self.presented();
+        let others = beside(means.tables, self.routed(), Proposal::from(&presented));
+        if others.is_empty() {
+            return self.seek(0, means);
+        }
+        let noted: Vec<_> =
+            others.iter().flat_map(|other| &other.candidates).take(MOST_NOTED).cloned().collect();
+        self.decision.candidates.extend(noted);
+        let flow_rings_for = self.flow_rings_for();
+        let sought = |decision: Decision| {
+            let usual = match &decision.outcome {
+                Outcome::Ring(targets) => {
+                    targets.first().map_or(1, |first| first.connection.dialled.ring_s.max(1))
+                }
+                _ => 1,
+            };
+            let usual = Duration::from_secs(u64::from(usual));
+            Sought::new(decision, means.now, flow_rings_for.unwrap_or(usual))
+        };
+        let own = self.routed().clone();
+        let parties = core::iter::once(own).chain(others).map(sought).collect();
+        let Some((search, together)) = Search::of(parties) else { return };
+        self.routed_mut().outcome = together.outcome;
+        self.begin_search(search, means);
     }
 
     /// From here on the call is one that was decided like this.

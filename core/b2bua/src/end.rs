@@ -22,7 +22,7 @@ use crate::cause;
 use crate::leg::Leg;
 use crate::line::Line;
 use crate::means::{Effect, Means, Milestone};
-use crate::record::{CallOutcome, CallRecord, CandidateRecord, EndedBy, LegRecord};
+use crate::record::{CallOutcome, CallRecord, CandidateRecord, EndedBy, FlowStep, LegRecord};
 use crate::usage::InviteUsage;
 
 impl Call {
@@ -382,7 +382,7 @@ impl Call {
         let mut named = last.iter().chain(called).filter(|name| !name.is_empty());
         let connection_out = named.next().cloned().unwrap_or_default();
         let (signature, signed) = self.vouching.record();
-        let (marker, ending) = (self.marker(), self.ending.as_ref()?);
+        let (marker, ending, flow) = (self.marker(), self.ending.as_ref()?, self.flow_path());
         Some(CallRecord {
             id: marker.id,
             account: marker.account,
@@ -396,7 +396,7 @@ impl Call {
             dialled: marker.dialled,
             connection_in: marker.connection_in,
             connection_out,
-            outcome: outcome(ending, self.times.answered.is_some()),
+            outcome: outcome(ending, self.times.answered.is_some(), &flow),
             sip_code: ending.code,
             reason_code: ending.reason.map_or("", Reason::code),
             reason_text: ending.text.as_str().into(),
@@ -406,7 +406,7 @@ impl Call {
             proof: proof_text(self.decision.proof),
             candidates: candidates(&self.decision),
             attempts: self.attempts.clone(),
-            flow: self.flow_path(),
+            flow,
             signature,
             signed,
             legs,
@@ -482,8 +482,9 @@ pub fn offered(domain: Option<&Domain>, protocol: Protocol) -> SmallVec<[Algorit
     offered
 }
 
-fn outcome(ending: &Ending, answered: bool) -> CallOutcome {
+fn outcome(ending: &Ending, answered: bool, flow: &[FlowStep]) -> CallOutcome {
     match (answered, ending.code, ending.reason) {
+        (true, ..) if went_to_voicemail(flow) => CallOutcome::Voicemail,
         (true, ..) => CallOutcome::Answered,
         (false, 487, _) => CallOutcome::Cancelled,
         (false, 486 | 600 | 603, _) => CallOutcome::Busy,
@@ -491,6 +492,12 @@ fn outcome(ending: &Ending, answered: bool) -> CallOutcome {
         (false, 400..=499, Some(_)) => CallOutcome::Refused,
         (false, ..) => CallOutcome::Failed,
     }
+}
+
+/// Whether a call that went this way met a mailbox and nobody who talked with the caller.
+fn went_to_voicemail(flow: &[FlowStep]) -> bool {
+    let talked = |step: &FlowStep| step.outcome.as_deref() == Some("answered");
+    flow.iter().any(|step| step.verb == "voicemail") && !flow.iter().any(talked)
 }
 
 const CALLER_CANCELLED: &[u8] = b"Q.850;cause=16;text=\"Normal call clearing\"";

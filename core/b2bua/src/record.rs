@@ -268,6 +268,8 @@ pub enum CallOutcome {
     NoAnswer,
     /// Policy refused it.
     Refused,
+    /// Nobody took it, and the caller could leave a message.
+    Voicemail,
 }
 
 impl CallOutcome {
@@ -280,6 +282,7 @@ impl CallOutcome {
             Self::Failed => "failed",
             Self::NoAnswer => "no_answer",
             Self::Refused => "refused",
+            Self::Voicemail => "voicemail",
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::dial::{Dialling, present};
 use crate::failure::{Failure, better, hunts};
 use crate::hop::next_hop;
 use crate::hunt::Hunt;
-use crate::losers::TIMED_OUT;
+use crate::losers::{DECLINED, TIMED_OUT};
 use crate::means::{Effect, MOST_LEGS, Means};
 use crate::vouch::Passport;
 pub(crate) use sought::Sought;
@@ -139,8 +139,12 @@ impl Call {
         if search.parties.iter().any(|party| party.stage != Stage::Over) {
             return;
         }
+        let unreachable = search.parties.iter().all(|party| party.again);
         let nobody = || Final::ours(480, Reason::NotRegistered);
         let failed = dialling.best.take().unwrap_or_else(nobody);
+        if unreachable && self.may_fall_back() {
+            return self.fall_back(means);
+        }
         self.fail(failed, means);
     }
 
@@ -431,10 +435,33 @@ impl Call {
         };
         party.best = Some(chosen.clone());
         let (again, wakes) = (party.again, party.wakes);
+        if failed.code >= 600 && self.attendant.is_none() {
+            return self.declined_for_all(chosen, means);
+        }
         if !others && !wakes {
             self.party_failed(index, chosen, again, means);
             self.search_on(means);
         }
+    }
+
+    /// The targets that ring, by what holds their places.
+    pub(crate) fn places_rung(&self) -> Vec<usize> {
+        match &self.phase {
+            Phase::Dialling(dialling) => match &dialling.search {
+                Some(search) => search.places_but(None).collect(),
+                None => vec![dialling.target],
+            },
+            _ => Vec::new(),
+        }
+    }
+
+    /// A person declined at one of its connections (RFC 3261 §21.6): the others need not ring.
+    fn declined_for_all(&mut self, failed: Final, means: &mut Means<'_>) {
+        let places = self.places_rung();
+        self.cancel_branches(DECLINED, Reason::DeclinedElsewhere, means);
+        places.into_iter().for_each(|target| self.leave_place(target, means));
+        self.waking.clear();
+        self.fail(failed, means);
     }
 
     /// A target of a party did not work: its next address, contact or target, or it is over with it.
@@ -472,11 +499,11 @@ impl Call {
             self.moved_on();
             return;
         }
-        party.stage = Stage::Over;
+        (party.stage, party.again) = (Stage::Over, again);
         self.note_party_unreached(&failed);
         if let Phase::Dialling(dialling) = &mut self.phase {
             dialling.best = match dialling.best.take() {
-                Some(best) if better(best.code, failed.code) == best.code => Some(best),
+                Some(best) if says_more(&best, &failed) => Some(best),
                 Some(_) | None => Some(failed),
             };
         }
@@ -537,5 +564,16 @@ impl Call {
             self.note_attempt(&branch, &Final::ours(0, why), means);
             self.retire(branch, means);
         }
+    }
+}
+
+/// Whether the first of two failures says more to the caller: that somebody might have answered says most, short of a refusal
+/// in the name of all.
+fn says_more(one: &Final, other: &Final) -> bool {
+    let unanswered = |failed: &Final| failed.why == Some(Reason::NobodyAnswered);
+    match (unanswered(one), unanswered(other)) {
+        (true, false) => other.code < 600,
+        (false, true) => one.code >= 600,
+        (true, true) | (false, false) => better(one.code, other.code) == one.code,
     }
 }

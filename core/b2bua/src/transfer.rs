@@ -193,6 +193,10 @@ impl Call {
         match outcome {
             Outcome::Ring(_) if ours => self.ring_ourselves(means),
             Outcome::Ring(_) => self.look_further(means),
+            Outcome::Run(attached) if attached.is_voicemail() => {
+                let against = self.routed().against().unwrap_or(Reason::NothingAttached);
+                self.refuse(against, EndedBy::System, means);
+            }
             Outcome::Refuse(reason) => self.refuse(reason, EndedBy::System, means),
             Outcome::Run(_)
             | Outcome::Serve(_)
@@ -217,7 +221,7 @@ impl Call {
     /// Looks for whom the decision in force names; outside, once it is signed and may go there.
     pub(crate) fn look_further(&mut self, means: &mut Means<'_>) {
         if !self.routed().outcome.goes_outside() {
-            self.seek(0, means);
+            self.seek_first(means);
         } else if !self.vouch_for_transfer(means) {
             self.go_onward(means);
         }

@@ -157,8 +157,13 @@ fn later(decision: &Decision) -> String {
     let Some(forwarding) = &decision.forwarding else { return String::new() };
     let person = &forwarding.person;
     let mut text = String::new();
-    if person.ring == RingOrder::InOrder && person.connections.len() > 1 {
-        text = format!("; then the other connections of {}", person.name);
+    let word = match person.ring {
+        RingOrder::InOrder => "; then",
+        RingOrder::All => "; at the same time",
+        RingOrder::Dialled => "",
+    };
+    if !word.is_empty() && person.connections.len() > 1 {
+        text = format!("{word} the other connections of {}", person.name);
     }
     let conditions =
         [(Condition::Busy, "busy"), (Condition::NoAnswer, "not answered"), (Condition::Offline, "offline")];

@@ -65,7 +65,7 @@ pub(crate) struct Counts {
     pub(crate) incidents: u64,
     messages_in: [u64; KINDS],
     messages_out: [u64; KINDS],
-    outcomes: [u64; 6],
+    outcomes: [u64; OUTCOMES.len()],
     refused: Vec<u64>,
     handshakes: BTreeMap<&'static str, u64>,
 }
@@ -80,7 +80,7 @@ impl Default for Counts {
             incidents: 0,
             messages_in: [0; KINDS],
             messages_out: [0; KINDS],
-            outcomes: [0; 6],
+            outcomes: [0; OUTCOMES.len()],
             refused: vec![0; Reason::ALL.len()],
             handshakes: BTreeMap::new(),
         }
@@ -195,4 +195,4 @@ const METHODS: usize = 15;
 const KINDS: usize = METHODS + 6;
 
 /// Outcomes as [`CallOutcome`] counts them.
-const OUTCOMES: [&str; 6] = ["answered", "busy", "cancelled", "failed", "no_answer", "refused"];
+const OUTCOMES: [&str; 7] = ["answered", "busy", "cancelled", "failed", "no_answer", "refused", "voicemail"];

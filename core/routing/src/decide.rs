@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use timestamp::Timestamp;
 
 pub use flow::decide_devices;
-pub use forward::{divert, follow};
+pub use forward::{beside, divert, follow};
 
 use crate::caller_id::{self, Proposal};
 use crate::config::{

@@ -69,15 +69,20 @@ impl Decision {
         match &self.outcome {
             Outcome::Refuse(reason) => Some(*reason),
             Outcome::Ring(targets) if targets.iter().any(|target| target.stands_in_for.is_none()) => None,
-            Outcome::Ring(_) => self.candidates.iter().find_map(|candidate| {
-                if let Verdict::Refused(reason) = candidate.reason { Some(reason) } else { None }
-            }),
+            Outcome::Ring(_) => self.against(),
             Outcome::Run(_)
             | Outcome::Serve(_)
             | Outcome::Divert(_)
             | Outcome::Feature(_)
             | Outcome::Challenge => None,
         }
+    }
+
+    /// What was against whoever was looked at first.
+    pub fn against(&self) -> Option<Reason> {
+        self.candidates.iter().find_map(|candidate| {
+            if let Verdict::Refused(reason) = candidate.reason { Some(reason) } else { None }
+        })
     }
 }
 
@@ -152,8 +157,13 @@ pub struct Attached {
 impl Attached {
     /// The mailbox of a connection takes a message.
     pub fn voicemail(connection: &Arc<Connection>) -> Self {
-        let flow = Arc::new(CallFlow::own("voicemail", &connection.account));
+        let flow = Arc::new(CallFlow::own(VOICEMAIL, &connection.account));
         Self { flow, connection: Some(Arc::clone(connection)) }
+    }
+
+    /// Whether it is the mailbox of a connection, in place of whoever could not be rung.
+    pub fn is_voicemail(&self) -> bool {
+        self.flow.id.as_str() == VOICEMAIL
     }
 }
 
@@ -271,7 +281,7 @@ impl Verdict {
             Self::Number => "the number points at it",
             Self::DefaultTarget => "default target of the connection that calls",
             Self::Failover => "takes over when the connection before it cannot be reached, fails or is full",
-            Self::Follows => "the next connection of the person who is called",
+            Self::Follows => "another connection of the person who is called",
             Self::Forwarded(condition) => match condition {
                 Condition::Always => "its owner forwards every call",
                 Condition::Busy => "its owner forwards calls when busy",
@@ -290,3 +300,6 @@ impl Verdict {
         }
     }
 }
+
+/// Id of the flow that takes messages.
+const VOICEMAIL: &str = "voicemail";

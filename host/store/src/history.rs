@@ -50,7 +50,7 @@ pub struct HistoryRow {
     pub connection_in: Option<String>,
     /// Connection that was rung last or answered.
     pub connection_out: Option<String>,
-    /// `answered`, `busy`, `cancelled`, `failed`, `no_answer` or `refused`.
+    /// `answered`, `busy`, `cancelled`, `failed`, `no_answer`, `refused` or `voicemail`.
     pub outcome: String,
     /// Final SIP code sent to the caller.
     pub sip_code: u16,

@@ -33,7 +33,7 @@ leaves() {                           # alice calls bob, hears the greeting and t
     wait_for 5 count_is new "${2:-1}"
 }
 check "bob is not there: alice leaves a message" tried leaves 18
-check "history has it as answered by the mailbox" last_call outcome=answered 'flow.1.verb=voicemail'
+check "history has it as voicemail" last_call outcome=voicemail 'flow.1.verb=voicemail'
 check "it is kept, from alice to bob" message_is from=alice to=bob state=new
 ID=$(messages | pick data.0.id)
 audible() {

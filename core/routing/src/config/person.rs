@@ -47,6 +47,8 @@ pub enum RingOrder {
     Dialled,
     /// That one, and then the others, one after the other.
     InOrder,
+    /// All at once.
+    All,
 }
 
 /// Where calls of a person go instead: users and numbers as the person would dial them.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use smallvec::{SmallVec, smallvec};
 use timestamp::Timestamp;
 
-use super::{Addressed, Caller, Deciding, Question, decide_devices, decide_hopping};
+use super::{Addressed, Caller, Deciding, Question, decide_devices, decide_hopping, voicemail};
 use crate::caller_id::{self, Proposal};
 use crate::config::{Condition, Connection, RingOrder};
 use crate::decision::{Candidate, Decision, Forwarding, Hop, Outcome, Proof, Verdict};
@@ -37,12 +37,13 @@ impl Deciding<'_> {
         let outcome = match (&forward.always, undisturbed, &forward.busy) {
             (Some(_), ..) => Some(Outcome::Divert(Condition::Always)),
             (None, true, Some(_)) => Some(Outcome::Divert(Condition::Busy)),
-            (None, true, None) => Some(Outcome::Refuse(Reason::DoNotDisturb)),
+            (None, true, None) => {
+                self.note(&connection.id, false, Verdict::Refused(Reason::DoNotDisturb));
+                let refused = Outcome::Refuse(Reason::DoNotDisturb);
+                Some(voicemail::instead_of(&connection).map_or(refused, Outcome::Run))
+            }
             (None, false, _) => None,
         };
-        if let Some(Outcome::Refuse(reason)) = outcome {
-            self.note(&connection.id, false, Verdict::Refused(reason));
-        }
         self.forwarding = Some(Forwarding { person, connection, rung: 0 });
         outcome
     }
@@ -113,6 +114,31 @@ pub fn follow(tables: &Tables, decision: &Decision, presented: Proposal<'_>) -> 
     let others = person.connections.iter().enumerate().skip(usize::from(forwarding.rung));
     let mut others = others.filter(|(_, id)| **id != forwarding.connection.id);
     let (index, next) = others.find_map(|(index, id)| Some((index, tables.connection(id)?)))?;
+    let mut followed = another(tables, decision, next, presented)?;
+    let rung = u8::try_from(index + 1).unwrap_or(u8::MAX);
+    followed.forwarding = Some(Forwarding { rung, ..forwarding.clone() });
+    Some(followed)
+}
+
+/// The other connections of a person whose connections all ring at once, beside the one that was dialled: those of them
+/// that can.
+pub fn beside(tables: &Tables, decision: &Decision, presented: Proposal<'_>) -> Vec<Decision> {
+    let forwarding = decision.forwarding.as_ref();
+    let Some(forwarding) = forwarding.filter(|forwarding| forwarding.person.ring == RingOrder::All) else {
+        return Vec::new();
+    };
+    let others = forwarding.person.connections.iter().filter(|id| **id != forwarding.connection.id);
+    let others = others.filter_map(|id| another(tables, decision, tables.connection(id)?, presented));
+    others.filter(|other| matches!(other.outcome, Outcome::Ring(_))).collect()
+}
+
+/// The same call, to another connection of the person who is called.
+fn another(
+    tables: &Tables,
+    decision: &Decision,
+    to: &Arc<Connection>,
+    presented: Proposal<'_>,
+) -> Option<Decision> {
     let caller = match &decision.caller {
         Some(caller) => Caller::Connection(Arc::clone(caller), decision.proof),
         None => Caller::Account(Arc::clone(tables.account(decision.account.as_ref()?)?)),
@@ -124,17 +150,15 @@ pub fn follow(tables: &Tables, decision: &Decision, presented: Proposal<'_>) -> 
         addressed: Addressed::ToContact,
         at: None,
     };
-    let mut followed = decide_hopping(tables, &caller, &question, decision.hops.clone(), |deciding| {
-        let outcome = deciding.devices(next, question.called_user);
+    let mut decided = decide_hopping(tables, &caller, &question, decision.hops.clone(), |deciding| {
+        let outcome = deciding.devices(to, question.called_user);
         (question.called_user.to_owned(), outcome)
     });
-    let rung = u8::try_from(index + 1).unwrap_or(u8::MAX);
-    followed.forwarding = Some(Forwarding { rung, ..forwarding.clone() });
-    let verdict = Verdict::Follows;
+    let taken = matches!(decided.outcome, Outcome::Ring(_));
     let first: SmallVec<[Candidate; 2]> =
-        smallvec![Candidate { connection: next.id.clone(), taken: true, reason: verdict }];
-    followed.candidates = first;
-    Some(followed)
+        smallvec![Candidate { connection: to.id.clone(), taken, reason: Verdict::Follows }];
+    decided.candidates = first;
+    Some(decided)
 }
 
 /// People that forward one call, one after the other.

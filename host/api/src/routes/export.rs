@@ -43,7 +43,7 @@ struct Wanted {
     connection: Option<String>,
     /// With this reason code.
     reason: Option<String>,
-    /// `answered`, `busy`, `cancelled`, `failed`, `no_answer` or `refused`.
+    /// `answered`, `busy`, `cancelled`, `failed`, `no_answer`, `refused` or `voicemail`.
     outcome: Option<String>,
     /// Started not before.
     since: Option<String>,

@@ -30,7 +30,7 @@ list_query! {
         to: String,
         /// With this reason code.
         reason: String,
-        /// `answered`, `busy`, `cancelled`, `failed`, `no_answer` or `refused`.
+        /// `answered`, `busy`, `cancelled`, `failed`, `no_answer`, `refused` or `voicemail`.
         outcome: String,
         /// Started not before.
         since: String,

@@ -22,8 +22,8 @@ pub(crate) const FIELDS: &[Field] = &[
     ),
     Field::open(
         "ring",
-        Shape::Choice(&["dialled", "in_order"]),
-        "which of them ring [dialled]: the one that was dialled, or that one and then the others",
+        Shape::Choice(&["dialled", "in_order", "all"]),
+        "which of them ring [dialled]: the one that was dialled, that one and then the others, or all at once",
     ),
     Field::open("mailbox", Shape::Text(1, 64), "their voicemail"),
     Field::open(

@@ -36,3 +36,26 @@ async fn do_not_disturb_ends_at_a_time() {
     let (status, reply) = rig.ask("PATCH", &path, json!({"dnd_until": null})).await;
     assert_eq!((status.as_u16(), &reply["dnd_until"]), (200, &json!(null)), "{reply}");
 }
+
+#[tokio::test]
+async fn connections_of_a_person_ring_in_an_order_that_is_known() {
+    let rig = Rig::new().await;
+    for ring in ["dialled", "in_order", "all"] {
+        let ada = rig.create("/people", json!({"name": ring, "ring": ring})).await;
+        assert_eq!(ada["ring"], ring);
+    }
+    let (status, reply) = rig.ask("POST", "/people", json!({"name": "Ada", "ring": "loudly"})).await;
+    assert_eq!(status.as_u16(), 422, "{reply}");
+}
+
+#[tokio::test]
+async fn a_mailbox_says_whether_phones_are_told_unasked() {
+    let rig = Rig::new().await;
+    let usual = rig.create("/mailboxes", json!({"name": "Ada"})).await;
+    assert_eq!(usual["unsolicited"], json!(false), "{usual}");
+    let path = format!("/mailboxes/{}", id(&usual));
+    let (status, reply) = rig.ask("PATCH", &path, json!({"unsolicited": true})).await;
+    assert_eq!((status.as_u16(), &reply["unsolicited"]), (200, &json!(true)), "{reply}");
+    let (_, reply) = rig.ask("PATCH", &path, json!({"unsolicited": false})).await;
+    assert_eq!(reply["unsolicited"], json!(false), "{reply}");
+}

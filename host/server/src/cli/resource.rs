@@ -60,7 +60,7 @@ pub(crate) enum HistoryCommand {
         /// Reason code, such as R-04
         #[arg(long)]
         reason: Option<String>,
-        /// answered, busy, cancelled, failed, no_answer, refused
+        /// answered, busy, cancelled, failed, no_answer, refused, voicemail
         #[arg(long)]
         outcome: Option<String>,
         /// Connection that takes part: id, name or user
