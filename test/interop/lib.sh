@@ -112,6 +112,13 @@ phone() {
     baresip "$name" addr=$addr ctrl=$ctrl "user=$user" "password=pw-$user" server=$SIP codecs=PCMA "$@" &&
         wait_for 5 phone_is_registered "$name"
 }
+# handset USER ADDRESS CTRL RTP HZ [KEY=VALUE...] : a baresip of this name is the user, has registered and says HZ.
+handset() {
+    local user=$1 addr=$2 ctrl=$3 rtp=$4 hz=$5; shift 5
+    wav tone "$WORK/$user.wav" "$hz" 60 8000
+    baresip "$user" "addr=$addr" "ctrl=$ctrl" "rtp=$rtp" "user=$user" "password=pw-$user" server=$SIP codecs=PCMA "play=$WORK/$user.wav" "$@" &&
+        wait_for 10 phone_is_registered "$user"
+}
 phone_is_registered() { phone_do "$1" reginfo | grep -q OK; }
 heard() { "$LAB/baresip.sh" heard "$1"; }
 # tried COMMAND... : the command's exit code, whatever it leaves of the phones.

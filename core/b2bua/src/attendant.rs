@@ -77,6 +77,8 @@ pub(crate) struct Attendant {
     keypad: Option<Keypad>,
     /// The queue that it waits in, or whose agent it talks with.
     queueing: Option<Box<Queueing>>,
+    /// Who talks with the caller, where others are to know how long ago that was.
+    agent: Option<Box<str>>,
 }
 
 /// What the call is doing about an ask.
@@ -244,6 +246,7 @@ impl Call {
             is_heard: false,
             keypad: None,
             queueing: None,
+            agent: None,
         }));
         self.carry_on(ask, means);
     }
@@ -268,6 +271,7 @@ impl Call {
             return;
         }
         let now = means.now;
+        means.effects.extend(self.forget_queue());
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
         (attendant.doing, attendant.until, attendant.decision) = (Doing::Nothing, None, None);
         let around = Attendant::around(&attendant.flow, means);

@@ -221,6 +221,10 @@ pub enum Strategy {
     All,
     /// One after the other, in an order that every call draws anew.
     Random,
+    /// One after the other, each call beginning with the one after whom the last call began with.
+    RoundRobin,
+    /// One after the other, whoever has not talked for the longest time first.
+    LongestIdle,
 }
 
 /// One of those to be rung.

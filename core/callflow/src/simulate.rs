@@ -240,7 +240,7 @@ fn describe(ask: &Ask) -> String {
             let between = match dial.strategy {
                 Strategy::InOrder => ", then ",
                 Strategy::All => " and ",
-                Strategy::Random => " or ",
+                Strategy::Random | Strategy::RoundRobin | Strategy::LongestIdle => " or ",
             };
             format!("rings {}", to.collect::<Vec<_>>().join(between))
         }
@@ -269,8 +269,8 @@ fn describe(ask: &Ask) -> String {
 fn patience(dial: &Dial) -> Duration {
     let each = dial.to.iter().map(|callee| callee.after + callee.ring);
     let all = match dial.strategy {
-        Strategy::InOrder | Strategy::Random => each.sum(),
         Strategy::All => each.max().unwrap_or_default(),
+        Strategy::InOrder | Strategy::Random | Strategy::RoundRobin | Strategy::LongestIdle => each.sum(),
     };
     dial.patience.map_or(all, |limit| limit.min(all))
 }

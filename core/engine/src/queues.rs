@@ -66,6 +66,10 @@ impl Shard {
                     event(Happening::QueueJoined, queue, Box::default());
                 }
             }
+            QueueAsk::Order(place, agents, turn) => {
+                let order = lines.order(place, agents, turn);
+                say.push((holder, QueueTold::Order(order)));
+            }
             QueueAsk::Answered(agent) => {
                 lines.answered(holder, &agent, now, &mut say);
                 if let Some(queue) = before {

@@ -75,6 +75,7 @@ ladders! {
     digits_as_info
     disabled_later
     do_not_disturb
+    do_not_disturb_voicemail
     downstream_fork
     draining
     early_media
@@ -93,6 +94,7 @@ ladders! {
     flow_cancelled
     flow_domain
     flow_failover
+    flow_failover_trunk_full
     flow_g722
     flow_group
     flow_group_answered
@@ -113,6 +115,7 @@ ladders! {
     flow_signed
     flow_transfer
     flow_transfer_refused
+    flow_turns
     follow_me
     fork_all_fail
     fork_first_answer_wins
@@ -146,6 +149,7 @@ ladders! {
     message_in_a_call
     message_to_a_trunk
     message_wakes
+    messages_unsolicited
     messages_waiting
     naptr
     near_misses
@@ -207,6 +211,7 @@ ladders! {
     replaces
     restart
     ring_time_is_over
+    ring_together
     session_id
     session_interval_too_small
     session_timer_both_at_once

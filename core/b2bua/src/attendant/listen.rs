@@ -268,20 +268,20 @@ impl Call {
                 self.tell_flow(told, means);
             }
             Doing::Conferring => self.room_key(key, means),
-            Doing::Queueing => self.queue_key(key, means),
+            Doing::Queueing | Doing::Ringing(_) => self.queue_key(key, means),
             Doing::Nothing
             | Doing::Waiting(..)
             | Doing::Awaiting(_)
             | Doing::Playing(_)
             | Doing::Referring(_)
-            | Doing::Ringing(_)
             | Doing::Talking => {}
         }
     }
 
     /// An INFO of a caller that a flow has: a key, or nothing to us. Whether it was for the flow.
     pub(crate) fn is_key_info(&mut self, event: &InDialog<'_, '_>, means: &mut Means<'_>) -> bool {
-        let alone = matches!(self.phase, Phase::Talking { callee: None }) && event.leg == self.caller.number;
+        let waits = matches!(self.phase, Phase::Talking { callee: None }) || self.queues_while_ringing();
+        let alone = waits && event.leg == self.caller.number;
         if self.attendant.is_none() || !alone && !self.is_screened(event.leg) {
             return false;
         }

@@ -18,6 +18,8 @@ use crate::means::{Effect, Means};
 pub enum QueueAsk {
     /// It wants to wait in the queue of this name.
     Join(Box<str>, QueueTerms),
+    /// It rings these one after the other and does not wait: whose turn it is, where the same place of a flow asked before.
+    Order(Box<str>, Vec<Box<str>>, Turn),
     /// This agent answered it.
     Answered(Box<str>),
     /// Nobody answered; whether that is because nobody could be reached.
@@ -55,6 +57,8 @@ pub enum QueueTold {
     Ring(Vec<Box<str>>),
     /// None of the agents can be reached.
     NoAgents,
+    /// They are to be rung in this order.
+    Order(Vec<Box<str>>),
 }
 
 /// A caller in a queue, waiting or talking with an agent.
@@ -146,17 +150,32 @@ impl Call {
             self.leave_queue(Outcome::TIMEOUT, means);
             return;
         }
+        self.announce_place(means);
+        self.watch_queue(means);
+    }
+
+    /// The caller hears its place, if it is time for that; also while agents ring.
+    pub(super) fn announce_place(&mut self, means: &mut Means<'_>) {
+        let now = means.now;
+        let Some(queueing) = self.queueing() else { return };
         if queueing.announce_at.is_some_and(|at| at <= now) {
             queueing.announce_at = Some(now + queueing.queue.every);
             queueing.hears = Hears::Announcement;
             let clips = announcement(queueing);
             self.order(Wanted::Audio(clips), means);
         }
-        self.watch_queue(means);
+    }
+
+    /// When it will hear its place next.
+    pub(super) fn next_announcement(&mut self) -> Option<Timestamp> {
+        self.queueing()?.announce_at
     }
 
     /// The home of the queue says something.
     pub fn on_queue_told(&mut self, told: QueueTold, means: &mut Means<'_>) {
+        if let QueueTold::Order(order) = &told {
+            return self.ring_in_order(order, means);
+        }
         let waits = self.attendant.as_deref().is_some_and(|a| matches!(a.doing, Doing::Queueing));
         let now = means.now;
         let Some(queueing) = self.queueing() else { return };
@@ -169,13 +188,17 @@ impl Call {
                     // Who is served at once need not hear of places.
                     queueing.announce_at.get_or_insert(now + SOON);
                 }
-                if waits {
-                    self.watch_queue(means);
-                }
+                self.watch_queue(means);
             }
             QueueTold::Ring(agents) if waits => self.ring_agents(agents, means),
-            QueueTold::Full | QueueTold::NoAgents | QueueTold::Ring(_) => {}
+            QueueTold::Full | QueueTold::NoAgents | QueueTold::Ring(_) | QueueTold::Order(_) => {}
         }
+    }
+
+    /// Asks the home of the account's queues in which order these ring.
+    pub(super) fn ask_whose_turn(&self, names: Vec<Box<str>>, turn: Turn, means: &mut Means<'_>) {
+        let place = self.flow().map(|(flow, _, node)| format!("{flow}/{node}")).unwrap_or_default();
+        self.tell_queue(QueueAsk::Order(place.into(), names, turn), means);
     }
 
     fn ring_agents(&mut self, agents: Vec<Box<str>>, means: &mut Means<'_>) {
@@ -209,8 +232,6 @@ impl Call {
         let Some(queueing) = attendant.queueing.as_deref_mut() else { return false };
         if !rings {
             // The talk is over, or the wait: the flow goes on.
-            attendant.queueing = None;
-            self.tell_queue(QueueAsk::Leave, means);
             return false;
         }
         queueing.rings.clear();
@@ -223,6 +244,9 @@ impl Call {
     /// An agent answered.
     pub(crate) fn queue_answered(&mut self, means: &mut Means<'_>) {
         let by = self.connection_out().cloned();
+        if let Some(agent) = self.attendant.as_deref().and_then(|attendant| attendant.agent.clone()) {
+            self.tell_queue(QueueAsk::Answered(agent), means);
+        }
         let Some(queueing) = self.queueing() else { return };
         let mut rings = core::mem::take(&mut queueing.rings);
         let is_it = |agent: &str| {
@@ -275,8 +299,18 @@ impl Call {
     /// A key of a caller that waits.
     pub(super) fn queue_key(&mut self, key: u8, means: &mut Means<'_>) {
         if self.queueing().is_some_and(|queueing| queueing.queue.leave == Some(key)) {
+            self.stop_ringing(means);
+            if let Some(attendant) = self.attendant.as_deref_mut() {
+                (attendant.doing, attendant.decision) = (Doing::Queueing, None);
+            }
             self.leave_queue(Outcome::LEFT, means);
         }
+    }
+
+    /// Whether agents ring for a caller in a queue.
+    pub(super) fn queues_while_ringing(&self) -> bool {
+        let attendant = self.attendant.as_deref();
+        attendant.is_some_and(|a| a.queueing.is_some() && matches!(a.doing, Doing::Ringing(_)))
     }
 
     fn leave_queue(&mut self, outcome: Outcome, means: &mut Means<'_>) {
@@ -284,10 +318,11 @@ impl Call {
         self.tell_flow(Told::of(outcome), means);
     }
 
-    /// The call is over, whatever it did in its queue.
+    /// The wait is over, or the talk with an agent.
     pub(super) fn forget_queue(&mut self) -> Option<Effect> {
         let attendant = self.attendant.as_deref_mut()?;
-        attendant.queueing.take()?;
+        let (waited, talked) = (attendant.queueing.take().is_some(), attendant.agent.take().is_some());
+        (waited || talked).then_some(())?;
         Some(Effect::Queue(attendant.flow.account.clone(), Box::new(QueueAsk::Leave)))
     }
 

@@ -6,7 +6,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use callflow::{Accept, Callee, Dial, Outcome, Party, Strategy, Told};
+use callflow::{Accept, Callee, Dial, Outcome, Party, Strategy, Told, Turn};
 use routing::caller_id::Proposal;
 use routing::config::Connection;
 use routing::decide::{Addressed, Caller, Question, decide_at, decide_devices, decide_through};
@@ -34,6 +34,10 @@ pub(super) struct Ringing {
     paused: Option<Timestamp>,
     /// When all of it has taken long enough.
     until: Option<Timestamp>,
+    /// Whether it is being asked in which order they ring.
+    ordering: bool,
+    /// Who rings, where they do so one after the other.
+    rung: Box<str>,
     /// What is told if nobody answers.
     outcome: Outcome,
     /// What whoever answers hears first.
@@ -58,27 +62,61 @@ impl Call {
         if dial.strategy == Strategy::Random {
             shuffle(&mut left, means);
         }
+        let turn = match dial.strategy {
+            Strategy::RoundRobin => Some(Turn::RoundRobin),
+            Strategy::LongestIdle => Some(Turn::LongestIdle),
+            Strategy::InOrder | Strategy::All | Strategy::Random => None,
+        };
+        let names = left.iter().map(|callee| callee.party.as_str().into()).collect();
         left.reverse();
         let until = dial.patience.map(|patience| means.now + patience);
         let all = dial.strategy == Strategy::All;
         let ring = Duration::ZERO;
         let clips = dial.whisper.clone();
         let whisper = if clips.is_empty() { Whisper::Nothing } else { Whisper::Awaited };
-        let ringing = Ringing { dial, left, ring, paused: None, until, outcome: Outcome::FAILED, whisper };
+        let ringing = Ringing {
+            dial,
+            left,
+            ring,
+            paused: None,
+            until,
+            ordering: turn.is_some(),
+            rung: Box::default(),
+            outcome: Outcome::FAILED,
+            whisper,
+        };
         let attendant = self.attendant.as_deref_mut()?;
         (attendant.doing, attendant.failed) = (Doing::Ringing(Box::new(ringing)), None);
         if !clips.is_empty() {
             self.order(Wanted::Audio(clips), means);
         }
         self.watch_ringing(means);
-        if all { self.ring_all(means) } else { self.ring_next(means) }
+        match turn {
+            Some(turn) => {
+                self.ask_whose_turn(names, turn, means);
+                None
+            }
+            None if all => self.ring_all(means),
+            None => self.ring_next(means),
+        }
+    }
+
+    /// It is known in which order they ring.
+    pub(super) fn ring_in_order(&mut self, order: &[Box<str>], means: &mut Means<'_>) {
+        let Some(ringing) = self.ringing().filter(|ringing| ringing.ordering) else { return };
+        ringing.ordering = false;
+        let place = |callee: &Callee| order.iter().position(|name| **name == *callee.party.as_str());
+        ringing.left.sort_by_key(|callee| core::cmp::Reverse(place(callee)));
+        if let Some(told) = self.ring_next(means) {
+            self.tell_flow(told, means);
+        }
     }
 
     /// The flow is looked at again when a pause is over, or all of it has taken long enough.
     fn watch_ringing(&mut self, means: &mut Means<'_>) {
-        if let Some(at) =
-            self.ringing().and_then(|ringing| ringing.paused.into_iter().chain(ringing.until).min())
-        {
+        let announces = self.next_announcement();
+        let Some(ringing) = self.ringing() else { return };
+        if let Some(at) = ringing.paused.into_iter().chain(ringing.until).chain(announces).min() {
             self.look_again(at, means);
         }
     }
@@ -101,7 +139,7 @@ impl Call {
                 self.watch_ringing(means);
                 return None;
             }
-            ringing.ring = next.ring;
+            (ringing.ring, ringing.rung) = (next.ring, next.party.as_str().into());
             self.moved_on();
             let decision = self.decide_callee(&next.party, means);
             match decision.outcome {
@@ -176,6 +214,7 @@ impl Call {
     /// A pause is over, or all of it has taken long enough.
     pub(super) fn on_ringing_timer(&mut self, means: &mut Means<'_>) {
         let now = means.now;
+        self.announce_place(means);
         let screening = match &self.phase {
             Phase::Dialling(dialling) => dialling.branches.iter().any(|branch| branch.screening.is_some()),
             _ => false,
@@ -200,14 +239,11 @@ impl Call {
     }
 
     /// Whoever rings has done so for long enough.
-    fn stop_ringing(&mut self, means: &mut Means<'_>) {
-        let places: Vec<usize> = match &self.phase {
-            Phase::Dialling(dialling) => match &dialling.search {
-                Some(search) => search.places_but(None).collect(),
-                None => vec![dialling.target],
-            },
-            _ => Vec::new(),
-        };
+    pub(super) fn stop_ringing(&mut self, means: &mut Means<'_>) {
+        if !matches!(self.attendant.as_deref().map(|attendant| &attendant.doing), Some(Doing::Ringing(_))) {
+            return;
+        }
+        let places = self.places_rung();
         self.cancel_branches(TIMED_OUT, Reason::NobodyAnswered, means);
         places.into_iter().for_each(|target| self.leave_place(target, means));
         self.contacts.clear();
@@ -255,7 +291,7 @@ impl Call {
         match outbound {
             true if self.vouch_for_transfer(means) => {}
             true => self.go_onward(means),
-            false => self.seek(0, means),
+            false => self.seek_first(means),
         }
     }
 
@@ -356,8 +392,10 @@ impl Call {
     /// Somebody answered whom the flow rang.
     pub(crate) fn flow_answered(&mut self) {
         if let Some(attendant) = self.attendant.as_deref_mut()
-            && matches!(attendant.doing, Doing::Ringing(_))
+            && let Doing::Ringing(ringing) = &mut attendant.doing
         {
+            let counts = ringing.dial.strategy == Strategy::LongestIdle;
+            attendant.agent = counts.then(|| core::mem::take(&mut ringing.rung));
             (attendant.doing, attendant.decision, attendant.failed) = (Doing::Talking, None, None);
         }
     }
@@ -455,10 +493,14 @@ impl Attendant {
     }
 }
 
-/// A flow does not enter flows: a connection that has one attached rings.
+/// A flow does not enter flows: a connection that has one attached rings. Nor does it leave messages, where nothing may ring.
 fn ring_instead(decision: Decision, caller: &Caller, question: &Question<'_>, means: &Means<'_>) -> Decision {
     match &decision.outcome {
         Routed::Run(attached) => match &attached.connection {
+            Some(_) if attached.is_voicemail() => {
+                let against = decision.against().unwrap_or(Reason::NothingAttached);
+                Decision { outcome: Routed::Refuse(against), ..decision }
+            }
             Some(connection) => decide_devices(means.tables, caller, question, &connection.id),
             None => decision,
         },

@@ -21,8 +21,9 @@ pub(super) const ROW: Row = Row {
         ),
         Setting::may(
             "strategy",
-            Kind::Choice(&["in_order", "all", "random"]),
-            "One after the other, all at once, or one after the other in an order that each call draws.",
+            Kind::Choice(&["in_order", "all", "random", "round_robin", "longest_idle"]),
+            "One after the other, all at once, or one after the other in an order that each call draws, in turns, or \
+             beginning with who has not talked for the longest time.",
         ),
         Setting::may("ring_s", Kind::Number(1, 600, 30), "Seconds that each may ring."),
         Setting::may(
@@ -131,6 +132,8 @@ fn read(settings: &mut Reader<'_>) -> Box<dyn Verb> {
     let strategy = match settings.choice("strategy") {
         "all" => Strategy::All,
         "random" => Strategy::Random,
+        "round_robin" => Strategy::RoundRobin,
+        "longest_idle" => Strategy::LongestIdle,
         _ => Strategy::InOrder,
     };
     let accept = settings.text("accept");

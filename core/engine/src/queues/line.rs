@@ -18,6 +18,8 @@ use crate::places::Holder;
 pub(super) struct Lines {
     lines: BTreeMap<Box<str>, Line>,
     agents: BTreeMap<Box<str>, Agent>,
+    /// Calls that were given an order, by the place that asked.
+    turns: BTreeMap<Box<str>, usize>,
 }
 
 /// One queue.
@@ -74,14 +76,7 @@ impl Lines {
         now: Timestamp,
         say: &mut Vec<(Holder, QueueTold)>,
     ) {
-        for agent in &terms.agents {
-            self.agents.entry(agent.clone()).or_insert(Agent {
-                doing: Doing::Nothing,
-                idle_since: Timestamp::ZERO,
-                not_before: Timestamp::ZERO,
-                offline: false,
-            });
-        }
+        self.know(&terms.agents);
         let line = self.lines.entry(queue.into()).or_insert_with(|| Line {
             terms: terms.clone(),
             waiting: VecDeque::new(),
@@ -96,6 +91,38 @@ impl Lines {
         let from = line.waiting.len() + 1;
         line.waiting.push_back(Waiting { holder, call, since: now, from, told: 0, rings: false });
         self.serve(now, say);
+    }
+
+    fn know(&mut self, agents: &[Box<str>]) {
+        for agent in agents {
+            self.agents.entry(agent.clone()).or_insert(Agent {
+                doing: Doing::Nothing,
+                idle_since: Timestamp::ZERO,
+                not_before: Timestamp::ZERO,
+                offline: false,
+            });
+        }
+    }
+
+    /// The order in which these are rung for a caller that does not wait.
+    pub(super) fn order(&mut self, place: Box<str>, mut agents: Vec<Box<str>>, turn: Turn) -> Vec<Box<str>> {
+        match turn {
+            Turn::All | Turn::InOrder => {}
+            Turn::LongestIdle => {
+                self.know(&agents);
+                agents.sort_by_key(|name| {
+                    self.agents.get(name).map(|a| (a.doing != Doing::Nothing, a.idle_since))
+                });
+            }
+            Turn::RoundRobin => {
+                let count = agents.len().max(1);
+                let turns = self.turns.entry(place).or_default();
+                agents.rotate_left(*turns % count);
+                *turns = (*turns + 1) % count;
+            }
+        }
+        self.forget();
+        agents
     }
 
     /// A caller does not wait any more, or does not talk any more.
@@ -240,7 +267,10 @@ impl Lines {
 
     /// Queues that nobody waits in and whose agents rest are remembered for their order only; there are few.
     fn forget(&mut self) {
-        if self.lines.len() <= MOST_REMEMBERED {
+        if self.turns.len() > MOST_REMEMBERED {
+            self.turns.clear();
+        }
+        if self.lines.len() <= MOST_REMEMBERED && self.agents.len() <= MOST_AGENTS {
             return;
         }
         self.lines.retain(|_, line| !line.waiting.is_empty());
@@ -281,6 +311,9 @@ fn turn(
 
 /// Queues of one account whose order is kept while nobody waits.
 const MOST_REMEMBERED: usize = 200;
+
+/// Agents of one account whose last talk is remembered though no queue names them.
+const MOST_AGENTS: usize = 2_000;
 
 #[cfg(test)]
 mod tests;

@@ -49,6 +49,7 @@ fn play(turn: Turn, steps: &[(u64, Step, &str)]) {
             QueueTold::NoAgents => format!("{}:none", holder.1.index),
             QueueTold::Place(place, _) => format!("{}@{place}", holder.1.index),
             QueueTold::Ring(agents) => format!("{}<{}", holder.1.index, agents.join("+")),
+            QueueTold::Order(agents) => format!("{}:{}", holder.1.index, agents.join(",")),
         };
         let said: Vec<_> = say.iter().map(word).collect();
         assert_eq!(said.join(" "), *expected, "at {second} s");
@@ -135,4 +136,24 @@ fn who_talked_last_comes_last() {
             (61, Step::Join(4), "4<ben 4@2"),
         ],
     );
+}
+
+#[test]
+fn callers_that_do_not_wait_ring_agents_in_turns_or_by_their_last_talk() {
+    let mut lines = Lines::default();
+    let agents = || ["ann", "ben", "cat"].map(Into::into).to_vec();
+    let mut order = |turn, place: &str| lines.order(place.into(), agents(), turn).join(",");
+    assert_eq!(order(Turn::RoundRobin, "flow/a"), "ann,ben,cat");
+    assert_eq!(order(Turn::RoundRobin, "flow/a"), "ben,cat,ann");
+    assert_eq!(order(Turn::RoundRobin, "flow/b"), "ann,ben,cat");
+    assert_eq!(order(Turn::RoundRobin, "flow/a"), "cat,ann,ben");
+    assert_eq!(order(Turn::RoundRobin, "flow/a"), "ann,ben,cat");
+    let mut say = Vec::new();
+    assert_eq!(lines.order("flow/c".into(), agents(), Turn::LongestIdle).join(","), "ann,ben,cat");
+    lines.answered(caller(1), "ann", at(0), &mut say);
+    lines.answered(caller(2), "ben", at(1), &mut say);
+    assert_eq!(lines.order("flow/c".into(), agents(), Turn::LongestIdle).join(","), "cat,ann,ben");
+    lines.leave(caller(2), at(5), &mut say);
+    lines.leave(caller(1), at(9), &mut say);
+    assert_eq!(lines.order("flow/c".into(), agents(), Turn::LongestIdle).join(","), "cat,ben,ann");
 }
