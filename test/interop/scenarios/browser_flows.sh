@@ -85,7 +85,7 @@ check "browser, Opus alone and G.722 with SDES: each hears the others" tried mee
 # --- the browser as an agent, and on a recording
 
 flow 0303 "{\"id\":\"line\",\"type\":\"queue\",\"settings\":{\"name\":\"help\",\"agents\":[{\"connection\":\"$alice\"}],\"ring_s\":15,\"max_wait_s\":40,\"music\":[\"t1500\"]}},
-    {\"id\":\"bye\",\"type\":\"hangup\"}" "line.timeout>bye line.no_agents>bye line.left>bye line.full>bye" > /dev/null
+    {\"id\":\"bye\",\"type\":\"hangup\"}" "line.timeout>bye line.no_agents>bye line.full>bye" > /dev/null
 agent() {                            # agent CODECS RATE : a caller waits, hears music, and then the agent
     phone a bob "codecs=$1" "play=$WORK/440-$2.wav" rate="$2" || return 1
     web alice --answer --seconds 6 --wait 40 --record "$WORK/agent.wav" & local p=$!

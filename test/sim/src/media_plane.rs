@@ -236,6 +236,12 @@ impl MediaPlane {
         self.taped.get(&id).map_or(0, BTreeSet::len)
     }
 
+    /// The codecs of what is played to ends.
+    pub fn spoken(&self) -> String {
+        let codecs: Vec<&str> = self.spoken.values().map(|format| format.codec.name()).collect();
+        codecs.join(",")
+    }
+
     /// Ends at which keys are listened for.
     pub fn listening(&self) -> Vec<EndId> {
         self.listening.iter().copied().collect()

@@ -91,7 +91,9 @@ ladders! {
     failover_never_twice
     failover_rehearsal
     first_call_held
+    flow_browser
     flow_cancelled
+    flow_codec_changes
     flow_domain
     flow_failover
     flow_failover_trunk_full
@@ -112,6 +114,7 @@ ladders! {
     flow_screened
     flow_screened_answered
     flow_screened_nobody
+    flow_screened_opus
     flow_signed
     flow_transfer
     flow_transfer_refused

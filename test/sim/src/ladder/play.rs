@@ -89,13 +89,17 @@ impl Playing {
         self.settle(Duration::from_millis(20));
         let (waiting, fax) = self.world.media.awaited();
         let protected = self.world.media.protected().count();
-        let has = [waiting, fax, protected, self.world.media.keyed].map(|count| count.to_string());
+        let [waiting, fax, protected, keyed] =
+            [waiting, fax, protected, self.world.media.keyed].map(|count| count.to_string());
+        let has = [waiting, fax, protected, keyed, self.world.media.spoken()];
         let differs = line.settings(1).iter().any(|(key, value)| {
-            let counts = ["waiting", "fax", "protected", "keyed"].iter().zip(&has);
+            let counts = ["waiting", "fax", "protected", "keyed", "played"].iter().zip(&has);
             !counts.into_iter().any(|(name, count)| name == key && count == value)
         });
         if differs {
-            return Err(format!("ends that wait, of fax, that are protected, and keys so far: {has:?}"));
+            return Err(format!(
+                "ends that wait, of fax, that are protected, keys so far, what is played in: {has:?}"
+            ));
         }
         Ok(())
     }
