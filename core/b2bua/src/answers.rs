@@ -319,12 +319,12 @@ impl Call {
 
     /// Offers a callee that found no codec those that can be converted, once.
     fn widen(&mut self, number: u8, means: &mut Means<'_>) -> bool {
-        let late = self.is_late();
+        let (late, gives_place) = (self.is_late(), self.handover.gives_place());
         let Phase::Dialling(dialling) = &mut self.phase else { return false };
         let Some(branch) = dialling.branches.iter_mut().find(|b| b.leg.number == number) else {
             return false;
         };
-        if late || !anchor::widen(&self.caller, &mut branch.leg, means) {
+        if late || gives_place || !anchor::widen(&self.caller, &mut branch.leg, means) {
             return false;
         }
         branch.authenticated = false;

@@ -5,6 +5,7 @@
 //! verbs mean is the matter of `callflow`: whatever else drives a call asks for the same.
 
 mod confer;
+mod enter;
 mod errand;
 mod feature;
 mod flows;
@@ -15,6 +16,7 @@ mod refer;
 mod replace;
 mod ring;
 mod screen;
+mod succeed;
 mod voicemail;
 
 use core::fmt;
@@ -32,6 +34,7 @@ use sip_stack::timer::Timer;
 use timestamp::Timestamp;
 
 use confer::Conferring;
+pub(crate) use enter::Entering;
 pub use errand::{Brought, Errand, Wanted};
 pub use flows::Flows;
 use queue::Queueing;
@@ -40,6 +43,7 @@ use record::{Kept, TakingDown};
 use refer::Referring;
 use ring::Ringing;
 pub(crate) use screen::Screening;
+pub(crate) use succeed::Succession;
 
 use crate::anchor::Keypad;
 use crate::branch::Presentation;
@@ -50,6 +54,8 @@ use crate::record::{EndedBy, FlowStep};
 /// A call's way through a flow, and what the call is doing about it.
 #[derive(Debug)]
 pub(crate) struct Attendant {
+    /// Where the call was before, by another flow.
+    earlier: Vec<FlowStep>,
     run: Run,
     flow: Arc<CallFlow>,
     /// The connection that the flow is attached to.
@@ -71,6 +77,8 @@ pub(crate) struct Attendant {
     hears: Option<media::Source>,
     /// What was asked last, if it is to be begun anew for whoever takes the caller's place.
     asked: Option<Ask>,
+    /// What came of it while the caller gives its place away: the flow is told when that is settled.
+    untold: Option<Told>,
     /// The caller has described itself, and we listen.
     is_heard: bool,
     /// How it presses keys, as far as it is listened to.
@@ -194,7 +202,8 @@ impl Attendant {
             until: step.until,
             outcome: step.outcome.as_ref().map(|outcome| outcome.as_str().into()),
         };
-        self.run.path().iter().take(MOST_RECORDED).map(step).collect()
+        let steps = self.run.path().iter().map(step);
+        self.earlier.iter().cloned().chain(steps).take(MOST_RECORDED).collect()
     }
 }
 
@@ -218,19 +227,22 @@ impl Call {
     ) {
         let (caller, name) = self.facts();
         let connection = self.connection_in().map(|connection| connection.id.clone());
+        let entering = self.handover.entering.take();
         let facts = Facts {
             call: &self.id,
             caller: &caller,
             caller_name: &name,
-            called: &self.decision.called,
+            called: entering.as_ref().map_or(&self.decision.called, |entering| entering.called()),
             connection: connection.as_ref().map_or("", |id| id.as_str()),
             attached: attached.as_ref().map_or("", |row| row.id.as_str()),
         };
         let presentation = self.invite.as_ref().map(|invite| invite.presentation.clone()).unwrap_or_default();
         let mut run = Run::new(published, &facts, means.now);
         let ask = run.begin(&Attendant::around(&flow, means), means.now);
-        self.phase = Phase::Attending;
+        let earlier = self.flow_path();
+        let answered = matches!(self.phase, Phase::Talking { .. });
         self.attendant = Some(Box::new(Attendant {
+            earlier,
             run,
             flow,
             connection: attached,
@@ -243,11 +255,17 @@ impl Call {
             room: None,
             hears: None,
             asked: None,
+            untold: None,
             is_heard: false,
             keypad: None,
             queueing: None,
             agent: None,
         }));
+        if answered {
+            self.begin_to_listen(means);
+        } else {
+            self.phase = Phase::Attending;
+        }
         self.carry_on(ask, means);
     }
 
@@ -271,6 +289,12 @@ impl Call {
             return;
         }
         let now = means.now;
+        if self.handover.gives_place() {
+            if let Some(attendant) = self.attendant.as_deref_mut() {
+                attendant.untold = Some(told);
+            }
+            return;
+        }
         means.effects.extend(self.forget_queue());
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
         (attendant.doing, attendant.until, attendant.decision) = (Doing::Nothing, None, None);
@@ -368,6 +392,9 @@ impl Call {
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
         if attendant.until.is_none_or(|until| until > means.now) {
             return;
+        }
+        if self.handover.gives_place() {
+            return self.look_again(means.now + succeed::MOMENT, means);
         }
         attendant.until = None;
         match &mut attendant.doing {

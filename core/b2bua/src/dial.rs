@@ -80,7 +80,7 @@ impl Dialling {
 impl Call {
     /// The caller's place is settled: answer ourselves, or go to the first target.
     pub(crate) fn admitted(&mut self, means: &mut Means<'_>) {
-        if self.flow_rings() || self.diverted.is_some() {
+        if self.flow_rings() || self.diverted.is_some() || self.handover.transfer.is_some() {
             self.seek(0, means);
             return;
         }
@@ -308,7 +308,9 @@ impl Call {
         let mut branch = Branch::new(self.slot, number, connection.clone(), place, presentation, means);
         branch.leg.media.bypass = bypass;
         branch.leg.ids.shown = self.caller.ids.theirs;
-        let body = if message.body().is_empty() {
+        let body = if self.handover.gives_place() {
+            anchor::offer_ourselves(&mut branch.leg, self.slot, means)?
+        } else if message.body().is_empty() {
             Vec::new()
         } else {
             self.caller.media.bypass = bypass;

@@ -13,6 +13,7 @@ mod branch;
 mod call;
 mod cause;
 mod claim;
+mod departing;
 mod dial;
 mod digits;
 mod divert;

@@ -1,6 +1,7 @@
 //! REFER within a call (RFC 3515, RFC 3892, RFC 4488, RFC 7647): whoever sends one hands its part of the call over.
 //!
-//! We serve it ourselves, the party that is handed over never sees it. Here the request is judged and its sender
+//! We serve it ourselves, the party that is handed over never sees it; where that is a flow, somebody takes the sender's place
+//! with it (`attendant/succeed`). Here the request is judged and its sender
 //! kept informed; whom it leads to is the matter of `transfer`.
 
 use sip_msg::header::Replaces;
@@ -51,6 +52,11 @@ impl Call {
             respond(&event, 491, &[], means);
         } else if self.handover.refers >= MOST_TRANSFERS {
             respond(&event, 483, &[], means);
+        } else if self.is_successible(event.leg) {
+            match self.is_caller_settled() {
+                true => self.accept_refer(event, means),
+                false => respond(&event, 491, &[], means),
+            }
         } else if matches!(self.phase, Phase::Talking { callee: None } | Phase::Over) {
             respond(&event, 403, &[], means);
         } else if self.is_settled() {
@@ -129,7 +135,10 @@ impl Call {
         leg.referral =
             (!silent).then(|| Box::new(Referral { subscription: ReferSubscription::new(id), client: None }));
         self.report(event.leg, 100, means);
-        self.transfer(event.leg, &goal, means);
+        match self.is_successible(event.leg) {
+            true => self.give_place(&goal, means),
+            false => self.transfer(event.leg, &goal, means),
+        }
     }
 
     /// Tells whoever sent a REFER on this leg how it goes.

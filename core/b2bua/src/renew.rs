@@ -119,7 +119,9 @@ impl Call {
             self.start_timer(number, Some(settled), means);
         }
         let undo = self.handover.renewal.take().is_some_and(|renewal| renewal.undo);
-        if self.handover.replacing.is_some() {
+        if self.handover.entering.is_some() {
+            self.enter_flow(accepted.then(|| response.body()), means);
+        } else if self.handover.replacing.is_some() {
             self.on_replacement_answer(number, response, means);
         } else if undo && accepted {
             self.renew(number, means);

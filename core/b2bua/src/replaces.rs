@@ -258,15 +258,13 @@ impl Call {
         branch.leg.media.inward = true;
         branch.leg.ids.shown = self.caller.ids.theirs;
         self.caller.media.bypass = false;
+        let gives_place = self.handover.gives_place();
         let passed = Message::parse(&invite.bytes).map_err(|_| Reason::Fault).and_then(|message| {
-            let body = anchor::pass(
-                Passing::Offer,
-                message.body(),
-                &mut self.caller,
-                &mut branch.leg,
-                self.slot,
-                means,
-            )?;
+            let (caller, callee) = (&mut self.caller, &mut branch.leg);
+            let body = match gives_place {
+                true => anchor::offer_ourselves(callee, self.slot, means)?,
+                false => anchor::pass(Passing::Offer, message.body(), caller, callee, self.slot, means)?,
+            };
             let offer = Offer {
                 call: self.slot,
                 invite: &message,

@@ -5,16 +5,12 @@
 //! transferring: the decision is the one that the transferor would get by calling.
 
 use core::net::IpAddr;
-use core::time::Duration;
 use std::sync::Arc;
 
 use sip_msg::build::Writer;
 use sip_msg::header::Replaces;
 use sip_msg::{Message, Name, NameAddr, Uri, ViaStamp};
-use sip_stack::User;
 use sip_stack::dialog::Agreement;
-use sip_stack::timer::Timer;
-use timestamp::Timestamp;
 
 use routing::caller_id::Proposal;
 use routing::config::{AccountId, Connection};
@@ -23,10 +19,11 @@ use routing::decision::{Decision, Outcome, Proof};
 use routing::reason::Reason;
 
 use crate::anchor::{self, Passing};
+use crate::attendant::{Entering, Succession};
 use crate::branch::{Presentation, escape_user};
-use crate::call::{Call, Final, Invite, Phase, timers};
+use crate::call::{Call, Final, Invite, Phase};
 use crate::claim::Claim;
-use crate::end::leg_record;
+use crate::departing::Departing;
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone};
 use crate::record::EndedBy;
@@ -60,6 +57,8 @@ pub(crate) struct Handover {
     pub(crate) renewal: Option<Renewal>,
     /// Legs that handed over and have not quite gone.
     pub(crate) departing: Vec<Departing>,
+    /// The flow that somebody who was handed over gets to.
+    pub(crate) entering: Option<Box<Entering>>,
     /// A REFER that came too early.
     pub(crate) kept: Option<Box<Kept>>,
     /// Transfers so far.
@@ -72,25 +71,19 @@ pub(crate) struct Handover {
 #[derive(Debug)]
 pub(crate) struct Transfer {
     /// Who hands over, until it leaves.
-    transferor: Option<Box<Leg>>,
+    pub(crate) transferor: Option<Box<Leg>>,
     /// The number of its leg.
-    by: u8,
+    pub(crate) by: u8,
     /// Whether it called, so that the legs changed their places.
     swapped: bool,
-    to: Box<str>,
+    pub(crate) to: Box<str>,
     ordered: bool,
     pub(crate) decision: Box<Decision>,
     /// What both had said of their media, the one who waits first.
     before: [Vec<u8>; 2],
     bypass: bool,
-}
-
-/// A leg whose party was handed over: it says BYE, or we do after a while.
-#[derive(Debug)]
-pub(crate) struct Departing {
-    leg: Leg,
-    bye_at: Timestamp,
-    gone: bool,
+    /// The caller is alone with a flow and gives its place away: the flow waits, and not a leg.
+    pub(crate) succession: Option<Succession>,
 }
 
 /// A transfer that led somewhere.
@@ -123,6 +116,16 @@ impl Handover {
     /// Whether whoever waits for a transfer is the one who was called.
     pub(crate) fn swapped(&self) -> bool {
         self.transfer.as_ref().is_some_and(|transfer| transfer.swapped)
+    }
+
+    /// How far the place of a flow's caller is given away.
+    pub(crate) fn succession(&self) -> Option<Succession> {
+        self.transfer.as_ref().and_then(|transfer| transfer.succession)
+    }
+
+    /// Whether the place of a flow's caller is being given away.
+    pub(crate) fn gives_place(&self) -> bool {
+        self.succession().is_some()
     }
 
     /// Every leg that is on its way out.
@@ -170,17 +173,9 @@ impl Call {
         if swapped {
             core::mem::swap(&mut self.caller, &mut *transferor);
         }
-        let ours = goal.replaces.as_deref().and_then(Replaces::parse);
-        let ours = ours.is_some_and(|r| means.mint.open(r.to_tag).is_some());
-        let decision = match ours {
-            true => self.to_ourselves(&transferor),
-            false => self.decide_for(&transferor, goal, means),
-        };
+        let (ours, decision) = self.decide_goal(&transferor, goal, means);
         self.invite = Some(Arc::new(self.invitation(goal, means)));
-        self.vouching.forget();
-        let outcome = decision.outcome.clone();
-        self.handover.refers += 1;
-        self.handover.transfer = Some(Box::new(Transfer {
+        let transfer = Transfer {
             before: [self.caller.media.raw.clone(), transferor.media.raw.clone()],
             bypass: self.caller.media.bypass,
             transferor: Some(transferor),
@@ -189,7 +184,50 @@ impl Call {
             to: goal.user.as_str().into(),
             ordered: goal.ordered,
             decision: Box::new(decision),
-        }));
+            succession: None,
+        };
+        self.pursue(transfer, ours, means);
+    }
+
+    /// The caller, alone with a flow, hands over: the flow waits for whoever takes its place.
+    pub(crate) fn give_place(&mut self, goal: &Goal, means: &mut Means<'_>) {
+        let (ours, decision) = self.decide_goal(&self.caller, goal, means);
+        let invite = self.invitation(goal, means);
+        let user = escape_user(&self.decision.called);
+        let presentation = Presentation { display: String::new(), user, ..invite.presentation };
+        self.invite = Some(Arc::new(Invite { presentation, ..invite }));
+        let transfer = Transfer {
+            before: [self.caller.media.raw.clone(), Vec::new()],
+            bypass: false,
+            transferor: None,
+            by: self.caller.number,
+            swapped: false,
+            to: goal.user.as_str().into(),
+            ordered: false,
+            decision: Box::new(decision),
+            succession: Some(Succession::default()),
+        };
+        self.pursue(transfer, ours, means);
+    }
+
+    /// Where a transfer leads, and whether that is a dialog of ours which is to be replaced.
+    fn decide_goal(&self, transferor: &Leg, goal: &Goal, means: &Means<'_>) -> (bool, Decision) {
+        let replaces = goal.replaces.as_deref().and_then(Replaces::parse);
+        let ours = replaces.is_some_and(|replaces| means.mint.open(replaces.to_tag).is_some());
+        let decision = match ours {
+            true => self.to_ourselves(transferor),
+            false => self.decide_for(transferor, goal, means),
+        };
+        (ours, decision)
+    }
+
+    /// Looks for whom a transfer leads to.
+    fn pursue(&mut self, transfer: Transfer, ours: bool, means: &mut Means<'_>) {
+        self.vouching.forget();
+        self.handover.refers += 1;
+        let outcome = transfer.decision.outcome.clone();
+        self.phase = Phase::Seeking { target: 0 };
+        self.handover.transfer = Some(Box::new(transfer));
         match outcome {
             Outcome::Ring(_) if ours => self.ring_ourselves(means),
             Outcome::Ring(_) => self.look_further(means),
@@ -198,6 +236,7 @@ impl Call {
                 self.refuse(against, EndedBy::System, means);
             }
             Outcome::Refuse(reason) => self.refuse(reason, EndedBy::System, means),
+            Outcome::Run(attached) if !self.handover.gives_place() => self.hand_to_flow(attached, means),
             Outcome::Run(_)
             | Outcome::Serve(_)
             | Outcome::Divert(_)
@@ -254,6 +293,7 @@ impl Call {
             decision: Box::new(decision),
             before: [self.caller.media.raw.clone(), Vec::new()],
             bypass: self.caller.media.bypass,
+            succession: None,
         }));
     }
 
@@ -395,13 +435,16 @@ impl Call {
         if winner.ack.is_empty() {
             winner.acknowledge(cseq, None, means);
         }
+        if self.handover.gives_place() {
+            return self.succeed(winner, settled, described, means);
+        }
         if let Err(reason) =
             anchor::pass(Passing::AnswerAsOffer, described, &mut winner, &mut self.caller, slot, means)
         {
             self.spurn(winner, reason, means);
             return;
         }
-        let Some(mut transfer) = self.handover.transfer.take() else { return };
+        let Some(transfer) = self.handover.transfer.take() else { return };
         self.invite = None;
         let number = self.caller.number;
         let by_flow = self.flow_rings();
@@ -409,20 +452,14 @@ impl Call {
         if !by_flow {
             let by = transfer.transferor.as_ref().and_then(|leg| leg.connection.as_ref());
             let by = by.map_or("", |connection| connection.id.as_str()).into();
-            self.handover.last = Some(Box::new(Transferred { by, to: transfer.to }));
+            self.handover.last = Some(Box::new(Transferred { by, to: transfer.to.clone() }));
         }
         anchor::connect(&mut self.caller, &mut winner, true, means);
         let answered = winner.number;
         self.phase = Phase::Talking { callee: Some(Box::new(winner)) };
         self.queue_answered(means);
         self.start_timer(answered, Some(settled), means);
-        if let Some(mut leg) = transfer.transferor.take() {
-            if transfer.ordered {
-                leg.bye(slot, Some(HANDED_OVER), means);
-            }
-            self.depart(*leg, transfer.ordered, means);
-        }
-        self.report(transfer.by, 200, means);
+        self.relieve(*transfer, means);
         self.handover.renewal = Some(Renewal::of(number));
         self.arm_duration(means);
         means.effects.push(Effect::Open(Box::new(self.marker())));
@@ -430,11 +467,25 @@ impl Call {
         means.effects.push(Effect::Announce(milestone));
     }
 
+    /// A transfer has led somewhere: whoever handed over may go.
+    pub(crate) fn relieve(&mut self, mut transfer: Transfer, means: &mut Means<'_>) {
+        if let Some(mut leg) = transfer.transferor.take() {
+            if transfer.ordered {
+                leg.bye(self.slot, Some(HANDED_OVER), means);
+            }
+            self.depart(*leg, transfer.ordered, means);
+        }
+        self.report(transfer.by, 200, means);
+    }
+
     /// Nobody was reached: the transferor gets its call back, or if it has left, the one who waits is let go.
     pub(crate) fn transfer_failed(&mut self, failed: Final, means: &mut Means<'_>) {
         let (code, why) = failed.for_caller();
+        let succession = self.handover.succession();
         self.give_up_transfer(code, means);
-        if self.flow_rings() {
+        if let Some(Succession { left }) = succession {
+            self.take_place_again(left, means);
+        } else if self.flow_rings() {
             self.flow_not_reached(failed, means);
         } else if matches!(self.phase, Phase::Talking { callee: None }) {
             self.let_go(code, why, &failed.reason, means);
@@ -476,70 +527,6 @@ impl Call {
         self.take_up_refer(means);
     }
 
-    /// A leg said BYE, or is as good as gone: whether it was one that hands over, so that the call goes on.
-    pub(crate) fn transferor_left(&mut self, number: u8, means: &mut Means<'_>) -> bool {
-        if let Some(departing) = self.handover.departing.iter_mut().find(|d| d.leg.number == number) {
-            departing.gone = true;
-            self.forget_departed(means);
-            return true;
-        }
-        let Some(transfer) = &mut self.handover.transfer else { return false };
-        let Some(leg) = transfer.transferor.take_if(|leg| leg.number == number) else { return false };
-        self.depart(*leg, true, means);
-        true
-    }
-
-    /// A leg whose party is no longer in the call: its media and its place go at once.
-    fn depart(&mut self, mut leg: Leg, gone: bool, means: &mut Means<'_>) {
-        self.part(&mut leg, means);
-        let bye_at = means.now + PATIENCE;
-        means.out.arm(bye_at, Timer::User(User::Call(self.slot), timers::DEPARTURE));
-        self.handover.departing.push(Departing { leg, bye_at, gone });
-        self.forget_departed(means);
-    }
-
-    /// Writes a leg down as one that took part.
-    pub(crate) fn part(&mut self, leg: &mut Leg, means: &mut Means<'_>) {
-        self.parted.push((leg.number, leg_record(leg.role(), leg)));
-        self.close_leg(leg, means);
-        if let Some(id) = leg.connection.as_ref().map(|c| c.id.clone()) {
-            self.leave_place_of(&id, means);
-        }
-    }
-
-    /// Whoever handed over and does not hang up is hung up on.
-    pub(crate) fn on_departure_timer(&mut self, means: &mut Means<'_>) {
-        let (slot, now) = (self.slot, means.now);
-        for departing in self.handover.departing.iter_mut().filter(|d| !d.gone && d.bye_at <= now) {
-            departing.leg.bye(slot, None, means);
-            departing.gone = true;
-        }
-        self.forget_departed(means);
-    }
-
-    /// The call is over: nobody stays behind.
-    pub(crate) fn leave_all(&mut self, means: &mut Means<'_>) {
-        let slot = self.slot;
-        for departing in self.handover.departing.iter_mut().filter(|d| !d.gone) {
-            departing.leg.bye(slot, None, means);
-            departing.gone = true;
-        }
-        self.refuse_replacement(487, means);
-        self.handover.renewal = None;
-        self.take_up_refer(means);
-        self.forget_departed(means);
-    }
-
-    /// Legs that are gone stay for as long as a NOTIFY of theirs is on its way.
-    pub(crate) fn forget_departed(&mut self, means: &Means<'_>) {
-        let patient = self.times.ended.is_none_or(|at| means.now.since(at) < sip_stack::timer::T1_64);
-        self.handover.departing.retain(|d| {
-            !d.gone
-                || d.leg.parting.is_some()
-                || (patient && d.leg.referral.as_ref().is_some_and(|referral| !referral.is_over()))
-        });
-    }
-
     /// Whatever waited for the call to settle goes on.
     pub(crate) fn proceed(&mut self, means: &mut Means<'_>) {
         if self.handover.renewal.is_some() {
@@ -566,7 +553,5 @@ fn name_of(leg: &Leg) -> String {
 
 /// Transfers of one call.
 pub(crate) const MOST_TRANSFERS: u8 = 10;
-/// How long a transferor may take to hang up.
-const PATIENCE: Duration = Duration::from_secs(5);
 const HANDED_OVER: &[u8] = b"SIP;cause=200;text=\"Transferred\"";
 const GIVEN_UP: &[u8] = b"Q.850;cause=31;text=\"Normal, unspecified\"";

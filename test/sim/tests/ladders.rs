@@ -92,6 +92,10 @@ ladders! {
     failover_rehearsal
     first_call_held
     flow_browser
+    flow_caller_consults
+    flow_caller_refers
+    flow_caller_refers_busy
+    flow_caller_refers_leaves
     flow_cancelled
     flow_codec_changes
     flow_domain
@@ -255,6 +259,7 @@ ladders! {
     transfer_outside_counts
     transfer_signed
     transfer_to_busy
+    transfer_to_flow
     transfer_twice
     transfer_within_pbx
     transferor_leaves_early

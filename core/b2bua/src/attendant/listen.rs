@@ -254,6 +254,9 @@ impl Call {
 
     /// The caller pressed a key.
     pub(crate) fn on_key(&mut self, key: u8, means: &mut Means<'_>) {
+        if self.handover.gives_place() {
+            return;
+        }
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
         match &mut attendant.doing {
             Doing::Gathering(gathering) => {

@@ -50,10 +50,16 @@ impl Call {
     }
 
     /// What plays, or is asked, begins anew for whoever is there now.
-    fn begin_again(&mut self, means: &mut Means<'_>) {
+    pub(super) fn begin_again(&mut self, means: &mut Means<'_>) {
         self.begin_to_listen(means);
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
-        let Some(ask) = attendant.asked.clone() else { return };
+        let untold = attendant.untold.take();
+        let Some(ask) = attendant.asked.clone() else {
+            if let Some(told) = untold {
+                self.tell_flow(told, means);
+            }
+            return;
+        };
         attendant.serial = attendant.serial.wrapping_add(1);
         if let Some(told) = self.perform(ask, means) {
             self.tell_flow(told, means);
