@@ -130,6 +130,13 @@ impl Speech {
         })
     }
 
+    /// Whether words in this language can be spoken, or why not.
+    pub fn speaks(&self, language: &str) -> Result<(), Fault> {
+        let engine = self.synthesizer()?;
+        let known = engine.languages();
+        if known.is_empty() { Ok(()) } else { engine::check(engine.name(), language, &known) }
+    }
+
     /// What turns audio into words, or why nothing does.
     pub fn transcriber(&self) -> Result<Arc<dyn Transcriber>, Fault> {
         let wish = &self.settings.transcriber;

@@ -10,7 +10,7 @@
 #     any role: codecs=alaw,ulaw dtmf=rfc4733|inband|info|auto srtp=no|sdes|dtls transport=udp|tcp|tls
 #               timers=yes|always|no rel=no|yes|peer_supported|required qualify=0 extra='key=value;key=value'
 #   asterisk.sh stop NAME          asterisk.sh cli NAME COMMAND...
-#   asterisk.sh originate NAME TECH/DEST [TAG=x PLAY=file SECONDS=5 DTMF=1234 CALLERID=100 WAIT=30]
+#   asterisk.sh originate NAME TECH/DEST [TAG=x PLAY=file SECONDS=5 DTMF=1234 CALLERID=100 WAIT=30 TRANSFER=TECH/DEST (by REFER)]
 #   asterisk.sh log|lab|cdr NAME   asterisk.sh sip NAME on|off     asterisk.sh dir NAME
 . "$(dirname "$0")/lab.sh"
 T=$LAB_HOME/templates/asterisk
@@ -93,7 +93,7 @@ cli() { local n=$1; shift; in_root /usr/sbin/asterisk -C "/lab/$n/etc/asterisk.c
 # A call file: Asterisk calls DEST, and on answer the caller side runs [lab-caller].
 originate() {
     local n=$1 dest=$2 dir=$RUN/$1 kv f; shift 2
-    TAG=call PLAY= SECONDS_=5 DTMF= CALLERID=100 WAIT=30 CODECS=
+    TAG=call PLAY= SECONDS_=5 DTMF= CALLERID=100 WAIT=30 CODECS= TRANSFER=
     for kv in "$@"; do
         case $kv in SECONDS=*) SECONDS_=${kv#*=} ;; *=*) declare -g "${kv%%=*}=${kv#*=}" ;; esac
     done
@@ -101,7 +101,7 @@ originate() {
     { echo "Channel: $dest"; echo "CallerID: \"Lab\" <$CALLERID>"; echo "WaitTime: $WAIT"; echo "MaxRetries: 0"
       [ -z "$CODECS" ] || echo "Codecs: $CODECS"
       echo "Context: lab-caller"; echo "Extension: s"; echo "Priority: 1"
-      echo "Setvar: TAG=$TAG"; echo "Setvar: PLAY=$PLAY"; echo "Setvar: SECONDS=$SECONDS_"; echo "Setvar: DTMF=$DTMF"
+      echo "Setvar: TAG=$TAG"; echo "Setvar: TRANSFER=$TRANSFER"; echo "Setvar: PLAY=$PLAY"; echo "Setvar: SECONDS=$SECONDS_"; echo "Setvar: DTMF=$DTMF"
     } > "$f"
     chmod 644 "$f"; mv "$f" "$dir/spool/$TAG.call"; mv "$dir/spool/$TAG.call" "$dir/spool/outgoing/"
 }

@@ -40,9 +40,14 @@ check "what was said is kept" kept 2
 again() { calls 0301 && kept 2; }
 check "and not made again" again
 
-flow 0303 '{"id":"it","type":"say","settings":{"text":"hello","language":"tlh"}}'
+klingon() { ! flow 0300 '{"id":"it","type":"say","settings":{"text":"hello","language":"tlh"}}' 2>&1; }
+unpublished() { klingon | grep -o 'espeak-ng does not know the language tlh' | head -1 | grep .; }
+check "a flow in a language that nobody knows is not published" unpublished
+flow 0303 '{"id":"it","type":"say","settings":{"text":"hello"}}'
+api PATCH "/accounts/$(api GET /accounts | pick data.0.id)" '{"language":"tlh"}' > /dev/null
 fails() { calls "$1" && holds '"cause=21" in r["bye"]["reason"]' < "$WORK/a.json" && grep -oE "$2" "$WORK/server.log" | tail -1 | grep .; }
 check "a language that nobody knows is refused by name" fails 0303 'espeak-ng does not know the language tlh'
+api PATCH "/accounts/$(api GET /accounts | pick data.0.id)" '{"language":"en"}' > /dev/null
 
 # --- sounds
 

@@ -1,6 +1,6 @@
 //! Somebody who was called, or who called, is handed over to a flow (RFC 3515, or by an operator).
 //!
-//! Whoever hands over is done with it at once. The other party is offered G.711 anew, and the flow begins with its answer:
+//! Whoever hands over is done with it at once. The other party is offered anew what flows speak, and the flow begins with its answer:
 //! until then it may be on hold, or speak a codec that we do not.
 
 use routing::decision::Attached;

@@ -115,7 +115,8 @@ fn unknown_zones(graph: &Graph) -> Vec<Finding> {
     graph.nodes().iter().enumerate().filter_map(unknown).collect()
 }
 
-/// Sounds that are not there, and words where nothing speaks: both may come later.
+/// Sounds that are not there, and words where nothing speaks: both may come later. A language that whatever speaks does
+/// not know keeps the flow from being published.
 fn unheard(rows: &Rows, row: &CallFlow) -> Vec<Finding> {
     let Some(speech) = &rows.speech else { return Vec::new() };
     let mut found = Vec::new();
@@ -132,12 +133,15 @@ fn unheard(rows: &Rows, row: &CallFlow) -> Vec<Finding> {
                 found.push(finding(&setting, format!("there is no sound {name} yet")));
             }
         }
-        let speaks = matches!(node["type"].as_str(), Some("say" | "gather"));
-        if speaks
-            && node["settings"]["text"].is_string()
-            && let Err(why) = speech.synthesizer()
+        let settings = &node["settings"];
+        let Some(words) = WORD_SETTINGS.iter().find(|words| is_filled(&settings[**words])) else { continue };
+        if let Err(why) = speech.synthesizer() {
+            found.push(finding(words, why.to_string()));
+        } else if is_filled(&settings["language"])
+            && let Some(language) = settings["language"].as_str()
+            && let Err(why) = speech.speaks(language)
         {
-            found.push(finding("text", why.to_string()));
+            found.push(Finding { fatal: true, ..finding("language", why.to_string()) });
         }
     }
     found
@@ -164,7 +168,8 @@ fn sounds_of(node: &Value) -> Vec<(String, &str)> {
             _ => {}
         }
     }
-    found.retain(|(_, name)| !name.is_empty() && !name.contains("://"));
+    // An address, or a name that a variable completes, is known when a call comes by.
+    found.retain(|(_, name)| !name.is_empty() && !name.contains("://") && !name.contains('{'));
     found
 }
 
@@ -179,7 +184,13 @@ pub(crate) fn document(row: &CallFlow) -> Map<String, Value> {
     map
 }
 
+fn is_filled(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.is_empty())
+}
+
+/// Settings of verbs that are spoken.
+const WORD_SETTINGS: [&str; 3] = ["text", "whisper_text", "announce_text"];
 /// Settings of verbs that name sounds.
-const SOUND_SETTINGS: [&str; 2] = ["sound", "sounds"];
+const SOUND_SETTINGS: [&str; 7] = ["sound", "sounds", "whisper", "music", "announce", "alone", "pin_prompt"];
 /// Octets of one draft.
 const LONGEST: usize = 512 * 1024;

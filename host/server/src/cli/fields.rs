@@ -48,15 +48,20 @@ impl Fields {
         let Some(file) = &self.file else {
             return Ok(Map::new());
         };
-        let text = input::read(file)?;
-        // JSON first: its faults are told more plainly.
-        let parsed: Result<Map<String, Value>, String> = if text.trim_start().starts_with('{') {
-            serde_json::from_str(&text).map_err(|fault| fault.to_string())
-        } else {
-            serde_saphyr::from_str(&text).map_err(|fault| fault.to_string())
-        };
-        parsed.map_err(|fault| Failure::Usage(format!("--file {file}: no fields: {fault}")))
+        object_in(file)
     }
+}
+
+/// The object in a file of JSON or YAML; `-` is stdin.
+pub(super) fn object_in(file: &str) -> Result<Map<String, Value>, Failure> {
+    let text = input::read(file)?;
+    // JSON first: its faults are told more plainly.
+    let parsed: Result<Map<String, Value>, String> = if text.trim_start().starts_with('{') {
+        serde_json::from_str(&text).map_err(|fault| fault.to_string())
+    } else {
+        serde_saphyr::from_str(&text).map_err(|fault| fault.to_string())
+    };
+    parsed.map_err(|fault| Failure::Usage(format!("{file}: no fields: {fault}")))
 }
 
 fn put_at(body: &mut Map<String, Value>, path: &str, value: Value) {

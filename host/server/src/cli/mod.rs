@@ -12,6 +12,7 @@ mod connection_test;
 mod events;
 mod explain;
 mod fields;
+mod flow;
 mod input;
 mod key;
 mod moment;
@@ -267,6 +268,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: sound::Command,
     },
+    /// What happens to calls: menus, opening hours, who rings
+    #[command(
+        before_help = "Examples:\n  trunkline flow save reception reception.yaml\n  trunkline flow check reception\n  trunkline flow simulate reception --at 2026-12-24T18:00:00Z --digits 1 --outcome sales=busy\n  trunkline flow publish reception\n  trunkline flow verbs gather"
+    )]
+    Flow {
+        /// What to do.
+        #[command(subcommand)]
+        command: flow::Command,
+    },
     /// Calls in progress
     #[command(before_help = "Examples:\n  trunkline call list\n  trunkline call hangup call_01k3")]
     Call {
@@ -358,6 +368,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Recording { command }) => recording::run(&globals, command),
         Some(Command::Webhook { command }) => webhook::run(&globals, command),
         Some(Command::Sound { command }) => sound::run(&globals, command),
+        Some(Command::Flow { command }) => flow::run(&globals, command),
         Some(Command::Call { command }) => resource::call(&globals, command),
         Some(Command::Conference { command }) => resource::conference(&globals, command),
         Some(Command::Explain(arguments)) => explain::run(&globals, arguments),
