@@ -14,6 +14,7 @@ mod decoder;
 pub mod dtmf;
 mod encoder;
 mod g722;
+mod ogg_opus;
 mod opus;
 mod resample;
 pub mod wav;
@@ -22,6 +23,7 @@ pub use codec::{Codec, Rate};
 pub use comfort_noise::ComfortNoise;
 pub use decoder::Decoder;
 pub use encoder::{Encoder, Tuning};
+pub use ogg_opus::OggOpus;
 pub use resample::Resampler;
 
 #[cfg(test)]

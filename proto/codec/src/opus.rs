@@ -39,6 +39,11 @@ impl OpusEncoder {
         out.truncate(start + len);
     }
 
+    /// Samples that it holds back.
+    pub(crate) fn lookahead(&mut self) -> usize {
+        self.encoder.get_lookahead().ok().and_then(|samples| usize::try_from(samples).ok()).unwrap_or(0)
+    }
+
     /// Forgets what it has encoded.
     pub(crate) fn restart(&mut self) {
         // Only an encoder that is none could refuse.

@@ -68,6 +68,33 @@ pub fn decode(file: &[u8]) -> Result<Vec<i16>, &'static str> {
 
 /// Samples a second and milliseconds of a file, from what stands at its beginning and how many octets it has.
 pub fn outline(beginning: &[u8], length: u64) -> Result<(u32, u64), &'static str> {
+    let (format, before, size) = audio_of(beginning)?;
+    let moments = size.min(length.saturating_sub(before)) / format.frame() as u64;
+    Ok((format.rate, moments * 1_000 / u64::from(format.rate)))
+}
+
+/// How the samples of a file lie in it, if they have 16 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Samples a second.
+    pub rate: u32,
+    /// Samples of a moment.
+    pub channels: usize,
+    /// Octets before the first sample.
+    pub before: u64,
+}
+
+impl Layout {
+    /// From what stands at the beginning of a file.
+    pub fn of(beginning: &[u8]) -> Result<Self, &'static str> {
+        let (format, before, _) = audio_of(beginning)?;
+        let Format { coding: Coding::Pcm16, channels, rate } = format else { return Err(NOT_PLAYED) };
+        Ok(Self { rate, channels, before })
+    }
+}
+
+/// How the audio of a file is coded, how many octets come before it, and how many it has.
+fn audio_of(beginning: &[u8]) -> Result<(Format, u64, u64), &'static str> {
     let body = beginning.strip_prefix(b"RIFF").and_then(|rest| rest.get(4..)?.strip_prefix(b"WAVE"));
     let mut chunks = body.ok_or("it is no WAV file")?;
     let mut format = None;
@@ -75,11 +102,8 @@ pub fn outline(beginning: &[u8], length: u64) -> Result<(u32, u64), &'static str
         let [a, b, c, d, size @ ..] = *head;
         let size = u64::from(u32::from_le_bytes(size));
         if [a, b, c, d] == *b"data" {
-            let format: Format = format.ok_or(NOT_PLAYED)?;
             let before = beginning.len().saturating_sub(rest.len()) as u64;
-            let octets = size.min(length.saturating_sub(before));
-            let moments = octets / format.frame() as u64;
-            return Ok((format.rate, moments * 1_000 / u64::from(format.rate)));
+            return Ok((format.ok_or(NOT_PLAYED)?, before, size));
         }
         if [a, b, c, d] == *b"fmt " {
             format = Format::read(rest);
@@ -279,6 +303,8 @@ mod tests {
             assert_eq!(outline, Ok((8_000, millis)), "{beginning} {length}");
         }
         assert!(outline(&long[..30], 8_000).is_err());
+        assert_eq!(Layout::of(&stereo[..44]), Ok(Layout { rate: 8_000, channels: 2, before: 44 }));
+        assert!(Layout::of(&file(7, 1, 8_000, 8, &[0; 8])).is_err());
         assert_eq!(Audio { rate: 16_000, samples: vec![0; 24_000] }.millis(), 1_500);
     }
 
