@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use callflow::Envelope;
 use routing::attest::Attestation;
 use serde::Serialize;
 use timestamp::Timestamp;
@@ -227,6 +228,8 @@ pub struct RecordingBegan {
     pub channels: u8,
     /// Samples per second.
     pub rate: u32,
+    /// Where a message belongs.
+    pub envelope: Option<Box<Envelope>>,
 }
 
 /// What a recording holds.

@@ -7,6 +7,7 @@ use core::mem;
 use core::time::Duration;
 use std::sync::Arc;
 
+use callflow::Envelope;
 use codec::{Codec, Rate};
 use media::{Command, Recorded, Recording, RecordingId};
 use sdp::Description;
@@ -52,6 +53,7 @@ impl Call {
         &mut self,
         kind: RecordingKind,
         bounds: Bounds,
+        envelope: Option<Box<Envelope>>,
         means: &mut Means<'_>,
     ) -> Option<RecordingId> {
         self.stop_recording(means);
@@ -77,6 +79,7 @@ impl Call {
             started_at: means.now,
             channels: u8::try_from(recording.tracks.len()).unwrap_or(1),
             rate: rate.hz(),
+            envelope,
         })));
         means.media(Command::Record(Box::new(recording.clone())));
         self.taping = Taping::On(Box::new(recording), kind);
@@ -97,7 +100,7 @@ impl Call {
         match (&self.taping, &self.phase) {
             (Taping::On(recording, RecordingKind::Call), _) => Some(recording.id),
             (_, Phase::Talking { callee: Some(_) }) => {
-                self.begin_recording(RecordingKind::Call, Bounds::default(), means)
+                self.begin_recording(RecordingKind::Call, Bounds::default(), None, means)
             }
             (_, _) => None,
         }
@@ -124,7 +127,7 @@ impl Call {
             Taping::Off => {}
             Taping::Awaited => {
                 if matches!(self.phase, Phase::Talking { callee: Some(_) }) {
-                    self.begin_recording(RecordingKind::Call, Bounds::default(), means);
+                    self.begin_recording(RecordingKind::Call, Bounds::default(), None, means);
                 }
             }
             Taping::On(recording, kind) => {

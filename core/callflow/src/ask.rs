@@ -8,7 +8,7 @@ use core::time::Duration;
 use crate::collector::DigitRule;
 use crate::run::Ended;
 use crate::verb::Outcome;
-use crate::voicemail::Post;
+use crate::voicemail::{Envelope, Post};
 
 /// What a call is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +158,8 @@ pub struct Record {
     pub subject: Subject,
     /// The variable that gets the id of the recording.
     pub variable: Box<str>,
+    /// Where it goes once it is over, if that is a mailbox.
+    pub envelope: Option<Box<Envelope>>,
 }
 
 /// What is kept of a call.

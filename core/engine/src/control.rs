@@ -407,6 +407,9 @@ pub enum Happening {
     /// A recording is on disk.
     #[serde(rename = "recording.stored")]
     RecordingStored(Box<StoredRecording>),
+    /// A recording could not be kept.
+    #[serde(rename = "recording.failed")]
+    RecordingFailed(Box<StoredRecording>),
     /// An endpoint for events took nothing for days and is disabled.
     #[serde(rename = "webhook.disabled")]
     WebhookDisabled {

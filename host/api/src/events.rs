@@ -128,6 +128,7 @@ pub(crate) fn kind(what: &Happening) -> &'static str {
         Happening::WebhookDisabled { .. } => "webhook.disabled",
         Happening::VoicemailStored(_) => "voicemail.stored",
         Happening::RecordingStored(_) => "recording.stored",
+        Happening::RecordingFailed(_) => "recording.failed",
         Happening::CallStarted(_) => "call.started",
         Happening::CallRinging(_) => "call.ringing",
         Happening::CallAnswered(_) => "call.answered",
@@ -220,7 +221,7 @@ pub(crate) fn what(event: &Event) -> Value {
             "connection": call.connection, "from": call.from, "dialled": call.dialled, "ways": call.ways,
         }),
         Happening::LimitWarning(warning) => json!(warning),
-        Happening::RecordingStored(stored) => json!(stored),
+        Happening::RecordingStored(stored) | Happening::RecordingFailed(stored) => json!(stored),
         Happening::VoicemailStored(stored) => json!(stored),
         Happening::RegistrationRemoved { connection, contact, expired } => {
             json!({"connection": connection, "contact": contact, "expired": expired})

@@ -6,6 +6,7 @@
 
 #![expect(unused_qualifications, reason = "utoipa's macros write whole paths under our spans")]
 
+mod audio_file;
 mod body;
 mod collection;
 mod edge;
@@ -29,7 +30,6 @@ mod status;
 mod suggest;
 mod tester;
 mod validate;
-mod wav_file;
 mod webhooks;
 
 use std::net::IpAddr;
@@ -109,6 +109,8 @@ pub struct MediaReport {
     pub shortages: u64,
     /// Packets at a worker's own port that belong to no call.
     pub strays: u64,
+    /// Pieces of recordings that were left out because the disk was too slow.
+    pub unkept: u64,
 }
 
 /// Whether calls can be taken, part by part.
@@ -168,6 +170,8 @@ pub struct About {
     pub outside: Rule,
     /// What speaks and listens.
     pub speech: Arc<Speech>,
+    /// Whether there is a mail server that takes our e-mails.
+    pub sends_mail: bool,
     /// When the process began to serve.
     pub started_at: Timestamp,
 }

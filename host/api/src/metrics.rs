@@ -151,6 +151,13 @@ fn media(report: &MediaReport, page: &mut Page) {
     let waits = "trunkline_media_buffer_waits_total";
     page.family(waits, "counter", "Times a media socket waited because all buffers were in use.");
     page.sample(waits, &[], report.shortages);
+    let unkept = "trunkline_recording_pieces_lost_total";
+    page.family(
+        unkept,
+        "counter",
+        "Pieces of recordings, of a second each, left out because the disk was too slow.",
+    );
+    page.sample(unkept, &[], report.unkept);
 }
 
 /// The text as it grows.

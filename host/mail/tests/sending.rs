@@ -63,7 +63,7 @@ async fn sent(url: Option<&str>) -> Option<Mail> {
         bytes: 4,
         transcript: Transcript::in_state("none"),
     };
-    store.keep_message(&message, b"RIFF".to_vec(), &["bob@example.com".to_owned()]).await.unwrap();
+    store.keep_message(&message, b"RIFF".to_vec(), &["bob@example.com".to_owned()], "").await.unwrap();
     let server = url.map(|url| Smtp::new(url, "pbx@example.com", None).unwrap());
     let row: Mailbox = Mailbox {
         id: "box_1".into(),

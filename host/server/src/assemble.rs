@@ -96,7 +96,9 @@ pub(crate) async fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let passes = PassKey::new(&token_key::read_or_make(&config.data)?);
     let about = about(config, http, https, &call_path, &tls, (Arc::clone(&keyring), passes, speech));
     let api = Api::new(store.clone(), loaded, call_path.clone(), about);
+    call_path.tell_of_recordings();
     mailroom.open(&api, &call_path);
+    mailroom.adopt().await;
     api.tell_all_waiting().await;
     let postman = post(config, &store, &api)?;
     errands.knows(&api);
@@ -250,6 +252,7 @@ fn about(
         push_key: call_path.push_key().to_owned(),
         outside: Rule::new(config.http_allow.clone()),
         speech,
+        sends_mail: config.smtp.is_some(),
         started_at: store::now(),
     }
 }

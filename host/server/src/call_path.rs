@@ -60,7 +60,7 @@ impl CallPath {
         let told = Arc::clone(&recordings);
         let (recorder, left) = Recorder::start(recordings.folder(), move |written| told.written(written))
             .map_err(|fault| Failure::Failed(format!("recordings: {fault}")))?;
-        recordings.take_over(left, events.clone());
+        recordings.take_over(left);
         let setup = ShardSetup {
             clock: Clock::start(),
             listeners: config.sip.iter().map(listener).collect(),
@@ -112,6 +112,11 @@ impl CallPath {
     pub(crate) fn announce(&self, event: Event) {
         // Nobody listening is fine.
         drop(self.events.send(Arc::new(event)));
+    }
+
+    /// Tells of recordings from now on, also of those that were mended at the start.
+    pub(crate) fn tell_of_recordings(&self) {
+        self.errands.recordings().tell_of(self.events.clone());
     }
 
     /// Where SIP is heard.
@@ -212,6 +217,7 @@ impl Shards for CallPath {
             oversized: sum(|figures| &figures.oversized),
             shortages: sum(|figures| &figures.shortages),
             strays: sum(|figures| &figures.strays),
+            unkept: sum(|figures| &figures.unkept),
         }
     }
 

@@ -145,15 +145,49 @@ impl Mailroom {
         Ok(told.with("old", counts.old.to_string()))
     }
 
+    /// Brings what a former process recorded for mailboxes there.
+    pub(crate) async fn adopt(&self) {
+        let Some(api) = self.api() else { return };
+        for stray in self.recordings.strays().await {
+            let Some(mailbox) = &stray.mailbox else {
+                self.discard(&stray.id).await;
+                continue;
+            };
+            let letter = Letter {
+                from: stray.from.into(),
+                from_name: stray.from_name.into(),
+                to: stray.to.into(),
+                call: stray.call.into(),
+            };
+            match self.keep(&api, mailbox, &stray.id, &letter).await {
+                Ok(told) => {
+                    tracing::info!(
+                        recording = stray.id,
+                        mailbox,
+                        outcome = told.outcome.as_str(),
+                        "a message is brought in late"
+                    );
+                }
+                Err(why) => {
+                    tracing::error!(recording = stray.id, mailbox, why, "a message waits for the next start")
+                }
+            }
+        }
+    }
+
+    /// What is recorded becomes a message. What cannot be kept now lies there until the next start tries again.
     async fn keep(&self, api: &Arc<Api>, mailbox: &str, recording: &str, letter: &Letter) -> Answer {
         let kept = self.take(api, mailbox, recording, letter).await;
-        self.discard(recording).await;
+        if kept.is_ok() {
+            self.discard(recording).await;
+        }
         kept
     }
 
     async fn take(&self, api: &Arc<Api>, mailbox: &str, recording: &str, letter: &Letter) -> Answer {
         let Some(mailbox) = api.mailbox(mailbox) else { return Ok(Told::of(Outcome::FAILED)) };
-        let Some(audio) = self.audio(recording).await? else { return Ok(Told::of(Outcome::EMPTY)) };
+        let Some(id) = self.written(recording).await? else { return Ok(Told::of(Outcome::FAILED)) };
+        let Some(audio) = self.audio(id).await? else { return Ok(Told::of(Outcome::EMPTY)) };
         let counts = self.store.message_counts(&mailbox.id).await.map_err(told)?;
         if counts.all() >= mailbox.max_messages {
             return Ok(Told::of(Outcome::FULL));
@@ -173,7 +207,7 @@ impl Mailroom {
             transcript: Transcript::in_state("none"),
         };
         let mail_to: Vec<String> = mailbox.email.iter().cloned().collect();
-        self.store.keep_message(&message, audio.file, &mail_to).await.map_err(told)?;
+        self.store.keep_message(&message, audio.file, &mail_to, recording).await.map_err(told)?;
         if mailbox.transcribe {
             let language = match &mailbox.language {
                 Some(language) => Some(language.clone()),
@@ -190,13 +224,15 @@ impl Mailroom {
         Ok(Told::of(Outcome::OK).with("message", message.id))
     }
 
-    /// What was recorded, once it is on disk; none if nothing is said in it.
-    async fn audio(&self, recording: &str) -> Result<Option<audio::Spoken>, String> {
+    /// A recording once it is on disk; none if nothing of it is.
+    async fn written(&self, recording: &str) -> Result<Option<RecordingId>, String> {
         let Some(id) = RecordingId::of_text(recording) else { return Err(format!("{recording} is none")) };
         let written = tokio::time::timeout(PATIENCE, self.recordings.length(id)).await;
-        if written.map_err(told)?.is_none() {
-            return Err(format!("{recording} was not kept"));
-        }
+        Ok(written.map_err(told)?.map(|_| id))
+    }
+
+    /// What was recorded; none if nothing is said in it.
+    async fn audio(&self, id: RecordingId) -> Result<Option<audio::Spoken>, String> {
         let path = self.recordings.file(id);
         let work = move || {
             let file = std::fs::read(&path).map_err(|fault| format!("{}: {fault}", path.display()))?;
@@ -246,7 +282,11 @@ impl Mailroom {
         let greeting = match recording {
             "" => Greeting::Default,
             recording => {
-                let audio = self.audio(recording).await;
+                let audio = match self.written(recording).await {
+                    Ok(Some(id)) => self.audio(id).await,
+                    Ok(None) => Ok(None),
+                    Err(why) => Err(why),
+                };
                 self.discard(recording).await;
                 let Some(audio) = audio? else { return Ok(done(false)) };
                 self.store.keep_greeting(&row.account, &row.id, audio.file).await.map_err(told)?;

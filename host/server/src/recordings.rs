@@ -4,14 +4,15 @@
 //! its file. A recording is told of only when both are on disk.
 
 use std::collections::HashMap;
+use std::mem;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::RecordingBegan;
 use engine::control::{Event, Happening, StoredRecording};
 use media::RecordingId;
 use net::recorder::Written;
-use store::{RecordingEnd, RecordingRow, Store, StoreError};
+use store::{RecordingEnd, RecordingRow, Store, StoreError, StrayMessage};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{broadcast, oneshot};
 
@@ -21,7 +22,16 @@ pub(crate) struct Recordings {
     /// Who waits for those that go on.
     open: Mutex<HashMap<RecordingId, Vec<oneshot::Sender<()>>>>,
     news: UnboundedSender<News>,
-    events: OnceLock<broadcast::Sender<Arc<Event>>>,
+    /// What a former process recorded for mailboxes, and did not bring there.
+    strays: Mutex<Vec<StrayMessage>>,
+    ears: Mutex<Ears>,
+}
+
+/// Who is told.
+enum Ears {
+    /// Nobody yet; this is told later.
+    Closed(Vec<Event>),
+    Open(broadcast::Sender<Arc<Event>>),
 }
 
 enum News {
@@ -37,7 +47,13 @@ impl Recordings {
     /// Begins to keep rows.
     pub(crate) fn start(store: Store) -> Arc<Self> {
         let (news, papers) = unbounded_channel();
-        let recordings = Arc::new(Self { store, open: Mutex::default(), news, events: OnceLock::new() });
+        let recordings = Arc::new(Self {
+            store,
+            open: Mutex::default(),
+            news,
+            strays: Mutex::default(),
+            ears: Mutex::new(Ears::Closed(Vec::new())),
+        });
         tokio::spawn(Arc::clone(&recordings).work(papers));
         recordings
     }
@@ -47,12 +63,21 @@ impl Recordings {
         self.store.recording_file("").parent().map(Into::into).unwrap_or_default()
     }
 
-    /// What a former process left is mended, and events go here from now on.
-    pub(crate) fn take_over(&self, left: Vec<Written>, events: broadcast::Sender<Arc<Event>>) {
-        // Once per process.
-        let _ = self.events.set(events);
+    /// What a former process left is mended.
+    pub(crate) fn take_over(&self, left: Vec<Written>) {
         left.into_iter().for_each(|written| self.written(written));
         self.tell(News::Swept);
+    }
+
+    /// Events go here from now on, those first that nobody would have heard before.
+    pub(crate) fn tell_of(&self, events: broadcast::Sender<Arc<Event>>) {
+        let mut ears = self.ears.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ears::Closed(waiting) = &mut *ears {
+            for event in waiting.drain(..) {
+                drop(events.send(Arc::new(event)));
+            }
+        }
+        *ears = Ears::Open(events);
     }
 
     /// One begins.
@@ -93,6 +118,12 @@ impl Recordings {
         if let Err(fault) = self.store.delete_recording(&id.to_string()).await {
             tracing::error!(%fault, recording = %id, "a recording could not be removed");
         }
+    }
+
+    /// What is to become messages because a former process did not get there. Told once.
+    pub(crate) async fn strays(&self) -> Vec<StrayMessage> {
+        self.settle().await;
+        mem::take(&mut *self.strays.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Where one lies.
@@ -142,41 +173,50 @@ impl Recordings {
 
     async fn settle_one(&self, written: &Written) -> Result<(), StoreError> {
         let id = written.recording.to_string();
-        let state = match (&written.fault, written.cut_off) {
-            (Some(_), _) => "failed",
-            (None, true) => "cut_off",
-            (None, false) => "stored",
+        let state = match (&written.fault, written.bytes) {
+            (_, 0) => "failed",
+            (Some(_), _) => "cut_off",
+            (None, _) => "stored",
         };
         if state == "failed" && self.store.recording(&id).await?.is_some_and(|row| row.state == "cut_off") {
             // What there is of it was entered before.
             return Ok(());
         }
-        let end = RecordingEnd { state, length_ms: written.ms, bytes: written.bytes };
+        let problem = written.fault.clone();
+        let end = RecordingEnd { state, length_ms: written.ms, bytes: written.bytes, problem };
         let Some(row) = self.store.end_recording(&id, end).await? else {
-            // Nobody knows whose it is, or it was deleted meanwhile: its audio goes, too.
+            // Its audio goes, too.
+            tracing::warn!(recording = id, "a recording is removed: nobody knows whose it is");
             self.store.delete_recording(&id).await?;
             return Ok(());
         };
         if let Some(fault) = &written.fault {
-            tracing::warn!(recording = id, call = row.call, %fault, "a recording could not be kept");
-        } else if row.kind != "message" {
-            self.announce(row);
+            tracing::warn!(recording = id, call = row.call, state, %fault, "not all of a recording could be kept");
         }
+        self.announce(row);
         Ok(())
     }
 
     async fn sweep(&self) -> Result<(), StoreError> {
-        let lost = self.store.close_lost_recordings().await?;
-        if lost > 0 {
-            tracing::warn!(recordings = lost, "recordings were lost by the last end");
+        for lost in self.store.close_lost_recordings().await? {
+            tracing::warn!(recording = lost.id, call = lost.call, "a recording was lost by the last end");
+            self.announce(lost);
         }
+        let strays = self.store.stray_messages().await?;
+        *self.strays.lock().unwrap_or_else(PoisonError::into_inner) = strays;
         Ok(())
     }
 
     fn announce(&self, row: RecordingRow) {
-        let Some(events) = self.events.get() else { return };
+        if row.kind == "message" {
+            return;
+        }
         let account = row.account.as_str().into();
-        let what = Happening::RecordingStored(Box::new(StoredRecording {
+        let tell = match row.state.as_str() {
+            "failed" => Happening::RecordingFailed,
+            _ => Happening::RecordingStored,
+        };
+        let what = tell(Box::new(StoredRecording {
             recording: row.id.into(),
             call: row.call.into(),
             kind: row.kind.into(),
@@ -189,8 +229,13 @@ impl Recordings {
             length_ms: row.length_ms,
             channels: row.channels,
             bytes: row.bytes,
+            problem: row.problem.map(Into::into),
         }));
-        // Nobody listening is fine.
-        drop(events.send(Arc::new(Event { at: store::now(), account, what })));
+        let event = Event { at: store::now(), account, what };
+        match &mut *self.ears.lock().unwrap_or_else(PoisonError::into_inner) {
+            Ears::Closed(waiting) => waiting.push(event),
+            // Nobody listening is fine.
+            Ears::Open(events) => drop(events.send(Arc::new(event))),
+        }
     }
 }

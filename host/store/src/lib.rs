@@ -61,7 +61,7 @@ pub use page::{Page, PageQuery};
 pub use past_calls::{PastCall, Whose};
 pub use pin::{hash_pin, is_pin};
 pub use prune::Pruned;
-pub use recording::{RecordingEnd, RecordingQuery, RecordingRow};
+pub use recording::{RecordingEnd, RecordingQuery, RecordingRow, StrayMessage};
 pub use refused::{NearMissRow, RefusedQuery, RefusedRow, RefusedSource};
 pub use registration_log::{LogLine, LogQuery};
 pub use secret::SEALED;

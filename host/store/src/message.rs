@@ -126,12 +126,14 @@ impl Store {
         self.shared.folder.path("voicemail").join(account.as_str()).join(format!("{id}.wav"))
     }
 
-    /// Keeps a message with its audio, a whole WAV file, and with it the wish to tell these addresses.
+    /// Keeps a message with its audio, a whole WAV file, and with it the wish to tell these addresses. The recording that
+    /// it was belongs to no mailbox any more, whatever happens then.
     pub async fn keep_message(
         &self,
         message: &VoiceMessage,
         audio: Vec<u8>,
         mail_to: &[String],
+        recording: &str,
     ) -> Result<(), StoreError> {
         let _sweeper_waits = self.shared.voicemail.lock().await;
         self.write_voicemail(&message.account, &message.id, audio).await?;
@@ -155,6 +157,8 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         mail::queue(&mut tx, message, mail_to).await?;
+        let kept = sqlx::query("UPDATE recordings SET mailbox = NULL WHERE id = ?").bind(recording);
+        kept.execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -51,6 +51,10 @@ impl Store {
         .await?;
         let over = clock::stored(before(now, BANS_KEPT_HOURS));
         delete(&mut writers.bulk, "DELETE FROM bans WHERE until <= ?", over).await?;
+        // Somebody deleted the message while its words were put into the queue.
+        let nobodys = "DELETE FROM transcriptions WHERE created_at <= ? AND state <> 'running' \
+                       AND subject NOT IN (SELECT id FROM messages) AND subject NOT IN (SELECT id FROM recordings)";
+        delete(&mut writers.bulk, nobodys, clock::stored(before(now, 1))).await?;
         crate::webhook::prune(&mut writers.bulk, before(now, DELIVERIES_KEPT_HOURS)).await?;
         drop(writers);
         self.writer.amend_refused(Box::new(Old { retention, now })).await;

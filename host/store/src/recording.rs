@@ -51,6 +51,25 @@ pub struct RecordingRow {
     pub rate: u32,
     /// Octets of its file.
     pub bytes: u64,
+    /// Why not all of it is there.
+    pub problem: Option<String>,
+}
+
+/// A recording that was to become a message when the process died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StrayMessage {
+    /// The recording.
+    pub id: String,
+    /// Where it belongs; none if it is a message by now, or none was wanted.
+    pub mailbox: Option<String>,
+    /// Number or user of the caller; empty if withheld.
+    pub from: String,
+    /// The caller's name.
+    pub from_name: String,
+    /// What was dialled.
+    pub to: String,
+    /// The call.
+    pub call: String,
 }
 
 /// Which recordings; messages of mailboxes are not among them.
@@ -73,7 +92,7 @@ pub struct RecordingQuery {
 }
 
 /// What became of a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordingEnd {
     /// `stored`, `cut_off` or `failed`.
     pub state: &'static str,
@@ -81,6 +100,8 @@ pub struct RecordingEnd {
     pub length_ms: u64,
     /// Octets of its file.
     pub bytes: u64,
+    /// Why not all of it is there.
+    pub problem: Option<String>,
 }
 
 impl Store {
@@ -92,11 +113,16 @@ impl Store {
     /// A recording begins.
     pub async fn begin_recording(&self, began: &RecordingBegan) -> Result<(), StoreError> {
         let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let envelope = began.envelope.as_deref();
+        let (from, dialled) = match envelope {
+            Some(envelope) => (&*envelope.letter.from, &*envelope.letter.to),
+            None => (&*began.from, &*began.dialled),
+        };
         let mut writers = self.shared.writers.lock().await;
         sqlx::query(
             "INSERT INTO recordings (id, account, kind, state, call, connection_in, connection_out, caller, dialled, \
-             flow, node, started_at, length_ms, channels, rate, bytes) \
-             VALUES (?, ?, ?, 'recording', ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0)",
+             flow, node, started_at, length_ms, channels, rate, bytes, mailbox, caller_name) \
+             VALUES (?, ?, ?, 'recording', ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, ?, ?)",
         )
         .bind(began.id.to_string())
         .bind(&*began.account)
@@ -104,13 +130,15 @@ impl Store {
         .bind(&*began.call)
         .bind(given(&began.connection_in))
         .bind(given(&began.connection_out))
-        .bind(&*began.from)
-        .bind(&*began.dialled)
+        .bind(from)
+        .bind(dialled)
         .bind(began.flow.as_deref())
         .bind(given(&began.node))
         .bind(clock::stored(began.started_at))
         .bind(began.channels)
         .bind(began.rate)
+        .bind(envelope.map(|envelope| &*envelope.mailbox))
+        .bind(envelope.map(|envelope| &*envelope.letter.from_name))
         .execute(&mut writers.bulk)
         .await?;
         Ok(())
@@ -123,31 +151,46 @@ impl Store {
         end: RecordingEnd,
     ) -> Result<Option<RecordingRow>, StoreError> {
         let mut writers = self.shared.writers.lock().await;
-        let row =
-            sqlx::query("UPDATE recordings SET state = ?, length_ms = ?, bytes = ? WHERE id = ? RETURNING *")
-                .bind(end.state)
-                .bind(i64::try_from(end.length_ms).unwrap_or(i64::MAX))
-                .bind(i64::try_from(end.bytes).unwrap_or(i64::MAX))
-                .bind(id)
-                .fetch_optional(&mut writers.bulk)
-                .await?;
+        let row = sqlx::query(
+            "UPDATE recordings SET state = ?, length_ms = ?, bytes = ?, problem = ? WHERE id = ? RETURNING *",
+        )
+        .bind(end.state)
+        .bind(i64::try_from(end.length_ms).unwrap_or(i64::MAX))
+        .bind(i64::try_from(end.bytes).unwrap_or(i64::MAX))
+        .bind(end.problem)
+        .bind(id)
+        .fetch_optional(&mut writers.bulk)
+        .await?;
         row.as_ref().map(read).transpose()
     }
 
-    /// Recordings that a former process began and never ended have failed; what a mailbox never got goes. How many.
-    pub async fn close_lost_recordings(&self) -> Result<u64, StoreError> {
-        let messages = sqlx::query("SELECT * FROM recordings WHERE kind = ?")
+    /// What a former process recorded for mailboxes, and did not bring there.
+    pub async fn stray_messages(&self) -> Result<Vec<StrayMessage>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM recordings WHERE kind = ? ORDER BY id")
             .bind(RecordingKind::Message.as_str())
             .fetch_all(&self.shared.readers)
             .await?;
-        for row in &messages {
-            self.delete_recording(&read(row)?.id).await?;
-        }
+        let stray = |row: &SqliteRow| {
+            let text = |name: &str| row.try_get::<Option<String>, _>(name).map(Option::unwrap_or_default);
+            Ok(StrayMessage {
+                id: text("id")?,
+                mailbox: row.try_get("mailbox")?,
+                from: text("caller")?,
+                from_name: text("caller_name")?,
+                to: text("dialled")?,
+                call: text("call")?,
+            })
+        };
+        rows.iter().map(stray).collect()
+    }
+
+    /// Recordings that a former process began and never ended have failed: these.
+    pub async fn close_lost_recordings(&self) -> Result<Vec<RecordingRow>, StoreError> {
         let mut writers = self.shared.writers.lock().await;
-        let lost = sqlx::query("UPDATE recordings SET state = 'failed' WHERE state = 'recording'")
-            .execute(&mut writers.bulk)
-            .await?;
-        Ok(lost.rows_affected())
+        let lost =
+            "UPDATE recordings SET state = 'failed', problem = ? WHERE state = 'recording' RETURNING *";
+        let lost = sqlx::query(lost).bind(NOTHING_LEFT).fetch_all(&mut writers.bulk).await?;
+        lost.iter().map(read).collect()
     }
 
     /// Recordings, newest first.
@@ -241,5 +284,8 @@ fn read(row: &SqliteRow) -> Result<RecordingRow, StoreError> {
         channels: row.try_get("channels")?,
         rate: row.try_get("rate")?,
         bytes: number("bytes")?,
+        problem: given("problem")?,
     })
 }
+
+const NOTHING_LEFT: &str = "the server died before anything of it was on disk";

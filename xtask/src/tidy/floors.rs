@@ -48,6 +48,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "host/api",
         &[
             "wire/",
+            "proto/codec",
             "core/callflow",
             "core/routing",
             "core/engine",

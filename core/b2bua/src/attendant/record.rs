@@ -5,7 +5,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use callflow::{Outcome, Record, Signal, Subject, Told};
+use callflow::{Envelope, Outcome, Record, Signal, Subject, Told};
 use media::{RecordingId, RecordingOver};
 
 use super::{Doing, Purpose, Wanted};
@@ -122,7 +122,8 @@ impl Call {
             }
         };
         let kind = if self.is_for_a_mailbox() { RecordingKind::Message } else { RecordingKind::Caller };
-        match self.begin_recording(kind, Bounds { longest, silence }, means) {
+        let envelope = self.envelope();
+        match self.begin_recording(kind, Bounds { longest, silence }, envelope, means) {
             Some(id) => {
                 if let Some(attendant) = self.attendant.as_deref_mut()
                     && let Doing::Recording(taking) = &mut attendant.doing
@@ -132,6 +133,12 @@ impl Call {
             }
             None => self.tell_flow(Told::of(Outcome::FAILED), means),
         }
+    }
+
+    /// Where what is being recorded belongs, if that is a mailbox.
+    fn envelope(&self) -> Option<Box<Envelope>> {
+        let Doing::Recording(taking) = &self.attendant.as_deref()?.doing else { return None };
+        taking.record.envelope.clone()
     }
 
     /// The caller pressed a key: it ends the recording if it is one of those, or the announcement.

@@ -95,6 +95,7 @@ impl Verb for RecordAudio {
             beep: self.beep,
             subject: self.subject.clone(),
             variable: self.variable.clone(),
+            envelope: None,
         }))
     }
 

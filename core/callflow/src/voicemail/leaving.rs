@@ -13,7 +13,7 @@ use core::mem::take;
 use core::time::Duration;
 
 use super::words::{self, say};
-use super::{Letter, Post, Whose, choice, play, post};
+use super::{Envelope, Letter, Post, Whose, choice, play, post};
 use crate::ask::{Ask, Clip, Errand, Record, Subject, Told};
 use crate::verb::{Move, Outcome, Routine};
 
@@ -77,7 +77,9 @@ impl Leaving {
         let greeting = take(&mut self.greeting).then(|| Clip::Greeting(self.mailbox.clone()));
         let subject = Subject::Caller { longest: self.longest, silence: Some(SILENCE), keys: "#".into() };
         let prompt = greeting.into_iter().collect();
-        let record = Record { prompt, beep: true, subject, variable: RECORDING.into() };
+        let envelope = Envelope { mailbox: self.mailbox.clone(), letter: self.letter.clone() };
+        let envelope = Some(Box::new(envelope));
+        let record = Record { prompt, beep: true, subject, variable: RECORDING.into(), envelope };
         self.to(State::Recording, Move::Ask(Ask::Record(record)))
     }
 

@@ -58,6 +58,15 @@ impl Letter {
     }
 }
 
+/// What is being said to a mailbox: should nobody be there any more to have it kept, this says where it belongs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// The mailbox.
+    pub mailbox: Box<str>,
+    /// Who leaves it.
+    pub letter: Letter,
+}
+
 /// What is asked of whoever has the mailboxes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Post {

@@ -223,7 +223,8 @@ impl Visiting {
                 let (silence, keys) = (Some(GREETING_SILENCE), "#".into());
                 let subject = Subject::Caller { longest: LONGEST_GREETING, silence, keys };
                 let prompt = self.prompt(vec![say(words::SPEAK)]);
-                let record = Record { prompt, beep: true, subject, variable: RECORDING.into() };
+                let variable = RECORDING.into();
+                let record = Record { prompt, beep: true, subject, variable, envelope: None };
                 self.to(State::Recording, Move::Ask(Ask::Record(record)))
             }
             "2" => self.to(State::Greeting, post(Post::Greet { mailbox, recording: Box::default() })),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// A recording that is on disk.
+/// A recording that is on disk, or could not be brought there.
 #[derive(Clone, Debug, Serialize)]
 pub struct StoredRecording {
     /// `rec_…`.
@@ -11,8 +11,10 @@ pub struct StoredRecording {
     pub call: Box<str>,
     /// `call` or `caller`.
     pub kind: Box<str>,
-    /// `stored`, or `cut_off` if its end is missing.
+    /// `stored`, `cut_off` if its end is missing, or `failed`.
     pub state: Box<str>,
+    /// Why not all of it is there.
+    pub problem: Option<Box<str>>,
     /// Connection that called.
     pub connection_in: Option<Box<str>>,
     /// Connection that answered.

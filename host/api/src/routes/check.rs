@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use certificates::{Entry, Source, day};
+use routing::config::Mailbox;
 use serde::Serialize;
 use store::now;
 use utoipa::ToSchema;
@@ -13,6 +14,7 @@ use utoipa_axum::routes;
 
 use crate::edge::{Caller, Scope};
 use crate::problem::Problem;
+use crate::rows::Rows;
 use crate::{Api, Part, openapi};
 
 /// What was looked at.
@@ -55,6 +57,7 @@ async fn check(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Check
     let rows = api.rows();
     let homeless = rows.accounts.all().filter(|kept| kept.row.country.is_none() && caller.sees(&kept.row.id));
     checks.extend(homeless.take(MOST_ACCOUNTS).map(|kept| Check::of_homeless(&kept.row.name)));
+    checks.extend(Check::of_mail(&rows, &caller, api.about.sends_mail));
     let worst = [FAILED, WARNING].into_iter().find(|state| checks.iter().any(|check| check.state == *state));
     Ok(Json(Checked { state: worst.unwrap_or(PASSED), checks }))
 }
@@ -68,6 +71,26 @@ impl Check {
             detail: "without a country, every country may be called".to_owned(),
             fix: "Set the account's country, or limits.countries.allow of its connections.",
         }
+    }
+
+    /// Mailboxes whose messages are to be told of by e-mail; none where nobody wants that.
+    fn of_mail(rows: &Rows, caller: &Caller, sends_mail: bool) -> Option<Self> {
+        let wants = |row: &Mailbox| row.email.is_some() && caller.sees(&row.account);
+        let names: Vec<_> = rows.mailboxes.all().map(|kept| &kept.row).filter(|row| wants(row)).collect();
+        let first = names.first()?;
+        let whose = match names.len() {
+            1 => format!("mailbox {}", first.name),
+            many => format!("mailbox {} and {} more", first.name, many - 1),
+        };
+        let (state, detail, fix) = match sends_mail {
+            true => (PASSED, format!("messages are told of by e-mail: {whose}"), ""),
+            false => (
+                WARNING,
+                format!("no mail server is set, so that no e-mail is sent: {whose}"),
+                "Set --smtp smtp://HOST, or take the address out of the mailbox.",
+            ),
+        };
+        Some(Self { name: "e-mail".to_owned(), state, detail, fix })
     }
 
     /// What speaks or listens: calls go on without.

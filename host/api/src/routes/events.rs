@@ -38,7 +38,7 @@ struct Wanted {
 /// conference.started, conference.joined, conference.left, conference.ended,
 /// registration.added, registration.removed, registration.failed, registration.recovered, connection.down, connection.up,
 /// rehearsal.started, rehearsal.ended, device.wrong_password, ban.added, ban.lapsed, ban.removed, ban.withheld, webhook.disabled,
-/// voicemail.stored, recording.stored.
+/// voicemail.stored, recording.stored, recording.failed.
 ///
 /// A client that comes back with Last-Event-ID gets what it missed; an event `gap` says that some of it is gone.
 #[utoipa::path(get, path = "/events", tag = "events",

@@ -14,13 +14,14 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::audio_file::AudioForm;
 use crate::body::{Asked, Document};
 use crate::collection::{Cut, find};
 use crate::edge::{Caller, Scope};
 use crate::openapi::Listed;
 use crate::problem::{Code, Problem};
 use crate::shape::{self, Field, Shape};
-use crate::{Api, openapi, validate, wav_file};
+use crate::{Api, openapi, validate};
 
 /// A message.
 #[derive(Debug, Serialize, ToSchema)]
@@ -191,20 +192,21 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The audio of a message, as a WAV file.
+/// The audio of a message, as a WAV file or Ogg Opus.
 #[utoipa::path(get, path = "/mailboxes/{id}/messages/{message}/audio", tag = "mailboxes", operation_id = "get_message_audio",
-    params(("id" = String, Path, description = "Id of the mailbox"), ("message" = String, Path, description = "Its id")),
-    responses((status = 200, description = "A WAV file", content_type = "audio/wav", body = Vec<u8>), openapi::Reading))]
+    params(("id" = String, Path, description = "Id of the mailbox"), ("message" = String, Path, description = "Its id"), AudioForm),
+    responses((status = 200, description = "WAV, or Ogg Opus", content_type = "audio/wav", body = Vec<u8>), openapi::Reading))]
 async fn audio(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path((id, message)): Path<(String, String)>,
+    Asked(form): Asked<AudioForm>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may(Scope::HistoryRead)?;
     let message = known(&api, &caller, &id, &message).await?;
     let path = api.store.voicemail_file(&message.account, &message.id);
-    let sent = wav_file::sent(&path, Some(&message.id), &headers).await;
+    let sent = form.sent(&path, Some(&message.id), &headers).await?;
     sent.map_err(|fault| Problem::new(Code::Fault, format!("{}: {fault}", path.display())))
 }
 

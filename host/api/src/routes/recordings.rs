@@ -14,10 +14,11 @@ use utoipa_axum::routes;
 
 use super::collections::list_query;
 use super::past;
+use crate::audio_file::AudioForm;
 use crate::body::Asked;
 use crate::edge::{Caller, Scope};
 use crate::problem::{Code, Problem};
-use crate::{Api, openapi, wav_file};
+use crate::{Api, openapi};
 
 list_query! {
     /// Which recordings.
@@ -72,6 +73,8 @@ struct Recording {
     rate: u32,
     /// Octets of its file.
     bytes: u64,
+    /// Why not all of it is there, if so.
+    problem: Option<String>,
 }
 
 impl From<RecordingRow> for Recording {
@@ -93,6 +96,7 @@ impl From<RecordingRow> for Recording {
             channels: row.channels,
             rate: row.rate,
             bytes: row.bytes,
+            problem: row.problem,
         }
     }
 }
@@ -106,6 +110,11 @@ async fn list(
     Asked(query): Asked<Recordings>,
 ) -> Result<Json<Page<Recording>>, Problem> {
     caller.may(Scope::HistoryRead)?;
+    let known = ["recording", "stored", "cut_off", "failed"];
+    if query.state.as_deref().is_some_and(|state| !known.contains(&state)) {
+        let message = format!("state is one of {}", known.join(", "));
+        return Err(Problem::new(Code::InvalidParameter, message));
+    }
     let query = RecordingQuery {
         page: past::page(query.limit, query.after, query.before)?,
         account: past::account(&api, &caller, query.account.as_deref())?,
@@ -150,19 +159,20 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The audio of a recording as a WAV file, or a range of its octets (RFC 9110 §14).
-#[utoipa::path(get, path = "/recordings/{id}/audio", tag = "recordings", operation_id = "get_recording_audio", params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, description = "A WAV file", content_type = "audio/wav", body = Vec<u8>), (status = 206, description = "The range that was asked for"), openapi::Reading))]
+/// The audio of a recording: a WAV file, or a range of its octets (RFC 9110 §14), or Ogg Opus.
+#[utoipa::path(get, path = "/recordings/{id}/audio", tag = "recordings", operation_id = "get_recording_audio", params(("id" = String, Path, description = "Its id"), AudioForm),
+    responses((status = 200, description = "WAV, or Ogg Opus", content_type = "audio/wav", body = Vec<u8>), (status = 206, description = "The range that was asked for"), openapi::Reading))]
 async fn audio(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(id): Path<String>,
+    Asked(form): Asked<AudioForm>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may(Scope::HistoryRead)?;
     let recording = known(&api, &caller, &id).await?;
     let path = api.store.recording_file(&recording.id);
-    match wav_file::sent(&path, Some(&recording.id), &headers).await {
+    match form.sent(&path, Some(&recording.id), &headers).await? {
         Ok(answer) => Ok(answer),
         // It goes on, or has failed.
         Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => {

@@ -21,7 +21,7 @@ use crate::body::{Asked, largest};
 use crate::edge::{Caller, Scope};
 use crate::problem::{Code, Problem};
 use crate::validate::flow::sounds_in;
-use crate::{Api, openapi, wav_file};
+use crate::{Api, audio_file, openapi};
 
 /// Whose sounds.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -231,7 +231,7 @@ async fn audio(
     let (speech, wanted) = (Arc::clone(&api.about.speech), name.clone());
     let missing = || Problem::not_found("sound", &name);
     let path = blocking(move || speech.sounds().find(&account, &wanted)).await?.ok_or_else(missing)?;
-    wav_file::sent(&path, None, &headers).await.map_err(|_| missing())
+    audio_file::wav(&path, None, &headers).await.map_err(|_| missing())
 }
 
 /// The account that is meant: the one asked for, else the key's, else the first.

@@ -226,6 +226,7 @@ impl Rig {
                 store.clone(),
             )
             .0,
+            sends_mail: false,
             started_at: now(),
         };
         let loaded = store.load().await.unwrap();

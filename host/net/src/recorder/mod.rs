@@ -27,9 +27,7 @@ pub struct Written {
     pub ms: u64,
     /// Octets of its file; 0 if there is none.
     pub bytes: u64,
-    /// Whether its end is missing: the process died, or the disk is full.
-    pub cut_off: bool,
-    /// What went wrong, in words.
+    /// Why there is none, or why its end is missing: the process died, or the disk is full.
     pub fault: Option<String>,
 }
 
@@ -157,7 +155,7 @@ impl Desk {
                 Ok(file) => file.finish(None),
                 Err(fault) => Err(fault),
             };
-            (self.done)(written_of(recording, written, true));
+            (self.done)(written_of(recording, written, Some(ENDED.to_owned())));
         }
     }
 
@@ -171,11 +169,12 @@ impl Desk {
             && let Err(fault) = open.write(chunk.at, samples)
         {
             tracing::error!(recording = %id, %fault, "a recording cannot be written on");
+            let why = fault.to_string();
             // What there is of it is kept.
             let cut = std::mem::replace(file, Err(fault));
             if let Ok(cut) = cut {
                 let written = cut.finish(None);
-                (self.done)(written_of(id, written, true));
+                (self.done)(written_of(id, written, Some(why)));
             }
         }
         if chunk.last
@@ -184,22 +183,26 @@ impl Desk {
             match file {
                 Ok(file) => {
                     let written = file.finish(Some(chunk.total));
-                    (self.done)(written_of(id, written, false));
+                    (self.done)(written_of(id, written, None));
                 }
                 Err(fault) => {
                     // One that was cut off was told of before, and once is enough for whoever hears of it.
                     tracing::error!(recording = %id, %fault, "a recording could not be kept");
-                    (self.done)(written_of(id, Err(fault), true));
+                    (self.done)(written_of(id, Err(fault), None));
                 }
             }
         }
     }
 }
 
-fn written_of(recording: RecordingId, written: io::Result<(u64, u64)>, cut_off: bool) -> Written {
+/// What became of one; `cut_off` says why its end is missing, if it is, or all of it.
+fn written_of(recording: RecordingId, written: io::Result<(u64, u64)>, cut_off: Option<String>) -> Written {
     match written {
-        Ok((ms, bytes)) => Written { recording, ms, bytes, cut_off, fault: None },
-        Err(fault) => Written { recording, ms: 0, bytes: 0, cut_off: true, fault: Some(fault.to_string()) },
+        Ok((ms, bytes)) => Written { recording, ms, bytes, fault: cut_off },
+        Err(fault) => {
+            let fault = cut_off.unwrap_or_else(|| fault.to_string());
+            Written { recording, ms: 0, bytes: 0, fault: Some(fault) }
+        }
     }
 }
 
@@ -212,7 +215,7 @@ fn mend(folder: &Path) -> io::Result<Vec<Written>> {
         let id = name.strip_suffix(".wav.part").and_then(RecordingId::of_text);
         if let Some(id) = id {
             let written = WavFile::open(folder, id).and_then(|file| file.finish(None));
-            mended.push(written_of(id, written, true));
+            mended.push(written_of(id, written, Some(DIED.to_owned())));
         }
     }
     Ok(mended)
@@ -223,6 +226,9 @@ pub fn file_of(folder: &Path, recording: RecordingId) -> PathBuf {
     folder.join(format!("{recording}.wav"))
 }
 
+/// Why the end of a recording is missing.
+const DIED: &str = "the server died while it was recorded";
+const ENDED: &str = "the server ended while it was recorded";
 /// Pieces that may wait: some seconds of a thousand recordings.
 const QUEUE: usize = 4_096;
 /// Rooms that a worker keeps.

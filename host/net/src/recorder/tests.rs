@@ -80,7 +80,7 @@ fn a_recording_is_a_file_once_it_is_whole() {
     recorder.end();
     let written = hear.try_recv().expect("told");
     let bytes = 44 + 2 * 20_000;
-    assert_eq!(written, Written { recording: id, ms: 2_500, bytes, cut_off: false, fault: None });
+    assert_eq!(written, Written { recording: id, ms: 2_500, bytes, fault: None });
     let path = file_of(&folder.0, id);
     let file = fs::read(&path).expect("a file");
     assert_eq!(file.len() as u64, bytes);
@@ -106,7 +106,7 @@ fn what_a_process_leaves_is_mended_by_the_next() {
     // It stops before that recording is over: what there is is kept.
     recorder.end();
     let cut = hear.try_recv().expect("told");
-    assert_eq!((cut.recording, cut.ms, cut.cut_off), (id, 1_000, true));
+    assert_eq!((cut.recording, cut.ms, cut.fault.as_deref()), (id, 1_000, Some(ENDED)));
     // One whose process was killed: its header says nothing of its length yet.
     let whole = fs::read(file_of(&folder.0, id)).expect("a file");
     let mut killed = whole;
@@ -118,7 +118,7 @@ fn what_a_process_leaves_is_mended_by_the_next() {
     recorder.end();
     left.sort_by_key(|written| written.recording);
     let [mended, nothing] = left.as_slice() else { panic!("{left:?}") };
-    assert_eq!((mended.recording, mended.ms, mended.cut_off, &mended.fault), (other, 1_000, true, &None));
+    assert_eq!((mended.recording, mended.ms, mended.fault.as_deref()), (other, 1_000, Some(DIED)));
     assert_eq!((nothing.bytes, nothing.fault.is_some()), (0, true));
     let file = fs::read(file_of(&folder.0, other)).expect("a file");
     assert_eq!((file.len(), &file[40..44]), (44 + 16_000, &16_000u32.to_le_bytes()[..]));
