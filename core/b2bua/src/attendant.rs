@@ -24,7 +24,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use callflow::{Ask, Collector, Conference, Ended, Facts, Outcome, Published, Run, Told, World};
-use media::RecordingId;
+use media::{RecordingId, Twice};
 use routing::config::{Account, CallFlow, Connection};
 use routing::decision::{Attached, Decision};
 use routing::reason::Reason;
@@ -83,6 +83,8 @@ pub(crate) struct Attendant {
     is_heard: bool,
     /// How it presses keys, as far as it is listened to.
     keypad: Option<Keypad>,
+    /// Its keys that are told in two ways.
+    twice: Twice,
     /// The queue that it waits in, or whose agent it talks with.
     queueing: Option<Box<Queueing>>,
     /// Who talks with the caller, where others are to know how long ago that was.
@@ -258,6 +260,7 @@ impl Call {
             untold: None,
             is_heard: false,
             keypad: None,
+            twice: Twice::default(),
             queueing: None,
             agent: None,
         }));

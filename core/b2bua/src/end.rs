@@ -318,7 +318,7 @@ impl Call {
             media::Event::Key { key, end } => {
                 let leg = anchor::end_owner(end).leg;
                 if leg == self.caller.number {
-                    self.on_key(key, means);
+                    self.on_key(media::Way::Media, key, means);
                 } else {
                     self.on_screen_key(leg, key, means);
                 }

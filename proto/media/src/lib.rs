@@ -36,5 +36,5 @@ pub use mos::estimated_mos;
 pub use plane::Plane;
 pub use recording::{Recorded, Recording, RecordingId};
 pub use shared::PayloadTypes;
-pub use transcode::{Dtmf, Format, PayloadMap};
+pub use transcode::{Dtmf, Format, PayloadMap, Twice, Way};
 pub use webrtc::{Credentials, Fingerprint, Hash, Identity, IdentityFault, Peer};

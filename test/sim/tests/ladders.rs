@@ -107,6 +107,7 @@ ladders! {
     flow_group_nobody
     flow_hold
     flow_hunt
+    flow_key_told_twice
     flow_menu
     flow_opus
     flow_menu_nobody_answers

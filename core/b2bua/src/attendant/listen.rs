@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use callflow::{Collected, Collector, Conference, Gather, Outcome, Play, Signal, Told};
-use media::{Command, Source};
+use media::{Command, Source, Way};
 use routing::reason::Reason;
 use rtp::TelephoneEvent;
 use sip_msg::Message;
@@ -252,12 +252,15 @@ impl Call {
         }
     }
 
-    /// The caller pressed a key.
-    pub(crate) fn on_key(&mut self, key: u8, means: &mut Means<'_>) {
+    /// The caller pressed a key; one that is told in both ways counts once.
+    pub(crate) fn on_key(&mut self, way: Way, key: u8, means: &mut Means<'_>) {
         if self.handover.gives_place() {
             return;
         }
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        if !attendant.twice.is_new(way, key, means.now) {
+            return;
+        }
         match &mut attendant.doing {
             Doing::Gathering(gathering) => {
                 let collected = gathering.collector.on_key(key, means.now);
@@ -291,7 +294,7 @@ impl Call {
         respond(event, 200, &[], means);
         let key = digit_of(event.request).and_then(|(code, _)| TelephoneEvent::digit_of(code));
         match key.and_then(|key| u8::try_from(key).ok()) {
-            Some(key) if alone => self.on_key(key, means),
+            Some(key) if alone => self.on_key(Way::Signalling, key, means),
             Some(key) => self.on_screen_key(event.leg, key, means),
             None => {}
         }

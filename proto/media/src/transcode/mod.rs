@@ -23,3 +23,4 @@ pub use payload_map::PayloadMap;
 pub use plan::{Dtmf, Format};
 pub(crate) use stream::Stream;
 pub(crate) use translator::Translator;
+pub use twice::{Twice, Way};

@@ -9,7 +9,7 @@ use timestamp::Timestamp;
 
 /// How a digit was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub enum Way {
     /// By events or tones.
     Media,
     /// By INFO.
@@ -18,7 +18,7 @@ pub(super) enum Way {
 
 /// The digit that was told last.
 #[derive(Debug, Default)]
-pub(super) struct Twice {
+pub struct Twice {
     told: Option<Told>,
 }
 
@@ -33,7 +33,7 @@ struct Told {
 
 impl Twice {
     /// A digit came; false if it is one that came by the other way.
-    pub(super) fn is_new(&mut self, way: Way, code: u8, now: Timestamp) -> bool {
+    pub fn is_new(&mut self, way: Way, code: u8, now: Timestamp) -> bool {
         let same = self.told.as_mut().filter(|told| told.code == code && now.since(told.at) <= APART);
         let Some(told) = same else {
             self.told = Some(Told { way, code, ahead: 1, at: now });
@@ -51,7 +51,7 @@ impl Twice {
     }
 
     /// The digit that was told last is still pressed.
-    pub(super) fn goes_on(&mut self, now: Timestamp) {
+    pub(crate) fn goes_on(&mut self, now: Timestamp) {
         if let Some(told) = self.told.as_mut().filter(|told| told.way == Way::Media) {
             told.at = now;
         }
