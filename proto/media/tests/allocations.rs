@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use codec::{Codec, Encoder, Rate, Tuning};
 use media::{
-    Actions, Command, Dtmf, EndId, Format, Plane, Recorded, Recording, RecordingId, Remote, RoomId, SocketKey,
+    Actions, Command, Dtmf, EndId, Format, PayloadTypes, Plane, Recorded, Recording, RecordingId, Remote,
+    RoomId, SocketKey, Source,
 };
 use srtp::{Keys, OVERHEAD, Outbound, Profile};
 use timestamp::Timestamp;
@@ -168,5 +169,43 @@ fn a_room_allocates_nothing_once_everybody_was_heard() {
             before = ALLOCATIONS.with(Cell::get);
         }
     }
+    assert_eq!(ALLOCATIONS.with(Cell::get), before);
+}
+
+#[test]
+fn what_is_played_and_what_tones_are_listened_for_allocate_nothing() {
+    let (mut plane, mut out) = (Plane::new(1), Actions::new());
+    let mut now = Timestamp::from_secs(1);
+    for (id, codec) in (0u64..).zip(Codec::ALL) {
+        let (end, port) = (EndId(id), 20_000 + 2 * id as u16);
+        plane.handle_command(Command::Open { end, bind: LOCAL, port, inactivity: None }, now, &mut out);
+        let remote = Remote { rtp: Some(peer(id)), rtcp: None, ..Remote::of(LOCAL) };
+        plane.handle_command(Command::Remote { end, remote }, now, &mut out);
+        let payload_type = codec.static_payload_type().unwrap_or(111);
+        let format =
+            Format { codec, payload_type, heard_as: payload_type, ptime: 20, fec: false, dtmf: Dtmf::Inband };
+        plane.handle_command(Command::Speak { end, format }, now, &mut out);
+        plane.handle_command(Command::Serve { end, source: Source::Milliwatt }, now, &mut out);
+        let events = PayloadTypes::default();
+        plane.handle_command(Command::Listen { end, events, tones: Some(format) }, now, &mut out);
+    }
+    let mut packet = Vec::new();
+    rtp::write_header(false, 8, 0, 0, 7, &mut packet);
+    packet.extend([0xd5; 160]);
+    let (mut before, mut sent) = (0, 0);
+    for n in 0..300u16 {
+        out.clear();
+        packet[2..4].copy_from_slice(&n.to_be_bytes());
+        packet[4..8].copy_from_slice(&(u32::from(n) * 160).to_be_bytes());
+        (0..4u32)
+            .for_each(|end| plane.on_packet(SocketKey(2 * end), peer(end.into()), &packet, now, &mut out));
+        plane.handle_timeout(now, &mut out);
+        sent += out.list().len();
+        now = now + Duration::from_millis(20);
+        if n == 20 {
+            before = ALLOCATIONS.with(Cell::get);
+        }
+    }
+    assert_eq!(sent, 4 * 300 + 4, "every packet, and four events");
     assert_eq!(ALLOCATIONS.with(Cell::get), before);
 }

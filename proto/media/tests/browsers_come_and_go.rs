@@ -111,4 +111,4 @@ fn call(plane: &mut Plane, out: &mut Actions, n: u64, now: Timestamp) {
     out.clear();
 }
 
-const BROWSERS: u64 = 100;
+const BROWSERS: u64 = 25;
