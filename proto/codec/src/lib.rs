@@ -14,6 +14,7 @@ mod decoder;
 pub mod dtmf;
 mod encoder;
 mod g722;
+mod melody;
 mod ogg_opus;
 mod opus;
 mod resample;
@@ -23,6 +24,7 @@ pub use codec::{Codec, Rate};
 pub use comfort_noise::ComfortNoise;
 pub use decoder::Decoder;
 pub use encoder::{Encoder, Tuning};
+pub use melody::melody;
 pub use ogg_opus::OggOpus;
 pub use resample::Resampler;
 
