@@ -10,6 +10,7 @@ mod errand;
 mod feature;
 mod flows;
 mod listen;
+mod park;
 mod queue;
 mod record;
 mod refer;
@@ -17,6 +18,7 @@ mod replace;
 mod ring;
 mod screen;
 mod succeed;
+mod take_over;
 mod voicemail;
 
 use core::fmt;
@@ -25,7 +27,7 @@ use std::sync::Arc;
 
 use callflow::{Ask, Collector, Conference, Ended, Facts, Outcome, Published, Run, Told, World};
 use media::{RecordingId, Twice};
-use routing::config::{Account, CallFlow, Connection};
+use routing::config::{Account, AccountId, CallFlow, Connection};
 use routing::decision::{Attached, Decision};
 use routing::reason::Reason;
 use sip_msg::{NameAddr, Uri};
@@ -34,9 +36,11 @@ use sip_stack::timer::Timer;
 use timestamp::Timestamp;
 
 use confer::Conferring;
-pub(crate) use enter::Entering;
+pub(crate) use enter::{Entered, Entering};
 pub use errand::{Brought, Errand, Wanted};
 pub use flows::Flows;
+use park::Parked;
+pub use park::{OrbitAsk, OrbitTold};
 use queue::Queueing;
 pub use queue::{QueueAsk, QueueTerms, QueueTold};
 use record::{Kept, TakingDown};
@@ -106,6 +110,8 @@ enum Doing {
     Gathering(Box<Gathering>),
     /// It records the caller.
     Recording(Box<TakingDown>),
+    /// It waits for somebody who takes it over.
+    Parked(Box<Parked>),
     /// It waits in a queue.
     Queueing,
     /// It waits for how the caller's device fares with whom it was handed over to.
@@ -114,8 +120,10 @@ enum Doing {
     Ringing(Box<Ringing>),
     /// The caller is in a room, or about to be.
     Conferring,
-    /// The caller talks with whoever answered.
-    Talking,
+    /// It looks for somebody who waits elsewhere, and reaches out for it.
+    Seeking,
+    /// The caller talks with somebody; what the flow is told when that is over.
+    Talking(Outcome),
 }
 
 impl Doing {
@@ -129,11 +137,13 @@ impl Doing {
             | Self::Waiting(..)
             | Self::Playing(_)
             | Self::Gathering(_)
+            | Self::Parked(_)
             | Self::Queueing
             | Self::Referring(_)
             | Self::Ringing(_)
             | Self::Conferring
-            | Self::Talking => None,
+            | Self::Seeking
+            | Self::Talking(_) => None,
         }
     }
 }
@@ -189,6 +199,11 @@ impl World for Around<'_> {
 }
 
 impl Attendant {
+    /// Whose flow it is.
+    fn account(&self) -> &AccountId {
+        &self.flow.account
+    }
+
     fn around<'m>(flow: &'m CallFlow, means: &'m Means<'_>) -> Around<'m> {
         Around { flows: means.flows, flow, account: means.tables.account(&flow.account).map(AsRef::as_ref) }
     }
@@ -227,6 +242,18 @@ impl Call {
         attached: Option<Arc<Connection>>,
         means: &mut Means<'_>,
     ) {
+        let ask = self.enter(published, flow, attached, means);
+        self.carry_on(ask, means);
+    }
+
+    /// A flow begins; what it asks first.
+    fn enter(
+        &mut self,
+        published: Arc<Published>,
+        flow: Arc<CallFlow>,
+        attached: Option<Arc<Connection>>,
+        means: &mut Means<'_>,
+    ) -> Ask {
         let (caller, name) = self.facts();
         let connection = self.connection_in().map(|connection| connection.id.clone());
         let entering = self.handover.entering.take();
@@ -242,6 +269,8 @@ impl Call {
         let mut run = Run::new(published, &facts, means.now);
         let ask = run.begin(&Attendant::around(&flow, means), means.now);
         let earlier = self.flow_path();
+        means.effects.extend(self.forget_queue());
+        means.effects.extend(self.forget_orbit());
         let answered = matches!(self.phase, Phase::Talking { .. });
         self.attendant = Some(Box::new(Attendant {
             earlier,
@@ -269,7 +298,7 @@ impl Call {
         } else {
             self.phase = Phase::Attending;
         }
-        self.carry_on(ask, means);
+        ask
     }
 
     /// The caller's number or user, and name, as callees would see them.
@@ -346,6 +375,8 @@ impl Call {
             Ask::Dial(dial) => self.ring_others(dial, means),
             Ask::Conference(conference) => self.confer(conference, means),
             Ask::Queue(queue) => self.queue_up(queue, means),
+            Ask::Park(park) => self.park(*park, means),
+            Ask::TakeOver(whom) => self.take_over(whom, means),
             Ask::Record(record) => self.take_down(record, means),
             Ask::Refer(refer) => self.refer_caller(refer, means),
             Ask::Errand(errand) => {
@@ -411,10 +442,12 @@ impl Call {
             }
             Doing::Awaiting(_) => self.tell_flow(Told::of(Outcome::FAILED), means),
             Doing::Queueing => self.on_queue_timer(means),
+            Doing::Parked(_) => self.on_parked_timer(means),
+            Doing::Seeking => self.on_seeking_timer(means),
             Doing::Recording(_) => self.beep_and_record(means),
             Doing::Referring(_) => self.tell_flow(Told::of(Outcome::NO_ANSWER), means),
             Doing::Ringing(_) => self.on_ringing_timer(means),
-            Doing::Nothing | Doing::Playing(_) | Doing::Conferring | Doing::Talking => {}
+            Doing::Nothing | Doing::Playing(_) | Doing::Conferring | Doing::Talking(_) => {}
         }
     }
 
@@ -460,17 +493,20 @@ impl Call {
     /// Whether whoever is in the call is there because a flow rang them, and the flow goes on when they leave.
     pub(crate) fn flow_goes_on(&self) -> bool {
         let attendant = self.attendant.as_deref();
-        attendant.is_some_and(|a| matches!(a.doing, Doing::Talking) && a.run.leads(&Outcome::ANSWERED))
+        attendant.is_some_and(|a| matches!(&a.doing, Doing::Talking(outcome) if a.run.leads(outcome)))
     }
 
-    /// Whether the flow rings somebody right now.
+    /// Whether the flow reaches out for somebody right now.
     pub(crate) fn flow_rings(&self) -> bool {
-        self.attendant.as_deref().is_some_and(|attendant| matches!(attendant.doing, Doing::Ringing(_)))
+        self.attendant
+            .as_deref()
+            .is_some_and(|attendant| matches!(attendant.doing, Doing::Ringing(_) | Doing::Seeking))
     }
 
     /// The call ends: the flow is not asked any more.
     pub(crate) fn leave_flow(&mut self, means: &mut Means<'_>) {
         means.effects.extend(self.forget_queue());
+        means.effects.extend(self.forget_orbit());
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
         let taken = attendant.doing.recording().map(|id| id.to_string()).unwrap_or_default();
         (attendant.doing, attendant.until) = (Doing::Nothing, None);

@@ -356,6 +356,9 @@ impl Call {
 
     /// Whether a request within a dialog belongs to this leg: Call-ID and their tag (RFC 3261 §12.2.2).
     pub fn owns(&self, number: u8, call_id: &[u8], remote_tag: &[u8]) -> bool {
+        if self.owns_vacancy(number, call_id, remote_tag) {
+            return true;
+        }
         if let Phase::Dialling(dialling) = &self.phase
             && let Some(branch) = dialling.branches.iter().find(|b| b.leg.number == number)
         {

@@ -416,7 +416,7 @@ impl Call {
             let number = self.next_leg;
             self.next_leg = if number >= MOST_LEGS { 1 } else { number + 1 };
             let lost = self.losers.iter().any(|loser| loser.leg.number == number);
-            if !lost && self.leg(number).is_none() {
+            if !lost && self.leg(number).is_none() && !self.is_vacant(number) {
                 return number;
             }
         }

@@ -55,7 +55,7 @@ mod vouch;
 mod wake;
 
 pub use anchor::{EndOwner, end_owner};
-pub use attendant::{Brought, Errand, Flows, QueueAsk, QueueTerms, QueueTold, Wanted};
+pub use attendant::{Brought, Errand, Flows, OrbitAsk, OrbitTold, QueueAsk, QueueTerms, QueueTold, Wanted};
 pub use branch::{
     ANONYMOUS, Place, Presentation, begun, escape_user, flow_of_binding, is_registered_kind,
     place_of_binding, place_of_peer, protocol_of, targets_of, terms,

@@ -13,7 +13,7 @@ use routing::reason::Reason;
 use routing::tables::Tables;
 use timestamp::Timestamp;
 
-use crate::attendant::{Errand, Flows, QueueAsk};
+use crate::attendant::{Errand, Flows, OrbitAsk, QueueAsk};
 use crate::claim::Claim;
 use crate::ports::PortPool;
 use crate::random::Random;
@@ -75,6 +75,8 @@ pub enum Effect {
     Room(RoomName, RoomAsk),
     /// Have something done outside; the answer comes back as [`crate::Brought`].
     Errand(Box<Errand>),
+    /// Something to say to those who know who waits in the orbits of an account; they answer by [`crate::OrbitTold`].
+    Orbit(AccountId, Box<OrbitAsk>),
     /// Something to say to the home of an account's queues; it answers by [`crate::QueueTold`].
     Queue(AccountId, Box<QueueAsk>),
     /// The signature of the caller id does not let the call begin: the reason, and what is wrong in words.

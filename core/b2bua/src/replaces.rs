@@ -61,20 +61,27 @@ pub(crate) struct Replacing {
 }
 
 impl Call {
+    /// Whether a leg rings, and somebody else may take its place before it answers (RFC 3891 §3).
+    pub fn may_be_picked_up(&self, leg: u8) -> bool {
+        self.is_early(leg) && self.may_be_vacated()
+    }
+
     /// Whether the dialog of a leg is confirmed, once it is known that it is one of ours.
     pub fn is_confirmed(&self, leg: u8) -> bool {
         let talks = matches!(&self.phase, Phase::Talking { callee: Some(callee) } if leg == self.caller.number || leg == callee.number);
-        talks || self.is_with_flow(leg)
+        talks || self.is_with_flow(leg) || self.is_vacant(leg)
     }
 
     /// Somebody wants the place of a leg.
     pub fn replace(&mut self, wanted: Replacement<'_, '_>, means: &mut Means<'_>) {
-        let Replacement { leg: replaced, request, server, flow, connection, nonce } = wanted;
+        let Replacement { leg: wanted_leg, request, server, flow, connection, nonce } = wanted;
+        let early = self.is_early(wanted_leg);
         let via = request.via().map(|via| stamp(&via, flow.remote));
         let number = self.fresh_leg();
         let tag = means.tag(self.slot, number);
         let dialog = Dialog::from_request(request, tag.as_ref(), flow);
         let mut leg = Leg::new(number, connection.clone(), dialog, LegMedia::default());
+        let replaced = if early { NOBODY } else { wanted_leg };
         leg.media.inward = connection.is_none();
         leg.invited = true;
         leg.hear_agent(request);
@@ -94,13 +101,25 @@ impl Call {
             replacing.respond(422, &[(Name::MinSe, least.as_bytes())], None, self.slot, means);
             return;
         }
-        let with_flow = self.is_with_flow(replaced) && self.caller.is_free() && !self.asked;
-        if !self.is_settled() && !with_flow || self.handover.kept.is_some() {
+        let alone = early || self.is_with_flow(replaced) || self.is_vacant(replaced);
+        let alone = alone && (early || self.caller.is_free() && !self.asked);
+        let alone = alone && self.handover.replacing.is_none() && self.handover.renewal.is_none();
+        if !self.is_settled() && !alone || self.handover.kept.is_some() {
             replacing.respond(491, &[], None, self.slot, means);
             return;
         }
         replacing.respond(100, &[], None, self.slot, means);
-        self.handover.replacing = Some(Box::new(replacing));
+        let mut replacing = Box::new(replacing);
+        if early {
+            match self.vacate_for_replacement(means) {
+                Some(leg) => replacing.replaced = leg,
+                None => {
+                    replacing.respond(481, &[], None, self.slot, means);
+                    return;
+                }
+            }
+        }
+        self.handover.replacing = Some(replacing);
         match connection {
             Some(connection) => {
                 let claim = self.claim(Some(&connection), true, means);
@@ -127,9 +146,15 @@ impl Call {
     }
 
     /// Offers the new leg's description to the side that stays.
-    fn offer_replacement(&mut self, means: &mut Means<'_>) {
+    pub(crate) fn offer_replacement(&mut self, means: &mut Means<'_>) {
         let slot = self.slot;
         let Some(mut replacing) = self.handover.replacing.take() else { return };
+        let waits = !self.caller.is_free() || self.asked;
+        if self.is_vacant(replacing.replaced) && waits {
+            // The caller of a call that rang has yet to take note of our answer, or a place is being asked for.
+            self.handover.replacing = Some(replacing);
+            return;
+        }
         if self.is_with_flow(replacing.replaced) {
             if let Err((replacing, reason)) = self.replace_caller(replacing, means) {
                 self.handover.replacing = Some(replacing);
@@ -137,7 +162,7 @@ impl Call {
             }
             return;
         }
-        let Some((_, stays)) = self.pair(replacing.replaced) else {
+        let Some(stays) = self.staying(replacing.replaced) else {
             self.handover.replacing = Some(replacing);
             self.refuse_replacement(481, means);
             return;
@@ -190,16 +215,22 @@ impl Call {
         let cseq =
             Message::parse(&replacing.invite).ok().and_then(|m| m.cseq()).map_or(0, |(number, _)| number);
         let (new, invite) = (replacing.leg.number, replacing.invite);
-        let mut old = if replacing.replaced == self.caller.number {
-            core::mem::replace(&mut self.caller, replacing.leg)
+        let old = if self.is_vacant(replacing.replaced) {
+            self.phase = Phase::Talking { callee: Some(Box::new(replacing.leg)) };
+            self.vacancy_taken(means);
+            None
+        } else if replacing.replaced == self.caller.number {
+            Some(core::mem::replace(&mut self.caller, replacing.leg))
         } else if let Phase::Talking { callee: Some(callee) } = &mut self.phase {
-            core::mem::replace(&mut **callee, replacing.leg)
+            Some(core::mem::replace(&mut **callee, replacing.leg))
         } else {
             return;
         };
-        old.bye(slot, Some(REPLACED), means);
-        self.part(&mut old, means);
-        self.await_parting(old);
+        if let Some(mut old) = old {
+            old.bye(slot, Some(REPLACED), means);
+            self.part(&mut old, means);
+            self.await_parting(old);
+        }
         self.answering(new, ok, cseq, means);
         let agreement = self.leg_mut(new).and_then(|leg| {
             let invite = Message::parse(&invite).ok()?;
@@ -218,7 +249,7 @@ impl Call {
             self.give_back(&id, means);
         }
         let (sent, bypass) = replacing.before;
-        let Some((_, stays)) = self.pair(replacing.replaced) else { return };
+        let Some(stays) = self.staying(replacing.replaced) else { return };
         if sent.is_empty() {
             return;
         }
@@ -227,6 +258,17 @@ impl Call {
             let closing = anchor::close(stays, means);
             stays.media.bypass = true;
             self.closing += closing;
+        }
+        if self.is_vacant(replacing.replaced) {
+            self.vacancy_spurned(means);
+        }
+    }
+
+    /// The side that stays when this leg is replaced.
+    fn staying(&mut self, replaced: u8) -> Option<&mut Leg> {
+        match self.is_vacant(replaced) {
+            true => Some(&mut self.caller),
+            false => self.pair(replaced).map(|(_, stays)| stays),
         }
     }
 
@@ -246,7 +288,8 @@ impl Call {
     }
 
     /// Rings ourselves: the dialog to be replaced is one of ours, wherever it lives.
-    pub(crate) fn ring_ourselves(&mut self, means: &mut Means<'_>) {
+    /// `replaces` names it, unless the invitation does.
+    pub(crate) fn ring_ourselves(&mut self, replaces: Option<&str>, means: &mut Means<'_>) {
         let place = self.own_place(means);
         let invite = self.invite.clone();
         let (Some(place), Some(invite)) = (place, invite) else {
@@ -259,6 +302,8 @@ impl Call {
         branch.leg.ids.shown = self.caller.ids.theirs;
         self.caller.media.bypass = false;
         let gives_place = self.handover.gives_place();
+        let named: Vec<(Box<str>, String)> =
+            replaces.map(|replaces| ("Replaces".into(), replaces.to_owned())).into_iter().collect();
         let passed = Message::parse(&invite.bytes).map_err(|_| Reason::Fault).and_then(|message| {
             let (caller, callee) = (&mut self.caller, &mut branch.leg);
             let body = match gives_place {
@@ -272,7 +317,7 @@ impl Call {
                 reliable: true,
                 max_forwards: invite.max_forwards,
                 signed: None,
-                fields: &[],
+                fields: &named,
             };
             branch.send(&body, None, &invite.presentation, &offer, means);
             Ok(())
@@ -346,6 +391,8 @@ impl Replacing {
     }
 }
 
+/// No leg has this number.
+const NOBODY: u8 = u8::MAX;
 /// How long we wait for ourselves; the re-INVITE behind it has as long.
 const OWN_PATIENCE: Duration = Duration::from_secs(35);
 pub(crate) const REPLACED: &[u8] = b"SIP;cause=200;text=\"Replaced\"";

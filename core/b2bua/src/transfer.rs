@@ -19,7 +19,7 @@ use routing::decision::{Decision, Outcome, Proof};
 use routing::reason::Reason;
 
 use crate::anchor::{self, Passing};
-use crate::attendant::{Entering, Succession};
+use crate::attendant::{Entered, Entering, Succession};
 use crate::branch::{Presentation, escape_user};
 use crate::call::{Call, Final, Invite, Phase};
 use crate::claim::Claim;
@@ -229,14 +229,19 @@ impl Call {
         self.phase = Phase::Seeking { target: 0 };
         self.handover.transfer = Some(Box::new(transfer));
         match outcome {
-            Outcome::Ring(_) if ours => self.ring_ourselves(means),
+            Outcome::Ring(_) if ours => self.ring_ourselves(None, means),
             Outcome::Ring(_) => self.look_further(means),
             Outcome::Run(attached) if attached.is_voicemail() => {
                 let against = self.routed().against().unwrap_or(Reason::NothingAttached);
                 self.refuse(against, EndedBy::System, means);
             }
             Outcome::Refuse(reason) => self.refuse(reason, EndedBy::System, means),
-            Outcome::Run(attached) if !self.handover.gives_place() => self.hand_to_flow(attached, means),
+            Outcome::Run(attached) if !self.handover.gives_place() => {
+                self.hand_to_flow(Entered::Flow(attached), means);
+            }
+            Outcome::Feature(feature) if feature.is_of_calls() && !self.handover.gives_place() => {
+                self.hand_to_flow(Entered::Feature(feature), means);
+            }
             Outcome::Run(_)
             | Outcome::Serve(_)
             | Outcome::Divert(_)
@@ -535,6 +540,7 @@ impl Call {
         if self.handover.kept.is_some() {
             self.take_up_refer(means);
         }
+        self.offer_vacancy(means);
     }
 }
 

@@ -50,6 +50,10 @@ pub enum Ask {
     Conference(Box<Conference>),
     /// Let the caller wait for one of several agents.
     Queue(Box<Queue>),
+    /// Let the caller wait for somebody who takes it over.
+    Park(Box<Park>),
+    /// Let the caller talk with somebody who waits elsewhere.
+    TakeOver(TakeOver),
     /// Keep what is said.
     Record(Record),
     /// Have the caller's device call somebody else.
@@ -69,6 +73,8 @@ pub enum Clip {
     Greeting(Box<str>),
     /// A message in a mailbox, by id.
     Message(Box<str>),
+    /// Our own melody, for whoever waits.
+    Melody,
     /// A sound of the account, by id or name.
     Sound(Box<str>),
     /// Audio at an address.
@@ -280,6 +286,30 @@ pub struct Queue {
     pub leave: Option<u8>,
 }
 
+/// Where a caller waits for somebody who takes it over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Park {
+    /// The orbit, or a range of them of which the first free one counts.
+    pub orbit: Box<str>,
+    /// How long it may wait.
+    pub patience: Duration,
+    /// What it hears, over and over.
+    pub music: Vec<Clip>,
+    /// What it hears first: `{orbit}` and `{digits}` stand for the orbit.
+    pub announce: Vec<Clip>,
+}
+
+/// Whom a caller takes over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TakeOver {
+    /// Whoever waits in this orbit.
+    Orbit(Box<str>),
+    /// The caller of this call, which waits in any.
+    Call(Box<str>),
+    /// A caller that rings at this connection, or at any of the account.
+    Ringing(Option<Box<str>>),
+}
+
 /// Which agent is rung for the caller whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -419,6 +449,9 @@ impl Ask {
             Self::Dial(_) => "dial",
             Self::Conference(_) => "conference",
             Self::Queue(_) => "queue",
+            Self::Park(_) => "park",
+            Self::TakeOver(TakeOver::Ringing(_)) => "pickup",
+            Self::TakeOver(TakeOver::Orbit(_) | TakeOver::Call(_)) => "retrieve",
             Self::Errand(Errand::Person { .. }) => "person",
             Self::Record(_) => "record",
             Self::Errand(Errand::Mailbox(_)) => "voicemail",

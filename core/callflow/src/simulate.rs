@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use timestamp::Timestamp;
 
-use crate::ask::{Ask, Clip, Dial, Errand, Strategy, Subject, Told};
+use crate::ask::{Ask, Clip, Dial, Errand, Strategy, Subject, TakeOver, Told};
 use crate::collector::{Collected, Collector};
 use crate::run::{Facts, Published, Run, World};
 use crate::verb::Outcome;
@@ -156,6 +156,11 @@ impl Play<'_> {
                 Some(outcome) => Told::of(outcome),
                 None => self.pass(queue.patience, Outcome::TIMEOUT),
             },
+            Ask::Park(park) => match given {
+                Some(outcome) => Told::of(outcome),
+                None => self.pass(park.patience, Outcome::TIMEOUT),
+            },
+            Ask::TakeOver(_) => Told::of(given.unwrap_or(Outcome::EMPTY)),
             Ask::Errand(Errand::Person { .. }) => Told::of(given.unwrap_or(Outcome::DONE)),
             Ask::Errand(_) => Told::of(given.unwrap_or(Outcome::ERROR)),
             Ask::Answer | Ask::Reject { .. } | Ask::HangUp { .. } | Ask::End(_) => Told::of(Outcome::NEXT),
@@ -250,6 +255,11 @@ fn describe(ask: &Ask) -> String {
             _ => "opens a mailbox".to_owned(),
         },
         Ask::Queue(queue) => format!("waits in the queue {}", queue.name),
+        Ask::Park(park) => format!("waits in orbit {}", park.orbit),
+        Ask::TakeOver(TakeOver::Orbit(orbit)) => format!("takes over who waits in orbit {orbit}"),
+        Ask::TakeOver(TakeOver::Call(call)) => format!("takes over the caller of {call}"),
+        Ask::TakeOver(TakeOver::Ringing(None)) => "picks up whatever rings".to_owned(),
+        Ask::TakeOver(TakeOver::Ringing(Some(connection))) => format!("picks up what rings at {connection}"),
         Ask::Errand(Errand::Person { connection, set, to, on }) => {
             let to = to.as_deref().unwrap_or(if *on { "on" } else { "off" });
             format!("sets {set} of whose connection {connection} is: {to}")
@@ -279,6 +289,7 @@ fn clips(clips: &[Clip]) -> String {
     let one = |clip: &Clip| match clip {
         Clip::Sound(name) | Clip::Address(name) => name.to_string(),
         Clip::Greeting(_) => "the greeting".to_owned(),
+        Clip::Melody => "music".to_owned(),
         Clip::Message(id) | Clip::Recording(id) => id.to_string(),
         Clip::Speech { text, .. } => format!("“{text}”"),
     };

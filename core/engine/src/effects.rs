@@ -43,6 +43,7 @@ impl Shard {
             Effect::Room(name, ask) => self.ask_room(slot, name, ask, out),
             Effect::Errand(errand) => out.outputs.push(Output::Errand { call: slot, errand }),
             Effect::Queue(account, ask) => self.tell_queue(slot, account, ask, out),
+            Effect::Orbit(account, ask) => self.tell_orbit(slot, account, ask, out),
             Effect::Distrust(reason, problem) => self.note_distrusted(slot, reason, problem, now, out),
             Effect::Lost(connection, address) => {
                 let home = self.owners.home_of(&connection);
@@ -153,6 +154,12 @@ impl Shard {
             }
             ShardMessage::QueueTold { call, told } => {
                 self.with_call(call, now, out, |call, means| call.on_queue_told(told, means));
+            }
+            ShardMessage::Orbit { holder, call, account, ask } => {
+                self.on_orbit((holder, call), account, *ask, now, out);
+            }
+            ShardMessage::OrbitTold { call, told } => {
+                self.with_call(call, now, out, |call, means| call.on_orbit_told(told, means));
             }
             ShardMessage::Room(message) => self.on_room_message(message, now, out),
             ShardMessage::Link(message) => self.on_link_message(message, out),

@@ -16,6 +16,7 @@ mod invite;
 mod message;
 mod notify;
 mod office;
+mod orbits;
 mod outbox;
 mod owner;
 mod pass;

@@ -8,7 +8,7 @@ use core::hash::Hasher;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use b2bua::{Claim, LEG_KIND, Level, MOST_LEGS, OWN, QueueAsk, QueueTold, Told};
+use b2bua::{Claim, LEG_KIND, Level, MOST_LEGS, OWN, OrbitAsk, OrbitTold, QueueAsk, QueueTold, Told};
 use presence::dialog_info::Progress;
 use registrar::{BindingRow, NonceUse};
 use routing::config::{AccountId, Connection, ConnectionId};
@@ -213,6 +213,24 @@ pub enum ShardMessage {
         call: Slot,
         /// What it is told.
         told: QueueTold,
+    },
+    /// A call says something about the orbits of its account, or looks for somebody who rings there.
+    Orbit {
+        /// The call.
+        holder: Holder,
+        /// Its id.
+        call: Arc<str>,
+        /// The account.
+        account: AccountId,
+        /// What it says.
+        ask: Box<OrbitAsk>,
+    },
+    /// What it is told.
+    OrbitTold {
+        /// The call.
+        call: Slot,
+        /// What.
+        told: OrbitTold,
     },
     /// An address died, or lives again.
     Noticed(Notice),

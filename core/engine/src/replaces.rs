@@ -94,9 +94,11 @@ impl Shard {
         if !call.owns(leg, wanted.call_id, wanted.from_tag) {
             return Err(481);
         }
-        match (call.account() == Some(account), call.has_ended(), call.is_confirmed(leg)) {
+        match (call.account_of(leg) == Some(account), call.has_ended(), call.is_confirmed(leg)) {
             (false, ..) => Err(403),
             (true, true, _) => Err(603),
+            (true, false, false) if request.body().is_empty() && call.may_be_picked_up(leg) => Err(488),
+            (true, false, false) if call.may_be_picked_up(leg) => Ok((slot, leg)),
             (true, false, false) => Err(481),
             (true, false, true) if wanted.early_only => Err(486),
             (true, false, true) if request.body().is_empty() => Err(488),

@@ -23,6 +23,7 @@ use crate::counters::Counters;
 use crate::figures::Counts;
 use crate::input::Input;
 use crate::message::{Carried, OF_A_MESSAGE};
+use crate::orbits::Orbits;
 use crate::outbox::{Outbox, Output};
 use crate::owner::{Owners, ShardMessage};
 use crate::pass::PassKey;
@@ -96,6 +97,7 @@ pub struct Shard {
     pub(crate) places: Places,
     pub(crate) counters: Counters,
     pub(crate) queues: Queues,
+    pub(crate) orbits: Orbits,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) messages_waiting: MessagesWaiting,
     pub(crate) publications: Publications,
@@ -205,6 +207,7 @@ impl Shard {
             places: Places::default(),
             counters: Counters::default(),
             queues: Queues::default(),
+            orbits: Orbits::default(),
             subscriptions: Subscriptions::default(),
             messages_waiting: MessagesWaiting::default(),
             publications: Publications::default(),

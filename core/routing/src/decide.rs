@@ -186,7 +186,7 @@ impl Deciding<'_> {
                 return decided;
             }
         }
-        if let Some(feature) = self.feature(&dialled) {
+        if let Some(feature) = self.feature(&dialled, domain.as_deref()) {
             return (dialled, Outcome::Feature(feature));
         }
         if let Some(service) = service(&dialled) {
@@ -198,6 +198,9 @@ impl Deciding<'_> {
         let e164 = self.e164(&dialled);
         if let Some(outcome) = self.number_by_form(&dialled) {
             return (dialled, outcome);
+        }
+        if let Some(feature) = self.orbit(&dialled) {
+            return (dialled, Outcome::Feature(feature));
         }
         if e164.is_none() && self.misformed(&dialled) {
             return (dialled, Outcome::Refuse(Reason::NumberForm));
@@ -219,10 +222,23 @@ impl Deciding<'_> {
     }
 
     /// What a star code asks for, of those who may: whose connection is nobody's has nothing to set.
-    fn feature(&self, dialled: &str) -> Option<Feature> {
+    fn feature(&self, dialled: &str, domain: Option<&Domain>) -> Option<Feature> {
         self.at?;
-        let feature = Feature::dialled(dialled)?;
-        self.tables.person_of(&self.connection()?.id).map(|_| feature)
+        let caller = self.connection()?;
+        let user = |name: &str| {
+            let row = self.tables.user(&domain?.id, name)?;
+            (row.account == caller.account).then(|| row.id.clone())
+        };
+        let registers = is_at_home(caller.kind);
+        let of_calls = || Feature::of_calls(dialled, user).filter(|_| registers);
+        let of_person = || Feature::dialled(dialled).filter(|_| self.tables.person_of(&caller.id).is_some());
+        of_person().or_else(of_calls)
+    }
+
+    /// An orbit that a phone dials as it is.
+    fn orbit(&self, dialled: &str) -> Option<Feature> {
+        self.at?;
+        self.connection().filter(|caller| is_at_home(caller.kind)).and_then(|_| Feature::of_orbit(dialled))
     }
 
     fn account(&self) -> &AccountId {
@@ -491,6 +507,11 @@ fn silent(connection: &Connection) -> Option<Reason> {
         (true, Kind::Virtual) => Some(Reason::NothingAttached),
         (true, Kind::Device | Kind::RegisterIn | Kind::RegisterOut | Kind::Trunk) => None,
     }
+}
+
+/// Whether whoever calls is a phone or PBX that registers here.
+const fn is_at_home(kind: Kind) -> bool {
+    matches!(kind, Kind::Device | Kind::Virtual | Kind::RegisterIn)
 }
 
 fn number_for(connection: &Connection, number: &str) -> String {

@@ -2,7 +2,7 @@
 //!
 //! Those of GSM for forwarding (3GPP TS 22.030 §6.5.2) with the codes that desk phones know, and the usual ones of PBXs.
 
-use crate::config::Condition;
+use crate::config::{Condition, ConnectionId};
 
 /// What a star code asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,10 +11,46 @@ pub enum Feature {
     Forward(Condition, Option<String>),
     /// Nothing of the person who dials rings, or it does again.
     Undisturbed(bool),
+    /// Whoever calls, or is handed over, waits in this orbit, or in the first free one.
+    Park(Option<String>),
+    /// A call that rings at this connection is wanted, or any of the account.
+    PickUp(Option<ConnectionId>),
+    /// Whoever waits in this orbit is wanted.
+    Retrieve(String),
 }
 
 impl Feature {
-    /// The feature that this means, if it means one.
+    /// Who waits where, and what rings at whom; `user` finds the connection of a user.
+    pub fn of_calls(text: &str, user: impl FnOnce(&str) -> Option<ConnectionId>) -> Option<Self> {
+        let plain = text.strip_suffix('#').unwrap_or(text);
+        if let Some(orbit) = plain.strip_prefix("*68") {
+            let one = orbit.bytes().all(|byte| byte.is_ascii_digit()) && orbit.len() <= 8;
+            return one.then(|| Self::Park((!orbit.is_empty()).then(|| orbit.to_owned())));
+        }
+        if let Some(orbit) = plain.strip_prefix("*88").filter(|orbit| is_orbit(orbit)) {
+            return Some(Self::Retrieve(orbit.to_owned()));
+        }
+        if plain == "*8" {
+            return Some(Self::PickUp(None));
+        }
+        let named = plain.strip_prefix("**").or_else(|| plain.strip_prefix("*8"))?;
+        user(named).map(|connection| Self::PickUp(Some(connection)))
+    }
+
+    /// Whether it is about calls, so that somebody may be handed over to it.
+    pub const fn is_of_calls(&self) -> bool {
+        match self {
+            Self::Park(_) | Self::PickUp(_) | Self::Retrieve(_) => true,
+            Self::Forward(..) | Self::Undisturbed(_) => false,
+        }
+    }
+
+    /// The orbit that is dialled as it is.
+    pub fn of_orbit(text: &str) -> Option<Self> {
+        is_orbit(text).then(|| Self::Retrieve(text.to_owned()))
+    }
+
+    /// What it changes of a person, if it means that.
     pub fn dialled(text: &str) -> Option<Self> {
         let plain = text.strip_suffix('#').unwrap_or(text);
         match plain {
@@ -34,6 +70,11 @@ impl Feature {
     }
 }
 
+/// Whether this is an orbit that phones dial as it is: 701 to 720.
+fn is_orbit(text: &str) -> bool {
+    text.len() == 3 && text.parse().is_ok_and(|number: u16| (701..=720).contains(&number))
+}
+
 fn condition(code: &str) -> Option<Condition> {
     match code {
         "21" => Some(Condition::Always),
@@ -47,6 +88,30 @@ fn condition(code: &str) -> Option<Condition> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_and_what_rings() {
+        let user = |name: &str| (name == "102").then(|| ConnectionId::from("con_b"));
+        let picks = |of: Option<&str>| Some(Feature::PickUp(of.map(ConnectionId::from)));
+        let park = |orbit: Option<&str>| Some(Feature::Park(orbit.map(str::to_owned)));
+        for (dialled, means) in [
+            ("*68", park(None)),
+            ("*68705", park(Some("705"))),
+            ("*68705#", park(Some("705"))),
+            ("*68x", None),
+            ("*88705", Some(Feature::Retrieve("705".to_owned()))),
+            ("*88721", None),
+            ("*8", picks(None)),
+            ("**102", picks(Some("con_b"))),
+            ("*8102", picks(Some("con_b"))),
+            ("**103", None),
+            ("705", None),
+        ] {
+            assert_eq!(Feature::of_calls(dialled, user), means, "{dialled}");
+        }
+        assert_eq!(Feature::of_orbit("720"), Some(Feature::Retrieve("720".to_owned())));
+        assert_eq!(Feature::of_orbit("721"), None);
+    }
 
     #[test]
     fn what_phones_dial() {

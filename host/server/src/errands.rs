@@ -37,6 +37,7 @@ pub(crate) struct Errands {
     recordings: Arc<Recordings>,
     mailroom: Arc<Mailroom>,
     desk: OnceLock<Weak<Api>>,
+    melody: OnceLock<Arc<[i16]>>,
 }
 
 /// Sounds that were read before, by their files.
@@ -55,8 +56,8 @@ impl Errands {
         store: Store,
     ) -> Self {
         let (room, tasks) = (Arc::new(Semaphore::new(AT_ONCE)), Handle::current());
-        let (kept, desk) = (Mutex::default(), OnceLock::new());
-        Self { outside, speech, store, kept, room, tasks, waking, recordings, mailroom, desk }
+        let (kept, desk, melody) = (Mutex::default(), OnceLock::new(), OnceLock::new());
+        Self { outside, speech, store, kept, room, tasks, waking, recordings, mailroom, desk, melody }
     }
 
     /// Whoever wakes devices.
@@ -131,6 +132,7 @@ impl Errands {
 
     async fn clip(&self, account: &str, clip: &Clip) -> Result<Arc<[i16]>, String> {
         match clip {
+            Clip::Melody => Ok(self.melody().await),
             Clip::Sound(name) => self.sound(account, name).await,
             Clip::Address(url) => self.over_http(url).await,
             Clip::Greeting(_) | Clip::Message(_) | Clip::Recording(_) => {
@@ -169,6 +171,15 @@ impl Errands {
                 Outcome::FAILED
             }
         })
+    }
+
+    /// Our own melody, made when it is first heard.
+    async fn melody(&self) -> Arc<[i16]> {
+        if let Some(melody) = self.melody.get() {
+            return Arc::clone(melody);
+        }
+        let made = tokio::task::spawn_blocking(codec::melody).await.unwrap_or_default();
+        Arc::clone(self.melody.get_or_init(|| made.into()))
     }
 
     async fn sound(&self, account: &str, name: &str) -> Result<Arc<[i16]>, String> {

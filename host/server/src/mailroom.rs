@@ -80,7 +80,7 @@ impl Mailroom {
                 let mailbox = self.api().and_then(|api| api.mailbox(id)).filter(|row| row.account == account);
                 mailbox.map_or(Found::Nothing, |mailbox| self.greeting(&mailbox))
             }
-            Clip::Sound(_) | Clip::Address(_) | Clip::Speech { .. } => Found::Nothing,
+            Clip::Melody | Clip::Sound(_) | Clip::Address(_) | Clip::Speech { .. } => Found::Nothing,
         }
     }
 

@@ -187,6 +187,12 @@ ladders! {
     push_rings_after_others
     push_rings_also
     push_wakes
+    park
+    park_back
+    park_unanswered
+    pickup
+    pickup_group
+    pickup_replaces
     queue
     queue_everyone
     queue_left

@@ -109,6 +109,10 @@ impl Call {
                 attendant.doing = Doing::Ringing(ringing);
                 self.on_whisper_brought(audio.ok().filter(|audio| !audio.is_empty()), means);
             }
+            (doing @ Doing::Parked(_), Brought::Audio(audio)) => {
+                attendant.doing = doing;
+                self.brought_to_parked(audio.ok().filter(|audio| !audio.is_empty()), means);
+            }
             (doing, _) => attendant.doing = doing,
         }
     }

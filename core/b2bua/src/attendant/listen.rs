@@ -179,12 +179,14 @@ impl Call {
             }
             Doing::Recording(_) => self.beep_and_record(means),
             Doing::Queueing | Doing::Ringing(_) => self.queue_played(means),
+            Doing::Parked(_) => self.hear_parked(means),
             Doing::Nothing
             | Doing::Waiting(..)
             | Doing::Awaiting(_)
             | Doing::Referring(_)
             | Doing::Conferring
-            | Doing::Talking => {}
+            | Doing::Seeking
+            | Doing::Talking(_) => {}
         }
     }
 
@@ -279,8 +281,10 @@ impl Call {
             | Doing::Waiting(..)
             | Doing::Awaiting(_)
             | Doing::Playing(_)
+            | Doing::Parked(_)
             | Doing::Referring(_)
-            | Doing::Talking => {}
+            | Doing::Seeking
+            | Doing::Talking(_) => {}
         }
     }
 

@@ -347,7 +347,7 @@ fn announcement(queueing: &Queueing) -> Vec<Clip> {
         Clip::Speech { text, voice, language } => {
             Clip::Speech { text: filled(text), voice: voice.clone(), language: language.clone() }
         }
-        Clip::Recording(_) | Clip::Greeting(_) | Clip::Message(_) => clip.clone(),
+        Clip::Melody | Clip::Recording(_) | Clip::Greeting(_) | Clip::Message(_) => clip.clone(),
     };
     queueing.queue.announce.iter().map(clip).collect()
 }

@@ -6,6 +6,7 @@
 use routing::reason::Reason;
 use sip_msg::Message;
 
+use super::Doing;
 use crate::anchor::{self, Serving};
 use crate::call::{Call, Phase};
 use crate::means::Means;
@@ -53,6 +54,9 @@ impl Call {
     pub(super) fn begin_again(&mut self, means: &mut Means<'_>) {
         self.begin_to_listen(means);
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        if matches!(attendant.doing, Doing::Parked(_)) {
+            return self.hear_parked(means);
+        }
         let untold = attendant.untold.take();
         let Some(ask) = attendant.asked.clone() else {
             if let Some(told) = untold {

@@ -240,11 +240,16 @@ impl Call {
 
     /// Whoever rings has done so for long enough.
     pub(super) fn stop_ringing(&mut self, means: &mut Means<'_>) {
-        if !matches!(self.attendant.as_deref().map(|attendant| &attendant.doing), Some(Doing::Ringing(_))) {
-            return;
+        if self.ringing().is_some() {
+            self.stop_ringing_for(TIMED_OUT, Reason::NobodyAnswered, means);
+            self.note_unreached(Final::ours(480, Reason::NobodyAnswered));
         }
+    }
+
+    /// Whoever rings is let go for this reason.
+    pub(super) fn stop_ringing_for(&mut self, why: &[u8], reason: Reason, means: &mut Means<'_>) {
         let places = self.places_rung();
-        self.cancel_branches(TIMED_OUT, Reason::NobodyAnswered, means);
+        self.cancel_branches(why, reason, means);
         places.into_iter().for_each(|target| self.leave_place(target, means));
         self.contacts.clear();
         self.waking.clear();
@@ -253,7 +258,6 @@ impl Call {
         } else if !matches!(self.phase, Phase::Talking { .. }) {
             self.phase = Phase::Attending;
         }
-        self.note_unreached(Final::ours(480, Reason::NobodyAnswered));
     }
 
     /// What calling this party leads to, seen as the flow wants it to be.
@@ -364,6 +368,10 @@ impl Call {
             self.cancel_branches(TIMED_OUT, failed.why.unwrap_or(Reason::NobodyAnswered), means);
             self.phase = Phase::Attending;
         }
+        let seeks = self.attendant.as_deref().is_some_and(|a| matches!(a.doing, Doing::Seeking));
+        if seeks {
+            return self.tell_flow(Told::of(Outcome::EMPTY), means);
+        }
         self.note_unreached(failed);
         if let Some(told) = self.ring_next(means) {
             self.tell_flow(told, means);
@@ -391,13 +399,17 @@ impl Call {
 
     /// Somebody answered whom the flow rang.
     pub(crate) fn flow_answered(&mut self) {
-        if let Some(attendant) = self.attendant.as_deref_mut()
-            && let Doing::Ringing(ringing) = &mut attendant.doing
-        {
-            let counts = ringing.dial.strategy == Strategy::LongestIdle;
-            attendant.agent = counts.then(|| core::mem::take(&mut ringing.rung));
-            (attendant.doing, attendant.decision, attendant.failed) = (Doing::Talking, None, None);
-        }
+        let Some(attendant) = self.attendant.as_deref_mut() else { return };
+        let outcome = match &mut attendant.doing {
+            Doing::Ringing(ringing) => {
+                let counts = ringing.dial.strategy == Strategy::LongestIdle;
+                attendant.agent = counts.then(|| core::mem::take(&mut ringing.rung));
+                Outcome::ANSWERED
+            }
+            Doing::Seeking => Outcome::FOUND,
+            _ => return,
+        };
+        (attendant.doing, attendant.decision, attendant.failed) = (Doing::Talking(outcome), None, None);
     }
 
     /// Whoever the flow rang has left, and the flow goes on with the caller.
@@ -408,8 +420,12 @@ impl Call {
             self.handover.renewal = None;
             self.part(&mut leg, means);
         }
+        let outcome = match self.attendant.as_deref().map(|attendant| &attendant.doing) {
+            Some(Doing::Talking(outcome)) => outcome.clone(),
+            _ => Outcome::ANSWERED,
+        };
         self.listen_again(means);
-        self.tell_flow(Told::of(Outcome::ANSWERED), means);
+        self.tell_flow(Told::of(outcome), means);
     }
 
     /// How long those may ring who are being rung, if a flow says so.

@@ -14,12 +14,15 @@ mod hangup;
 mod incoming;
 mod mailbox;
 mod outcome;
+mod park;
 mod pause;
 mod person;
+mod pickup;
 mod play;
 mod queue;
 mod record;
 mod reject;
+mod retrieve;
 mod ring;
 mod say;
 mod schedule;
@@ -89,12 +92,15 @@ pub const VERBS: &[Row] = &[
     compare::ROW,
     incoming::ROW,
     mailbox::ROW,
+    park::ROW,
     pause::ROW,
     person::ROW,
+    pickup::ROW,
     play::ROW,
     queue::ROW,
     record::ROW,
     reject::ROW,
+    retrieve::ROW,
     ring::ROW,
     say::ROW,
     schedule::ROW,

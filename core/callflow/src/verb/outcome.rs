@@ -23,12 +23,14 @@ impl Outcome {
     pub const DONE: Self = Self(Cow::Borrowed("done"));
     /// It is over for everybody.
     pub const ENDED: Self = Self(Cow::Borrowed("ended"));
-    /// There was nothing to keep.
+    /// There was nothing, or nobody.
     pub const EMPTY: Self = Self(Cow::Borrowed("empty"));
     /// An answer that cannot be used.
     pub const ERROR: Self = Self(Cow::Borrowed("error"));
     /// It could not be done.
     pub const FAILED: Self = Self(Cow::Borrowed("failed"));
+    /// Somebody was there.
+    pub const FOUND: Self = Self(Cow::Borrowed("found"));
     /// There is no room for more.
     pub const FULL: Self = Self(Cow::Borrowed("full"));
     /// A holiday.
@@ -63,6 +65,8 @@ impl Outcome {
     pub const REMOVED: Self = Self(Cow::Borrowed("removed"));
     /// Whoever asks may not.
     pub const REFUSED: Self = Self(Cow::Borrowed("refused"));
+    /// Somebody took the caller over, and the talk is over.
+    pub const RETRIEVED: Self = Self(Cow::Borrowed("retrieved"));
     /// It is kept.
     pub const SAVED: Self = Self(Cow::Borrowed("saved"));
     /// Nothing is heard any more.

@@ -6,7 +6,7 @@ use super::dial::{CONNECTION, Listed, NUMBER, URI};
 use super::play::{SOUNDS, clips, sounds};
 use super::say::{LANGUAGE, VOICE, Words};
 use super::{Kind, Move, Reader, Row, Scene, Setting, Verb, leads, may_end};
-use crate::ask::{Ask, Queue, Turn};
+use crate::ask::{Ask, Clip, Queue, Turn};
 use crate::collector::is_key;
 
 pub(super) const ROW: Row = Row {
@@ -42,7 +42,11 @@ pub(super) const ROW: Row = Row {
         Setting::may("max_callers", Kind::Number(1, 1_000, 50), "Callers that may wait at once."),
         Setting::may("max_wait_s", Kind::Number(1, 14_400, 3_600), "Seconds that one may wait."),
         Setting::may("music", SOUNDS, "What they hear, over and over: names of sounds, or addresses."),
-        Setting::may("waiting", Kind::Choice(&["ringing", "silence"]), "What they hear without music."),
+        Setting::may(
+            "waiting",
+            Kind::Choice(&["music", "ringing", "silence"]),
+            "What they hear without sounds of yours.",
+        ),
         Setting::may(
             "announce",
             SOUNDS,
@@ -73,6 +77,7 @@ const AGENT: &[Setting] = &[CONNECTION, NUMBER, URI];
 struct WaitInLine {
     agents: Vec<Listed>,
     music: Vec<Box<str>>,
+    melody: bool,
     announce: Vec<Box<str>>,
     words: Option<Words>,
     queue: Queue,
@@ -99,6 +104,7 @@ fn read(settings: &mut Reader<'_>) -> Box<dyn Verb> {
     Box::new(WaitInLine {
         agents,
         music: sounds(settings, "music"),
+        melody: settings.choice("waiting") == "music",
         announce: sounds(settings, "announce"),
         words: Words::read(settings, "announce_text"),
         queue: Queue {
@@ -122,7 +128,10 @@ fn read(settings: &mut Reader<'_>) -> Box<dyn Verb> {
 impl Verb for WaitInLine {
     fn begin(&self, scene: &mut Scene<'_>) -> Move {
         let agents = self.agents.iter().map(|agent| agent.party(scene.variables)).collect();
-        let music = clips(&self.music, scene.variables).collect();
+        let mut music: Vec<Clip> = clips(&self.music, scene.variables).collect();
+        if music.is_empty() && self.melody {
+            music.push(Clip::Melody);
+        }
         let words = self.words.iter().map(|words| words.clip(scene));
         let announce = clips(&self.announce, scene.variables).chain(words).collect();
         Move::Ask(Ask::Queue(Box::new(Queue { agents, music, announce, ..self.queue.clone() })))

@@ -223,6 +223,7 @@ mod testing {
             Clip::Speech { text, .. } => text.split([' ', '.', ',']).take(3).collect::<Vec<_>>().join("_"),
             Clip::Greeting(id) | Clip::Message(id) | Clip::Recording(id) => id.to_string(),
             Clip::Sound(name) | Clip::Address(name) => name.to_string(),
+            Clip::Melody => "melody".to_owned(),
         }
     }
 
