@@ -31,10 +31,12 @@ struct Waiting {
 impl Orbits {
     /// Puts a caller where it wants to be, or into the first free orbit of a range: where that is.
     fn park(&mut self, account: AccountId, wanted: &str, waiting: Waiting) -> Option<Box<str>> {
-        let free = |orbit: &Box<str>| !self.0.contains_key(&(account.clone(), orbit.clone()));
-        let orbit = match range(wanted) {
-            Some((first, last)) => (first..=last).map(|orbit| orbit.to_string().into()).find(free)?,
-            None => Some(wanted.into()).filter(free)?,
+        let free = |orbit: &str| self.find(&account, orbit).is_none();
+        let orbit: Box<str> = match range(wanted) {
+            Some((first, last)) => {
+                (first..=last).map(|orbit| orbit.to_string()).find(|orbit| free(orbit))?.into()
+            }
+            None => free(wanted).then_some(wanted)?.into(),
         };
         self.0.insert((account, orbit.clone()), waiting);
         Some(orbit)

@@ -31,6 +31,8 @@ pub fn melody() -> Vec<i16> {
 fn strike(sum: &mut [f32], begin: usize, length: usize, key: u8, loud: f32) {
     let pitch = 440.0 * ((f32::from(key) - 69.0) / 12.0).exp2();
     let ticks = iter::successors(Some(0.0_f32), |tick| Some(tick + 1.0));
+    // What would last longer than the melody ends with it.
+    let length = length.min(sum.len().saturating_sub(begin));
     let all = length as f32;
     for (sample, tick) in sum.iter_mut().skip(begin).take(length).zip(ticks) {
         let seconds = tick / RATE;
