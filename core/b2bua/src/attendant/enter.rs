@@ -71,7 +71,8 @@ impl Call {
     /// It answered our offer: the flow begins. Without an answer to that there is nothing it could hear.
     pub(crate) fn enter_flow(&mut self, answer: Option<&[u8]>, means: &mut Means<'_>) {
         let heard = answer.map(|body| anchor::hear_answer(body, &mut self.caller, means));
-        let entering = self.handover.entering.as_ref().map(|entering| (entering.to.clone(), entering.by.clone()));
+        let entering =
+            self.handover.entering.as_ref().map(|entering| (entering.to.clone(), entering.by.clone()));
         match (heard, entering) {
             (Some(Ok(())), Some((Entered::Flow(attached), _))) => {
                 self.attend(&attached, means);
