@@ -110,7 +110,7 @@ impl OpusDecoder {
 const NARROW_BITS: i32 = 24_000;
 
 /// The same for wideband, of which 16 to 20 are named.
-const WIDE_BITS: i32 = 32_000;
+const WIDE_BITS: i32 = 48_000;
 
 /// RFC 6716 §3.2.1: no frame is longer; with the byte that names it.
 const LARGEST: usize = 1276;

@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p cost --example conversions`. The plane's figure has everything in it but the sockets: RTP,
 //! order, codecs, the packet that is made. Speech is imitated by a voice of harmonics that swells and pauses; Opus runs
-//! at the complexity that few conversions get, with 24 kbit/s beside G.711 and 32 kbit/s beside G.722. With a folder as its
+//! at the complexity that few conversions get, with 24 kbit/s beside G.711 and 48 kbit/s beside G.722. With a folder as its
 //! argument it also writes that voice there, CODEC.packets each: two octets of length and a payload, again and again.
 
 use std::hint::black_box;

@@ -195,6 +195,7 @@ impl Plane {
     }
 }
 
-/// Conversions of a worker that are few (a tenth of a core), and many (half of one).
-const FEW: usize = 32;
-const MANY: usize = 160;
+/// Ends of a worker's conversions that are few (sixty calls with Opus on one side take a quarter of a core), and many (half of
+/// one).
+const FEW: usize = 120;
+const MANY: usize = 320;
