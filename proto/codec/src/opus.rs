@@ -109,7 +109,7 @@ impl OpusDecoder {
 /// RFC 7587 §3.1.1 names 8 to 12 kbit/s for narrowband speech: with twice that, what is heard is G.711 and not us.
 const NARROW_BITS: i32 = 24_000;
 
-/// The same for wideband, of which 16 to 20 are named.
+/// The same for wideband, of which 16 to 20 are named: from here on PESQ grows no more.
 const WIDE_BITS: i32 = 48_000;
 
 /// RFC 6716 §3.2.1: no frame is longer; with the byte that names it.
