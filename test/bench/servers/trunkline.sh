@@ -2,7 +2,7 @@
 # trunkline.sh load COUNT [--policies] | flows | start [FLAG...] | stop | key : the server under test with COUNT devices of mkusers.py
 # (media bypassed) and 600 whose media is relayed (r000000…); flags are the server's, beside those that put it on loopback.
 # `flows`: the server answers the calls of flows.py and served.py instead.
-# Variables: RUN TRUNKLINE. `start` prints the pid and adds the time to ready to results.jsonl; `key` makes a key of the API.
+# Variables: RUN TRUNKLINE NOTE. `start` prints the pid and adds the time to ready to results.jsonl, with the note; `key` makes a key of the API.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 : "${RUN:?}" "${TRUNKLINE:?}"
@@ -33,7 +33,7 @@ flows)
     end ;;
 start)
     shift; begin "$@"; ms=$(ready)
-    echo "{\"test\": \"ready\", \"server\": \"trunkline\", \"note\": \"\", \"repeat\": 0, \"ms\": $ms}" | tee -a "$RUN/results.jsonl" >&2
+    echo "{\"test\": \"ready\", \"server\": \"trunkline\", \"note\": \"${NOTE:-}\", \"repeat\": 0, \"ms\": $ms}" | tee -a "$RUN/results.jsonl" >&2
     cat "$pidfile" ;;
 stop) end ;;
 key) key ;;
