@@ -4,6 +4,7 @@
 //! What is played after each other is one stream to the peer: the numbers go on (RFC 3550 §5.1), and so does the encoder.
 //! Sounds have 8000 samples a second, and Opus is made of those; only G.722, which has no such form, has them lifted.
 
+use core::ops::Range;
 use core::time::Duration;
 use std::f64::consts::TAU;
 use std::sync::Arc;
@@ -131,31 +132,34 @@ impl Player {
         }
         self.started = true;
         voice.narrow.clear();
-        voice.narrow.extend((0..FRAME).map(|_| self.sample()));
+        while voice.narrow.len() < FRAME && !self.is_over() {
+            let piece = self.take(FRAME - voice.narrow.len());
+            voice.narrow.extend_from_slice(self.audio.get(piece).unwrap_or_default());
+        }
+        voice.narrow.resize(FRAME, 0);
         voice.write(out);
         self.advance(now);
     }
 
     /// Lets the packet that is due pass unsent, as when nobody listens; time goes on.
     pub(crate) fn skip(&mut self, now: Timestamp) {
-        for _ in 0..FRAME {
-            self.sample();
+        let mut left = FRAME;
+        while left > 0 && !self.is_over() {
+            left -= self.take(left).len();
         }
         self.started = false;
         self.advance(now);
     }
 
-    fn sample(&mut self) -> i16 {
-        if self.is_over() {
-            return 0;
-        }
-        let sample = self.audio.get(self.at).copied().unwrap_or(0);
-        self.at += 1;
-        if self.at >= self.audio.len() {
+    /// Where the next samples lie: as many as are wanted, or those up to the end, with which it begins anew.
+    fn take(&mut self, wanted: usize) -> Range<usize> {
+        let (start, end) = (self.at, self.audio.len().min(self.at + wanted));
+        self.at = end;
+        if end == self.audio.len() {
             self.at = 0;
             self.times = self.times.map(|times| times.saturating_sub(1));
         }
-        sample
+        start..end
     }
 
     fn advance(&mut self, now: Timestamp) {
