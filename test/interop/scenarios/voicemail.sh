@@ -92,6 +92,21 @@ virtual() {
 }
 check "a virtual connection answers with no device, in a mailbox of its own" tried virtual
 
+killed() {                           # the power goes while alice speaks
+    phone a alice "play=$WORK/said8.wav" || return 1
+    phone_do a dial sip:bob@127.0.0.1; sleep 14; ls "$DATA/recordings" | grep part || return 1
+    kill9; server --smtp "smtp://$MAIL" --smtp-from pbx@example.com && wait_for 10 count_is new 3 && [ -z "$(ls "$DATA/recordings")" ]
+}
+check "kill -9 while alice speaks: what she said is a message" tried killed
+check "from her, and with a voice in it" message_is from=alice to=bob state=new
+opus() {
+    local id; id=$(messages | pick data.0.id)
+    curl -sf -H "Authorization: Bearer $(cat "$WORK/key")" -H 'Accept: audio/ogg' "http://$HTTP/api/v1/mailboxes/$BOX/messages/$id/audio" > "$ROOT/lab/vm.opus" || return 1
+    in_root /usr/bin/sox_ng /lab/vm.opus -r 8000 /lab/vm.wav && mv "$ROOT/lab/vm.wav" "$WORK/vm.wav"; rm "$ROOT/lab/vm.opus"
+    wav report "$WORK/vm.wav" | holds 'r["seconds"] > 2 and r["rms_dbfs"] > -35'
+}
+check "its audio as Ogg Opus is that of a voice, too" opus
+
 deleted() {
     for id in $(messages | python3 -c 'import json,sys; print(*[m["id"] for m in json.load(sys.stdin)["data"]])'); do
         "$TRUNKLINE" --data "$DATA" voicemail delete 200 "$id" --yes || return 1
