@@ -239,3 +239,6 @@ impl Recordings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
