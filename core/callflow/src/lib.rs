@@ -31,4 +31,4 @@ pub use run::{Ended, Facts, MOST_STEPS, Published, Run, Step, World};
 pub use simulate::{Script, Walk, Walked, simulate};
 pub use variables::Variables;
 pub use verb::{Kind, Outcome, Row, Setting, VERBS, Way, row};
-pub use voicemail::{Envelope, Heard, Letter, OWN_FLOWS, Post, Whose, own_flow};
+pub use voicemail::{Envelope, Heard, Letter, OWN_FLOWS, Post, Whose, own_flow, usual_greeting};

@@ -136,7 +136,7 @@ impl Errands {
             Clip::Sound(name) => self.sound(account, name).await,
             Clip::Address(url) => self.over_http(url).await,
             Clip::Greeting(_) | Clip::Message(_) | Clip::Recording(_) => {
-                match self.mailroom.found(account, clip) {
+                match self.mailroom.found(account, clip).await {
                     Found::File(path) => self.file(&path).await,
                     Found::Clip(Clip::Sound(name)) => self.sound(account, &name).await,
                     Found::Clip(Clip::Speech { text, voice, language }) => {

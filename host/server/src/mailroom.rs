@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use api::Api;
-use callflow::{Clip, Heard, Letter, Outcome, Post, Told, Whose};
+use callflow::{Clip, Heard, Letter, Outcome, Post, Told, Whose, usual_greeting};
 use engine::control::{Event, Happening, StoredVoicemail};
 use media::RecordingId;
 use routing::config::{Greeting, Mailbox};
@@ -68,7 +68,7 @@ impl Mailroom {
     }
 
     /// What is to be played for something that lies in a mailbox.
-    pub(crate) fn found(&self, account: &str, clip: &Clip) -> Found {
+    pub(crate) async fn found(&self, account: &str, clip: &Clip) -> Found {
         let account = account.into();
         match clip {
             Clip::Message(id) => Found::File(self.store.voicemail_file(&account, id)),
@@ -78,28 +78,41 @@ impl Mailroom {
             },
             Clip::Greeting(id) => {
                 let mailbox = self.api().and_then(|api| api.mailbox(id)).filter(|row| row.account == account);
-                mailbox.map_or(Found::Nothing, |mailbox| self.greeting(&mailbox))
+                match mailbox {
+                    Some(mailbox) => self.greeting(&mailbox).await,
+                    None => Found::Nothing,
+                }
             }
             Clip::Melody | Clip::Sound(_) | Clip::Address(_) | Clip::Speech { .. } => Found::Nothing,
         }
     }
 
-    fn greeting(&self, mailbox: &Mailbox) -> Found {
-        let say = |text: String, language: Option<&String>| {
-            let language = language.cloned().unwrap_or_default().into();
-            Found::Clip(Clip::Speech { text: text.into(), voice: Box::default(), language })
+    async fn greeting(&self, mailbox: &Mailbox) -> Found {
+        let say = |text: String, language: &str| {
+            Found::Clip(Clip::Speech { text: text.into(), voice: Box::default(), language: language.into() })
         };
         match &mailbox.greeting {
             Greeting::Recorded => {
                 Found::File(self.store.voicemail_file(&mailbox.account, mailbox.id.as_str()))
             }
             Greeting::Sound(name) => Found::Clip(Clip::Sound(name.as_str().into())),
-            Greeting::Text(text) => say(text.clone(), mailbox.language.as_ref()),
-            Greeting::Default => say(
-                format!("{} cannot take your call. Please leave a message after the beep.", mailbox.name),
-                Some(&"en".to_owned()),
-            ),
+            Greeting::Text(text) => say(text.clone(), mailbox.language.as_deref().unwrap_or_default()),
+            Greeting::Default => {
+                let language = self.language(mailbox).await.unwrap_or_default();
+                let (language, text) = usual_greeting(&language, &mailbox.name);
+                say(text, language)
+            }
         }
+    }
+
+    /// The language in which to speak to those who meet this mailbox: its own, else that of its account, if there is a voice
+    /// that speaks it.
+    async fn language(&self, mailbox: &Mailbox) -> Result<String, String> {
+        let language = match &mailbox.language {
+            Some(language) => Some(language.clone()),
+            None => self.store.language_of(mailbox.account.as_str()).await.map_err(told)?,
+        };
+        Ok(language.filter(|language| self.speech.speaks(language).is_ok()).unwrap_or_default())
     }
 
     fn api(&self) -> Option<Arc<Api>> {
@@ -116,11 +129,12 @@ impl Mailroom {
         };
         let counts = self.store.message_counts(&mailbox.id).await.map_err(told)?;
         if to_leave && counts.all() >= mailbox.max_messages {
-            return Ok(Told::of(Outcome::FULL));
+            return Ok(Told::of(Outcome::FULL).with("language", self.language(&mailbox).await?));
         }
         let yes = |is: bool| if is { "yes" } else { "" };
         Ok(Told::of(Outcome::OK)
             .with("mailbox", mailbox.id.as_str())
+            .with("language", self.language(&mailbox).await?)
             .with("max_s", mailbox.max_s.to_string())
             .with("new", counts.new.to_string())
             .with("old", counts.old.to_string())
@@ -254,7 +268,7 @@ impl Mailroom {
         let from = if message.from.is_empty() { &message.from_name } else { &message.from };
         Ok(Told::of(Outcome::OK)
             .with("from", from)
-            .with("at", spoken_time(api.clock_of(&mailbox.account, message.at)))
+            .with("at", written_time(api.clock_of(&mailbox.account, message.at)))
             .with("message", &message.id))
     }
 
@@ -363,13 +377,6 @@ fn told(fault: impl std::fmt::Display) -> String {
 pub(crate) fn written_time(local_s: u64) -> String {
     let seconds = i64::try_from(local_s).unwrap_or(i64::MAX);
     jiff::Timestamp::from_second(seconds).unwrap_or_default().strftime("%Y-%m-%d %H:%M").to_string()
-}
-
-/// As people say it: `November 22, at 04:30`.
-fn spoken_time(local_s: u64) -> String {
-    let seconds = i64::try_from(local_s).unwrap_or(i64::MAX);
-    let at = jiff::Timestamp::from_second(seconds).unwrap_or_default();
-    at.strftime("%B %-d, at %H:%M").to_string()
 }
 
 /// How long a recording may take to be on disk.

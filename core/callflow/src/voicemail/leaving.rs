@@ -12,7 +12,7 @@
 use core::mem::take;
 use core::time::Duration;
 
-use super::words::{self, say};
+use super::words::Phrases;
 use super::{Envelope, Letter, Post, Whose, choice, play, post};
 use crate::ask::{Ask, Clip, Errand, Record, Subject, Told};
 use crate::verb::{Move, Outcome, Routine};
@@ -27,6 +27,7 @@ pub(crate) struct Leaving {
     menu: bool,
     state: State,
     mailbox: Box<str>,
+    words: &'static Phrases,
     longest: Duration,
     recording: Box<str>,
 }
@@ -53,7 +54,8 @@ enum Parting {
 impl Leaving {
     pub(crate) fn new(whose: Whose, letter: Letter, greeting: bool, menu: bool) -> Self {
         let (state, mailbox, recording) = (State::Finding, Box::default(), Box::default());
-        Self { whose, letter, greeting, menu, state, mailbox, longest: LONGEST, recording }
+        let words = Phrases::of("");
+        Self { whose, letter, greeting, menu, state, mailbox, words, longest: LONGEST, recording }
     }
 
     fn to(&mut self, state: State, next: Move) -> Move {
@@ -62,6 +64,7 @@ impl Leaving {
     }
 
     fn found(&mut self, told: &Told) -> Move {
+        self.words = Phrases::of(told.get("language"));
         if told.outcome == Outcome::FULL {
             return self.full();
         }
@@ -93,7 +96,7 @@ impl Leaving {
     }
 
     fn review(&mut self) -> Move {
-        self.to(State::Reviewing, choice(vec![say(words::REVIEW)], &["1", "2", "3", "#", "*"]))
+        self.to(State::Reviewing, choice(vec![self.words.say(self.words.review)], &["1", "2", "3", "#", "*"]))
     }
 
     fn reviewed(&mut self, outcome: &Outcome) -> Move {
@@ -126,7 +129,7 @@ impl Leaving {
 
     fn kept(&mut self, outcome: Outcome) -> Move {
         match outcome.as_str() {
-            "ok" => self.to(State::Parting(Parting::Saved), play(vec![say(words::SAVED)])),
+            "ok" => self.to(State::Parting(Parting::Saved), play(vec![self.words.say(self.words.saved)])),
             "full" => self.full(),
             "empty" => Move::go(Outcome::EMPTY),
             _ => Move::go(Outcome::FAILED),
@@ -134,7 +137,7 @@ impl Leaving {
     }
 
     fn full(&mut self) -> Move {
-        self.to(State::Parting(Parting::Full), play(vec![say(words::FULL)]))
+        self.to(State::Parting(Parting::Full), play(vec![self.words.say(self.words.full)]))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::verb::Move;
 pub(crate) use leaving::Leaving;
 pub use own::{OWN_FLOWS, own_flow};
 pub(crate) use visiting::Visiting;
+pub use words::usual_greeting;
 
 /// Which mailbox, and on whose behalf.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,7 +71,7 @@ pub struct Envelope {
 /// What is asked of whoever has the mailboxes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Post {
-    /// Which mailbox it is: `ok` with `mailbox` (its id), `max_s`, `new`, `old`, `pin` (`yes` if it has one) and `own` (`yes`
+    /// Which mailbox it is: `ok` with `mailbox` (its id), `language` (the one to speak in), `max_s`, `new`, `old`, `pin` (`yes` if it has one) and `own` (`yes`
     /// if it is the caller's own); `full`; or `failed`.
     Find {
         /// Which.

@@ -7,7 +7,7 @@ use core::mem::take;
 use core::time::Duration;
 
 use super::leaving::RECORDING;
-use super::words::{self, say};
+use super::words::Phrases;
 use super::{Heard, Post, Whose, beep, choice, number, play, post};
 use crate::ask::{Ask, Clip, Errand, Record, Subject, Told};
 use crate::verb::{Move, Outcome, Routine};
@@ -19,6 +19,7 @@ pub(crate) struct Visiting {
     ask_number: bool,
     state: State,
     mailbox: Box<str>,
+    words: &'static Phrases,
     /// Tries that are left to get the PIN right.
     tries: u8,
     /// Whether nobody here can speak.
@@ -80,6 +81,7 @@ impl Visiting {
             ask_number,
             state,
             mailbox: nothing(),
+            words: Phrases::of(""),
             tries: PIN_TRIES,
             mute: false,
             heard: Heard::No,
@@ -111,6 +113,7 @@ impl Visiting {
     }
 
     fn found(&mut self, told: &Told) -> Move {
+        self.words = Phrases::of(told.get("language"));
         if told.outcome != Outcome::OK {
             // A number that is none is refused as late as one with a wrong PIN.
             return match self.ask_number {
@@ -130,7 +133,7 @@ impl Visiting {
     }
 
     fn ask_pin(&mut self) -> Move {
-        let prompt = self.prompt(vec![say(words::ENTER_PIN)]);
+        let prompt = self.prompt(vec![self.words.say(self.words.enter_pin)]);
         self.to(State::Locked, number(prompt, LONGEST_PIN))
     }
 
@@ -146,21 +149,21 @@ impl Visiting {
     fn deny(&mut self) -> Move {
         match self.tries {
             0 => self.refuse(),
-            _ => self.word(State::Denying, say(words::WRONG_PIN)),
+            _ => self.word(State::Denying, self.words.say(self.words.wrong_pin)),
         }
     }
 
     fn refuse(&mut self) -> Move {
-        self.word(State::Refusing, say(words::REFUSED))
+        self.word(State::Refusing, self.words.say(self.words.refused))
     }
 
     fn say_counts(&mut self, new: u32, old: u32) -> Move {
         self.heard = if new > 0 { Heard::No } else { Heard::Yes };
-        self.to(State::Counting, play(vec![words::counts(new, old)]))
+        self.to(State::Counting, play(vec![self.words.counts(new, old)]))
     }
 
     fn choose(&mut self) -> Move {
-        let prompt = self.prompt(vec![say(words::MAIN)]);
+        let prompt = self.prompt(vec![self.words.say(self.words.main)]);
         self.to(State::Choosing, choice(prompt, &["1", "2", "0", "#"]))
     }
 
@@ -169,7 +172,7 @@ impl Visiting {
             "1" => self.first(Heard::No),
             "2" => self.first(Heard::Yes),
             "0" => self.options(),
-            _ => self.word(State::Parting, say(words::GOODBYE)),
+            _ => self.word(State::Parting, self.words.say(self.words.goodbye)),
         }
     }
 
@@ -185,7 +188,7 @@ impl Visiting {
 
     fn read(&mut self, told: &Told) -> Move {
         if told.outcome != Outcome::OK {
-            return self.word(State::Returning, say(words::NO_MORE));
+            return self.word(State::Returning, self.words.say(self.words.no_more));
         }
         let text = |name| told.get(name).into();
         self.message = Message { id: text("message"), from: text("from"), at: text("at") };
@@ -194,8 +197,12 @@ impl Visiting {
 
     fn hear(&mut self) -> Move {
         let Message { id, from, at } = &self.message;
-        let prompt =
-            vec![words::caller(from), say(format!("{at}.")), Clip::Message(id.clone()), say(words::AFTER)];
+        let prompt = vec![
+            self.words.caller(from),
+            self.words.time(at),
+            Clip::Message(id.clone()),
+            self.words.say(self.words.after),
+        ];
         let prompt = self.prompt(prompt);
         self.to(State::Hearing, choice(prompt, &["5", "6", "7", "9", "*", "#"]))
     }
@@ -212,7 +219,7 @@ impl Visiting {
     }
 
     fn options(&mut self) -> Move {
-        let prompt = self.prompt(vec![say(words::OPTIONS)]);
+        let prompt = self.prompt(vec![self.words.say(self.words.options)]);
         self.to(State::Options, choice(prompt, &["1", "2", "3", "5", "*", "#"]))
     }
 
@@ -222,7 +229,7 @@ impl Visiting {
             "1" => {
                 let (silence, keys) = (Some(GREETING_SILENCE), "#".into());
                 let subject = Subject::Caller { longest: LONGEST_GREETING, silence, keys };
-                let prompt = self.prompt(vec![say(words::SPEAK)]);
+                let prompt = self.prompt(vec![self.words.say(self.words.speak)]);
                 let variable = RECORDING.into();
                 let record = Record { prompt, beep: true, subject, variable, envelope: None };
                 self.to(State::Recording, Move::Ask(Ask::Record(record)))
@@ -230,7 +237,7 @@ impl Visiting {
             "2" => self.to(State::Greeting, post(Post::Greet { mailbox, recording: Box::default() })),
             "3" => self.to(State::HearingGreeting, play(vec![Clip::Greeting(mailbox)])),
             "5" => {
-                let prompt = self.prompt(vec![say(words::NEW_PIN)]);
+                let prompt = self.prompt(vec![self.words.say(self.words.new_pin)]);
                 self.to(State::FirstPin, number(prompt, LONGEST_PIN))
             }
             _ => self.choose(),
@@ -240,7 +247,7 @@ impl Visiting {
     fn recorded(&mut self, told: &Told) -> Move {
         self.recording = told.get(RECORDING).into();
         if told.outcome == Outcome::FAILED || self.recording.is_empty() {
-            return self.word(State::Returning, say(words::NOT_DONE));
+            return self.word(State::Returning, self.words.say(self.words.not_done));
         }
         let (mailbox, recording) = (self.mailbox.clone(), take(&mut self.recording));
         self.to(State::Greeting, post(Post::Greet { mailbox, recording }))
@@ -249,30 +256,32 @@ impl Visiting {
     fn new_pin(&mut self, told: &Told) -> Move {
         let pin = told.get(super::DIGITS);
         if told.outcome != Outcome::DIGITS || pin.len() < SHORTEST_PIN || pin.contains(['*', '#']) {
-            return self.word(State::Returning, say(words::NOT_DONE));
+            return self.word(State::Returning, self.words.say(self.words.not_done));
         }
         if self.state == State::FirstPin {
             self.pin = pin.into();
-            let prompt = self.prompt(vec![say(words::NEW_PIN)]);
+            let prompt = self.prompt(vec![self.words.say(self.words.new_pin)]);
             return self.to(State::SecondPin, number(prompt, LONGEST_PIN));
         }
         if *self.pin != *pin {
-            return self.word(State::Returning, say(words::NOT_DONE));
+            return self.word(State::Returning, self.words.say(self.words.not_done));
         }
         let (mailbox, pin) = (self.mailbox.clone(), take(&mut self.pin));
         self.to(State::SettingPin, post(Post::SetPin { mailbox, pin }))
     }
 
     fn done_or_not(&mut self, told: &Told) -> Move {
-        let words = if told.outcome == Outcome::OK { words::DONE } else { words::NOT_DONE };
-        self.word(State::Returning, say(words))
+        let words = if told.outcome == Outcome::OK { self.words.done } else { self.words.not_done };
+        self.word(State::Returning, self.words.say(words))
     }
 }
 
 impl Routine for Visiting {
     fn begin(&mut self) -> Move {
         match self.ask_number {
-            true => self.to(State::Naming, number(vec![say(words::ENTER_NUMBER)], LONGEST_NUMBER)),
+            true => {
+                self.to(State::Naming, number(vec![self.words.say(self.words.enter_number)], LONGEST_NUMBER))
+            }
             false => self.find(),
         }
     }
@@ -303,8 +312,8 @@ impl Routine for Visiting {
             State::Choosing => self.chosen(&told.outcome),
             State::Reading => self.read(&told),
             State::Hearing => self.decided(&told.outcome),
-            State::Deleting => self.word(State::Marking, say(words::DELETED)),
-            State::Confirming => self.word(State::Marking, say(words::KEPT)),
+            State::Deleting => self.word(State::Marking, self.words.say(self.words.deleted)),
+            State::Confirming => self.word(State::Marking, self.words.say(self.words.kept)),
             State::Marking => self.next(),
             State::Options => self.option(&told.outcome),
             State::Recording => self.recorded(&told),
