@@ -65,8 +65,7 @@ impl Call {
 
     /// Asks for the first target, or for all connections at once of a person who wants it so.
     pub(crate) fn seek_first(&mut self, means: &mut Means<'_>) {
-        let presented = self.presented();
-        let others = beside(means.tables, self.routed(), Proposal::from(&presented));
+        let others = self.beside(self.routed(), means);
         if others.is_empty() {
             return self.seek(0, means);
         }
@@ -89,6 +88,11 @@ impl Call {
         let Some((search, together)) = Search::of(parties) else { return };
         self.routed_mut().outcome = together.outcome;
         self.begin_search(search, means);
+    }
+
+    /// The other connections that ring at once with whom a decision names.
+    pub(crate) fn beside(&self, decision: &Decision, means: &Means<'_>) -> Vec<Decision> {
+        beside(means.tables, decision, Proposal::from(&self.presented()))
     }
 
     /// From here on the call is one that was decided like this.

@@ -1,13 +1,13 @@
 #!/bin/bash
 # What people want of calls to their phones, all real ones (baresip, PJSUA): forwarding always, when busy, not answered and
-# offline, by star code and through the API, do not disturb, one phone after the other and all at once, and three who talk by the
-# key of a phone that mixes itself.
+# offline, by star code and through the API, do not disturb, one phone after the other and all at once, three who talk by the
+# key of a phone that mixes itself, and messages waiting for a phone that does not ask.
 . "$(dirname "$0")/../lib.sh"
 check "server starts" server || exit
 md5_only > /dev/null
-quick='"media":{"nat":"always"},"dialled":{"voicemail":false,"ring_s":4}'
+quick='"media":{"nat":"always"},"dialled":{"voicemail":false,"ring_s":8}'
 desk=$(device desk "$quick"); cell=$(device cell "$quick"); bert=$(device bert '"media":{"nat":"always"}')
-for user in cleo dora; do device $user '"media":{"nat":"always"}' > /dev/null; done
+device cleo '"media":{"nat":"always"}' > /dev/null; dora=$(device dora '"media":{"nat":"always"}')
 anna=$(api POST /people "{\"name\":\"Anna\",\"connections\":[\"$desk\",\"$cell\"]}" | pick id)
 DESK=440 CELL=620 BERT=880 CLEO=760 DORA=1100
 desk() { handset desk 127.0.0.41 4461 31000 $DESK; }
@@ -22,13 +22,13 @@ codes() { dials "$1" "$2"; last_call "dialled=$2" flow.0.outcome=done; }
 hangs_up() { phone_do "$1" hangup > /dev/null; }
 # shows USER STATE ; rings USER ; idle USER : what the phone of this user shows.
 shows() { phone_do "$1" listcalls | tr '\n' ' ' | grep -Ei "$2"; }
-rings() { wait_for 8 shows "$1" INCOMING; }
+rings() { wait_for 15 shows "$1" INCOMING; }
 idle() { wait_for 8 shows_nothing "$1"; }
 shows_nothing() { ! shows "$1" 'INCOMING|EARLY|ESTABLISHED'; }
 # reaches_bert : cleo's call to anna's desk is answered by bert, and both hear.
 reaches_bert() {
     dials cleo desk; [ -z "${1:-}" ] || { rings desk && "$@"; }
-    wait_for 12 shows bert ESTABLISHED || return 1
+    wait_for 25 shows bert ESTABLISHED || return 1
     sleep 2.5; hangs_up cleo; sleep 0.5
     last_call outcome=answered "connection_out=$bert" && share "$(heard cleo)" $BERT 0.3 && share "$(heard bert)" $CLEO 0.3
 }
@@ -140,4 +140,17 @@ check "bert hears cleo and dora" hears "$(heard bert)" $CLEO $DORA
 check "cleo hears bert and dora" hears "$(heard cleo)" $BERT $DORA
 check "dora hears bert and cleo" hears "$WORK/dora-heard.wav" $BERT $CLEO
 check "all have hung up" eval "idle bert && idle cleo"
+
+# --- messages waiting, unasked
+
+api PATCH "/connections/$dora" '{"dialled":{"voicemail":true,"ring_s":2}}' > /dev/null
+api POST /mailboxes "{\"name\":\"Dora\",\"connection\":\"$dora\",\"unsolicited\":true,\"transcribe\":false}" | pick id > "$WORK/box"
+new_is() { [ "$(api GET "/mailboxes/$(cat "$WORK/box")" | pick messages.new)" = "$1" ]; }
+unasked() {
+    "$LAB/pjsua.sh" --tool pjwatch --addr 127.0.0.45 --user dora --password pw-dora --server $SIP --seconds 60 > "$WORK/mwi.json" 2> "$WORK/mwi.log" & local p=$!
+    registered dora > /dev/null; dials cleo dora; wait_for 15 shows cleo ESTABLISHED
+    sleep 20; hangs_up cleo; wait_for 8 new_is 1; wait $p
+    holds '[m[1].split("Voice-Message: ")[1][:3] for m in r["mwi"]] == ["0/0", "1/0"]' < "$WORK/mwi.json"
+}
+check "dora's phone never asked: it is told of its mailbox, and of a message" unasked
 check "the server runs" still_alive

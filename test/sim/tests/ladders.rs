@@ -226,6 +226,7 @@ ladders! {
     restart
     ring_time_is_over
     ring_together
+    ring_together_in_a_group
     session_id
     session_interval_too_small
     session_timer_both_at_once

@@ -168,7 +168,9 @@ impl Call {
             match decision.outcome {
                 Routed::Ring(_) => {
                     names.push(next.party.as_str().to_owned());
-                    parties.push(Sought::new(decision, means.now + next.after, next.ring));
+                    let others = self.beside(&decision, means);
+                    let all = core::iter::once(decision).chain(others);
+                    parties.extend(all.map(|one| Sought::new(one, means.now + next.after, next.ring)));
                 }
                 Routed::Refuse(reason) => self.note_party_unreached(&Final::ours(reason.sip_code(), reason)),
                 Routed::Run(_)

@@ -54,6 +54,10 @@ pub fn decide_devices(
 ) -> Decision {
     decide_by(tables, caller, question, |deciding| {
         let outcome = match tables.connection(id).filter(|row| row.account == *deciding.account()) {
+            Some(connection) if deciding.is_undisturbed(connection) => {
+                deciding.note(&connection.id, false, Verdict::Refused(Reason::DoNotDisturb));
+                Outcome::Refuse(Reason::DoNotDisturb)
+            }
             Some(connection) => deciding.devices(connection, question.called_user),
             None => Outcome::Refuse(Reason::NothingAttached),
         };

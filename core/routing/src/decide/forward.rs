@@ -48,6 +48,12 @@ impl Deciding<'_> {
         outcome
     }
 
+    /// Whether nothing of whoever owns this connection is to ring.
+    pub(super) fn is_undisturbed(&self, connection: &Connection) -> bool {
+        let person = self.tables.person_of(&connection.id);
+        self.at.is_some_and(|at| person.is_some_and(|person| person.is_undisturbed(at)))
+    }
+
     /// Whether the owner of whoever is called wants calls elsewhere under this condition.
     pub(super) fn forwards(&self, condition: Condition) -> bool {
         let forward = self.forwarding.as_ref().map(|forwarding| &forwarding.person.forward);
