@@ -87,9 +87,11 @@ check "browser, Opus alone and G.722 with SDES: each hears the others" tried mee
 flow 0303 "{\"id\":\"line\",\"type\":\"queue\",\"settings\":{\"name\":\"help\",\"agents\":[{\"connection\":\"$alice\"}],\"ring_s\":15,\"max_wait_s\":40,\"music\":[\"t1500\"]}},
     {\"id\":\"bye\",\"type\":\"hangup\"}" "line.timeout>bye line.no_agents>bye line.full>bye" > /dev/null
 agent() {                            # agent CODECS RATE : a caller waits, hears music, and then the agent
-    phone a bob "codecs=$1" "play=$WORK/440-$2.wav" rate="$2" || return 1
-    web alice --answer --seconds 6 --wait 40 --record "$WORK/agent.wav" & local p=$!
-    page_is alice; phone_do a dial sip:+15550303@127.0.0.1; wait $p; sleep 1
+    rm -f "$WORK/agent.wav"
+    web alice --answer --seconds 6 --wait 90 --record "$WORK/agent.wav" & local p=$!
+    page_is alice > /dev/null && phone a bob "codecs=$1" "play=$WORK/440-$2.wav" rate="$2" &&
+        phone_do a dial sip:+15550303@127.0.0.1
+    wait $p; sleep 1
     share "$WORK/agent.wav" 440 0.6 && share "$(heard a)" 700 0.3
 }
 check "the browser takes a caller with G.711 out of a queue" tried agent PCMA 8000
