@@ -11,6 +11,7 @@ use crate::command::{EndId, Source};
 use crate::end::End;
 use crate::event::Event;
 use crate::path::Path;
+use crate::reports;
 use crate::source::player::{Player, Voice};
 use crate::transcode::Format;
 
@@ -48,10 +49,26 @@ impl Plane {
     /// Lets an end hear what is played to it in this format.
     pub(super) fn speak(&mut self, id: EndId, format: &Format, now: Timestamp) {
         let seed = self.seed;
-        let Some((_, end)) = self.find(id) else { return };
+        let Some((slot, end)) = self.find(id) else { return };
         match &mut end.voice {
             Some(voice) => voice.speak(format),
             None => end.voice = Voice::new(format, mix(seed, end.serial), now).map(Box::new),
+        }
+        if end.voice.is_some() && end.reports.due.is_none_or(|due| due < now) {
+            let (at, serial) = (now + reports::FIRST, end.serial);
+            end.reports.due = Some(at);
+            self.timers.push(Reverse(Timer { at, slot, serial, due: Due::Report }));
+        }
+    }
+
+    /// A report is due at an end that is served, whether something plays or not.
+    pub(super) fn report_played(&mut self, slot: u32, now: Timestamp, out: &mut Actions) {
+        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
+        let Some(stream) = end.voice.as_deref_mut().map(|voice| voice.stream(now).clone()) else { return };
+        if let Some(target) = end.rtcp_target(slot) {
+            let start = out.arena().len();
+            end.write_report(&stream, now, out.arena());
+            end.send_report(target, start, out);
         }
     }
 }

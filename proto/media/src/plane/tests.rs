@@ -299,6 +299,7 @@ fn an_echo_comes_back_under_our_ssrc() {
 #[test]
 fn a_milliwatt_plays_every_20_ms_until_another_path() {
     let mut bench = Bench::with(&[A, B]);
+    let played = |bench: &Bench| bench.sent().iter().filter(|(socket, _)| !socket.is_rtcp()).count();
     bench.command(Command::Serve { end: A, source: Source::Milliwatt });
     bench.pass(1);
     assert_eq!(bench.sent(), [], "nobody knows what it hears");
@@ -310,16 +311,46 @@ fn a_milliwatt_plays_every_20_ms_until_another_path() {
     assert_eq!(bench.counters(A).bytes_out, 51 * 172);
     bench.command(Command::Remote { end: A, remote: Remote { receives: false, ..remote(A) } });
     bench.pass(1);
-    assert_eq!(bench.sent(), []);
+    assert_eq!(played(&bench), 0);
     bench.command(Command::Remote { end: A, remote: remote(A) });
     bench.pass(1);
-    assert_eq!(bench.sent().len(), 50);
+    assert_eq!(played(&bench), 50);
     bench.command(Command::Join { a: A, b: B });
     bench.pass(1);
     assert_eq!(bench.sent(), []);
     bench.command(Command::Serve { end: B, source: Source::Silence });
     assert_eq!(bench.rtp_from(A), []);
     assert_eq!(bench.rtp_from(B), []);
+}
+
+#[test]
+fn an_end_that_is_served_is_reported_on_whether_something_plays_or_not() {
+    let mut bench = Bench::with(&[A]);
+    bench.command(Command::Speak { end: A, format: format(8) });
+    bench.command(Command::Serve { end: A, source: Source::Silence });
+    let (mut reports, mut stood) = (0, Vec::new());
+    for second in 0..18 {
+        if second == 9 {
+            bench.command(Command::Serve { end: A, source: Source::Milliwatt });
+        }
+        bench.pass(1);
+        for action in bench.out.list() {
+            if let Action::Send { socket, to, payload } = *action
+                && socket.is_rtcp()
+            {
+                assert_eq!((socket, to), (rtcp_socket(A), rtcp_of(A)));
+                let report = ::rtp::rtcp::Report::parse(bench.out.bytes(payload, &[])).expect("a report");
+                let sender = report.sender.expect("of a sender");
+                stood.push((sender.rtp, sender.packets));
+                reports += 1;
+            }
+        }
+    }
+    assert_eq!((reports, bench.counters(A).rtcp_out), (4, 4), "after 1.5 seconds, then every 5");
+    // Its time goes on while nothing is sent.
+    let passed: Vec<u32> = stood.windows(2).map(|pair| pair[1].0.wrapping_sub(pair[0].0)).collect();
+    assert!(passed.iter().all(|units| (39_800..=40_200).contains(units)), "{passed:?}");
+    assert_eq!((stood[0].1, stood[1].1, stood[3].1 > 300), (0, 0, true));
 }
 
 #[test]

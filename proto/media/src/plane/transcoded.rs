@@ -111,6 +111,11 @@ impl Plane {
                 self.report_mixed(slot, now, out);
                 return Some(next);
             }
+            Path::None | Path::Player(_) if end.voice.is_some() => {
+                end.reports.due = Some(next);
+                self.report_played(slot, now, out);
+                return Some(next);
+            }
             Path::None | Path::Echo | Path::Player(_) | Path::Relay { .. } | Path::Sealed { .. } => {
                 return None;
             }
@@ -138,6 +143,13 @@ impl Plane {
         if let Path::Mix(seat) = &mut end.path {
             if let Some(lost) = end.reports.on_compound(packet, Some(seat.stream.ssrc), now) {
                 seat.on_loss(lost);
+            }
+            return;
+        }
+        if let (Path::None | Path::Player(_), Some(voice)) = (&end.path, end.voice.as_deref_mut()) {
+            let ours = voice.stream(now).ssrc;
+            if let Some(lost) = end.reports.on_compound(packet, Some(ours), now) {
+                voice.on_loss(lost);
             }
             return;
         }

@@ -59,6 +59,17 @@ impl Voice {
         self.format = *format;
     }
 
+    /// What is sent, as it stands now.
+    pub(crate) fn stream(&mut self, now: Timestamp) -> &Stream {
+        self.catch_up(now);
+        &self.stream
+    }
+
+    /// The receiver of the stream loses so many of 256 packets.
+    pub(crate) fn on_loss(&mut self, fraction: u8) {
+        self.encoder.expect_loss((u32::from(fraction) * 100 / 256) as u8);
+    }
+
     /// Lets the time pass in which nothing was sent.
     fn catch_up(&mut self, now: Timestamp) {
         let frames = u32::try_from(now.since(self.at).as_millis() / PERIOD.as_millis()).unwrap_or(0);
