@@ -29,12 +29,12 @@ pub(super) const PHRASES: Phrases = Phrases {
     withheld: "Message from a withheld number.",
     plus: "plus",
     no_messages: "You have no messages.",
-    new: ["You have one new message.", "You have {new} new messages."],
+    new: ["You have {new} new message.", "You have {new} new messages."],
     old: [
-        "You have no new messages, and one old message.",
+        "You have no new messages, and {old} old message.",
         "You have no new messages, and {old} old messages.",
     ],
-    both: ["You have {new} new and one old message.", "You have {new} new and {old} old messages."],
+    both: ["You have {new} new and {old} old message.", "You have {new} new and {old} old messages."],
     at: "{month} {day}, at {time}.",
     months: [
         "January",

@@ -142,10 +142,10 @@ mod tests {
         let (en, de) = (Phrases::of("en"), Phrases::of("de"));
         for (clip, said) in [
             (en.counts(0, 0), ("en", "You have no messages.")),
-            (en.counts(1, 0), ("en", "You have one new message.")),
+            (en.counts(1, 0), ("en", "You have 1 new message.")),
             (en.counts(3, 0), ("en", "You have 3 new messages.")),
-            (en.counts(0, 1), ("en", "You have no new messages, and one old message.")),
-            (en.counts(2, 1), ("en", "You have 2 new and one old message.")),
+            (en.counts(0, 1), ("en", "You have no new messages, and 1 old message.")),
+            (en.counts(2, 1), ("en", "You have 2 new and 1 old message.")),
             (en.counts(2, 5), ("en", "You have 2 new and 5 old messages.")),
             (de.counts(1, 0), ("de", "Sie haben eine neue Nachricht.")),
             (en.caller(""), ("en", "Message from a withheld number.")),
