@@ -17,6 +17,7 @@ mod refer;
 mod replace;
 mod ring;
 mod screen;
+mod send_dtmf;
 mod succeed;
 mod take_over;
 mod voicemail;
@@ -47,6 +48,7 @@ use record::{Kept, TakingDown};
 use refer::Referring;
 use ring::Ringing;
 pub(crate) use screen::Screening;
+use send_dtmf::Pressing;
 pub(crate) use succeed::Succession;
 
 use crate::anchor::Keypad;
@@ -110,6 +112,8 @@ enum Doing {
     Gathering(Box<Gathering>),
     /// It records the caller.
     Recording(Box<TakingDown>),
+    /// It presses keys.
+    Pressing(Box<Pressing>),
     /// It waits for somebody who takes it over.
     Parked(Box<Parked>),
     /// It waits in a queue.
@@ -138,6 +142,7 @@ impl Doing {
             | Self::Playing(_)
             | Self::Gathering(_)
             | Self::Parked(_)
+            | Self::Pressing(_)
             | Self::Queueing
             | Self::Referring(_)
             | Self::Ringing(_)
@@ -206,6 +211,12 @@ impl Attendant {
 
     fn around<'m>(flow: &'m CallFlow, means: &'m Means<'_>) -> Around<'m> {
         Around { flows: means.flows, flow, account: means.tables.account(&flow.account).map(AsRef::as_ref) }
+    }
+
+    /// What whoever is put on hold hears, if the flow says so.
+    pub(crate) fn hold_music(&self) -> Option<String> {
+        let named = self.run.variables().value("hold_music");
+        (!named.is_empty()).then(|| named.to_owned())
     }
 
     /// Where the call has been, for the record.
@@ -375,6 +386,7 @@ impl Call {
             Ask::Dial(dial) => self.ring_others(dial, means),
             Ask::Conference(conference) => self.confer(conference, means),
             Ask::Queue(queue) => self.queue_up(queue, means),
+            Ask::Press(press) => self.press(&press, means),
             Ask::Park(park) => self.park(*park, means),
             Ask::TakeOver(whom) => self.take_over(whom, means),
             Ask::Record(record) => self.take_down(record, means),
@@ -442,6 +454,7 @@ impl Call {
             }
             Doing::Awaiting(_) => self.tell_flow(Told::of(Outcome::FAILED), means),
             Doing::Queueing => self.on_queue_timer(means),
+            Doing::Pressing(_) => self.on_press_timer(means),
             Doing::Parked(_) => self.on_parked_timer(means),
             Doing::Seeking => self.on_seeking_timer(means),
             Doing::Recording(_) => self.beep_and_record(means),

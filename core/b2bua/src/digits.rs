@@ -5,7 +5,7 @@
 
 use media::{Command, Dtmf, EndId};
 use rtp::TelephoneEvent;
-use sip_msg::Message;
+use sip_msg::{Message, Writer};
 
 use crate::anchor;
 use crate::call::{Call, FORWARD};
@@ -39,11 +39,14 @@ impl Call {
             return;
         };
         let Some(signal) = TelephoneEvent::digit_of(code) else { return };
-        let body = Line::of(format_args!("Signal={signal}\r\nDuration={ms}\r\n"));
-        leg.request(b"INFO", slot, FORWARD, means, &mut |writer| {
-            writer.body(RELAY, body.as_bytes());
-        });
+        leg.request(b"INFO", slot, FORWARD, means, &mut |writer| write_digit(writer, signal, ms));
     }
+}
+
+/// Ends an INFO that brings a digit.
+pub(crate) fn write_digit(writer: Writer<'_>, signal: char, ms: u32) {
+    let body = Line::of(format_args!("Signal={signal}\r\nDuration={ms}\r\n"));
+    writer.body(RELAY, body.as_bytes());
 }
 
 /// The digit that an INFO brings, and its milliseconds: `application/dtmf-relay`, or `application/dtmf` with nothing but it.

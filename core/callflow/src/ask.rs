@@ -54,6 +54,8 @@ pub enum Ask {
     Park(Box<Park>),
     /// Let the caller talk with somebody who waits elsewhere.
     TakeOver(TakeOver),
+    /// Press keys towards the caller.
+    Press(Press),
     /// Keep what is said.
     Record(Record),
     /// Have the caller's device call somebody else.
@@ -109,6 +111,17 @@ pub struct Play {
     pub times: Option<u32>,
     /// Whether a key ends it.
     pub stop_on_key: bool,
+}
+
+/// Keys to press.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Press {
+    /// Which; `w` waits for half a second.
+    pub digits: Box<str>,
+    /// How long each.
+    pub tone: Duration,
+    /// How long to wait after each.
+    pub pause: Duration,
 }
 
 /// Keys to take in.
@@ -450,6 +463,7 @@ impl Ask {
             Self::Conference(_) => "conference",
             Self::Queue(_) => "queue",
             Self::Park(_) => "park",
+            Self::Press(_) => "send_dtmf",
             Self::TakeOver(TakeOver::Ringing(_)) => "pickup",
             Self::TakeOver(TakeOver::Orbit(_) | TakeOver::Call(_)) => "retrieve",
             Self::Errand(Errand::Person { .. }) => "person",

@@ -21,8 +21,8 @@ mod verb;
 mod voicemail;
 
 pub use ask::{
-    Accept, Ask, Callee, Clip, Conference, Dial, Errand, Gather, Park, Party, Play, Queue, Record, Refer,
-    Request, Signal, Strategy, Subject, TakeOver, Told, Turn,
+    Accept, Ask, Callee, Clip, Conference, Dial, Errand, Gather, Park, Party, Play, Press, Queue, Record,
+    Refer, Request, Signal, Strategy, Subject, TakeOver, Told, Turn,
 };
 pub use collector::{Collected, Collector, DigitRule};
 pub use graph::{Graph, Node};

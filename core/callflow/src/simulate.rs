@@ -160,6 +160,10 @@ impl Play<'_> {
                 Some(outcome) => Told::of(outcome),
                 None => self.pass(park.patience, Outcome::TIMEOUT),
             },
+            Ask::Press(press) => {
+                let keys = u32::try_from(press.digits.len()).unwrap_or(u32::MAX);
+                self.pass((press.tone + press.pause) * keys, given.unwrap_or(Outcome::DONE))
+            }
             Ask::TakeOver(_) => Told::of(given.unwrap_or(Outcome::EMPTY)),
             Ask::Errand(Errand::Person { .. }) => Told::of(given.unwrap_or(Outcome::DONE)),
             Ask::Errand(_) => Told::of(given.unwrap_or(Outcome::ERROR)),
@@ -255,6 +259,7 @@ fn describe(ask: &Ask) -> String {
             _ => "opens a mailbox".to_owned(),
         },
         Ask::Queue(queue) => format!("waits in the queue {}", queue.name),
+        Ask::Press(press) => format!("presses {}", press.digits),
         Ask::Park(park) => format!("waits in orbit {}", park.orbit),
         Ask::TakeOver(TakeOver::Orbit(orbit)) => format!("takes over who waits in orbit {orbit}"),
         Ask::TakeOver(TakeOver::Call(call)) => format!("takes over the caller of {call}"),

@@ -170,6 +170,14 @@ pub enum Command {
         /// What it hears.
         format: Format,
     },
+    /// Press keys towards an end that is served, in place of what it hears: as events where its format has them, else as
+    /// tones.
+    Press {
+        /// The end.
+        end: EndId,
+        /// The keys, one after the other.
+        strokes: Arc<[Stroke]>,
+    },
     /// Take note of the keys that the peer of an end presses, told by [`crate::Event::Key`], until it is joined to
     /// another.
     Listen {
@@ -297,6 +305,17 @@ pub enum Source {
     Signal(Signal),
     /// Nothing: packets are counted and dropped, none are sent.
     Silence,
+}
+
+/// A key that is pressed, or a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stroke {
+    /// `0` to `9`, `*`, `#`, `A` to `D`; none for a pause.
+    pub key: Option<u8>,
+    /// How long, in milliseconds.
+    pub ms: u32,
+    /// How long nothing follows, in milliseconds.
+    pub pause_ms: u32,
 }
 
 /// A signal of the network.

@@ -30,7 +30,7 @@ mod transcode;
 
 pub use actions::{Action, Actions, Chunk, Payload, SocketKey};
 pub use beat::next_beat;
-pub use command::{Announcement, Command, EndId, Latching, Remote, RoomId, Signal, Source};
+pub use command::{Announcement, Command, EndId, Latching, Remote, RoomId, Signal, Source, Stroke};
 pub use event::{Counters, Event, OpenFault, RecordingOver, Unheard};
 pub use mos::estimated_mos;
 pub use plane::Plane;

@@ -122,6 +122,7 @@ impl Plane {
                 self.play(end, Player::new(audio, times, Some(serial), now), now);
             }
             Command::Speak { end, format } => self.speak(end, &format, now),
+            Command::Press { end, strokes } => self.play(end, Player::keys(strokes, now), now),
             Command::Listen { end, events, tones } => {
                 if let Some((_, end)) = self.find(end) {
                     end.keys = Some(Keys::new(events, tones));

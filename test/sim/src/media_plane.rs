@@ -21,6 +21,10 @@ pub struct MediaPlane {
     keys: BTreeMap<Vec<u8>, EndId>,
     /// What is played to ends is in this.
     spoken: BTreeMap<EndId, Format>,
+    /// Ends to which something is played until they hear something else.
+    playing: BTreeSet<EndId>,
+    /// Keys that were pressed last towards an end.
+    pub pressed: String,
     /// Ends at which keys are listened for.
     listening: BTreeSet<EndId>,
     /// Ends that are in rooms.
@@ -50,6 +54,7 @@ struct Seat {
 impl MediaPlane {
     /// Takes a command; returns what the plane has to say to it, and how much later. The system refuses some ports.
     pub fn take(&mut self, command: &Command, refused: impl Fn(u16) -> bool) -> Option<(Event, Duration)> {
+        self.note_playing(command);
         match *command {
             Command::Open { end, port, .. } if refused(port) => {
                 self.failed.insert(end);
@@ -80,6 +85,10 @@ impl MediaPlane {
             Command::Speak { end, format } => {
                 self.expect_open(end, command);
                 self.spoken.insert(end, format);
+            }
+            Command::Press { end, ref strokes } => {
+                self.expect_open(end, command);
+                self.pressed = strokes.iter().filter_map(|stroke| stroke.key).map(char::from).collect();
             }
             Command::Serve { end, .. } => {
                 self.expect_open(end, command);
@@ -148,6 +157,26 @@ impl MediaPlane {
             Command::Close { end } => return Some((self.close(end), Duration::ZERO)),
         }
         None
+    }
+
+    fn note_playing(&mut self, command: &Command) {
+        match *command {
+            Command::Play { end, times: None, .. } => drop(self.playing.insert(end)),
+            Command::Play { end, .. }
+            | Command::Press { end, .. }
+            | Command::Serve { end, .. }
+            | Command::Mix { end, .. }
+            | Command::Close { end } => drop(self.playing.remove(&end)),
+            Command::Join { a, b } | Command::Transcode { a: (a, _), b: (b, _) } => {
+                self.playing.retain(|end| *end != a && *end != b);
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends to which something is played until they hear something else.
+    pub fn playing(&self) -> usize {
+        self.playing.len()
     }
 
     fn opened(&mut self, end: EndId, port: u16) {

@@ -183,6 +183,7 @@ impl Call {
             Doing::Nothing
             | Doing::Waiting(..)
             | Doing::Awaiting(_)
+            | Doing::Pressing(_)
             | Doing::Referring(_)
             | Doing::Conferring
             | Doing::Seeking
@@ -282,6 +283,7 @@ impl Call {
             | Doing::Awaiting(_)
             | Doing::Playing(_)
             | Doing::Parked(_)
+            | Doing::Pressing(_)
             | Doing::Referring(_)
             | Doing::Seeking
             | Doing::Talking(_) => {}

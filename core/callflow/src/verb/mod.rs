@@ -26,6 +26,7 @@ mod retrieve;
 mod ring;
 mod say;
 mod schedule;
+mod send_dtmf;
 mod set;
 mod setting;
 mod sub_flow;
@@ -104,6 +105,7 @@ pub const VERBS: &[Row] = &[
     ring::ROW,
     say::ROW,
     schedule::ROW,
+    send_dtmf::ROW,
     set::ROW,
     sub_flow::ROW,
     tone::ROW,

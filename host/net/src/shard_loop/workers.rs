@@ -62,6 +62,7 @@ impl Workers {
             | Command::Await { end }
             | Command::Serve { end, .. }
             | Command::Play { end, .. }
+            | Command::Press { end, .. }
             | Command::Listen { end, .. }
             | Command::Speak { end, .. }
             | Command::Mix { end, .. }

@@ -93,6 +93,8 @@ pub(super) fn on_player(end: &mut End, timer: Timer, now: Timestamp, out: &mut A
     let start = out.arena().len();
     player.write(voice, now, out.arena());
     let next = player.next_timeout();
-    end.send_made(timer.slot, to, start, out);
+    if out.arena().len() > start {
+        end.send_made(timer.slot, to, start, out);
+    }
     Some(next)
 }

@@ -9,12 +9,15 @@ use core::time::Duration;
 use std::f64::consts::TAU;
 use std::sync::Arc;
 
+use codec::dtmf::Tones;
 use codec::{Codec, Encoder, Rate, Resampler, Tuning};
+use rtp::TelephoneEvent;
 use timestamp::Timestamp;
 
+use super::dialler::Dialler;
 use crate::beat::on_beat;
-use crate::command::Signal;
-use crate::transcode::{Format, Stream};
+use crate::command::{Signal, Stroke};
+use crate::transcode::{Dtmf, Format, Stream};
 
 /// How an end hears what is played to it, whatever that is.
 #[derive(Debug)]
@@ -70,6 +73,37 @@ impl Voice {
         self.encoder.expect_loss((u32::from(fraction) * 100 / 256) as u8);
     }
 
+    /// The events of its format: payload type and clock.
+    pub(crate) fn events(&self) -> Option<(u8, u32)> {
+        match self.format.dtmf {
+            Dtmf::Events { payload_type, clock, .. } => Some((payload_type, clock)),
+            Dtmf::Info | Dtmf::Inband | Dtmf::None => None,
+        }
+    }
+
+    /// Where the stream stands.
+    pub(crate) fn timestamp(&self) -> u32 {
+        self.stream.timestamp_now()
+    }
+
+    /// Appends the report of an event that began at `timestamp`.
+    pub(crate) fn report(
+        &mut self,
+        payload_type: u8,
+        first: bool,
+        timestamp: u32,
+        event: TelephoneEvent,
+        out: &mut Vec<u8>,
+    ) {
+        self.stream.report(payload_type, first, timestamp, event, out);
+    }
+
+    /// The time of a packet goes by without one of audio.
+    pub(crate) fn pass(&mut self) {
+        self.stream.pass_ms(FRAME_MS);
+        self.at = self.at + PERIOD;
+    }
+
     /// Lets the time pass in which nothing was sent.
     fn catch_up(&mut self, now: Timestamp) {
         let frames = u32::try_from(now.since(self.at).as_millis() / PERIOD.as_millis()).unwrap_or(0);
@@ -117,13 +151,21 @@ pub(crate) struct Player {
     pub(crate) serial: Option<u32>,
     started: bool,
     next: Timestamp,
+    /// Keys, if the end has events for them; its audio is the same as tones.
+    dialler: Option<Dialler>,
 }
 
 impl Player {
     /// Audio whose first packet is due at once.
     pub(crate) fn new(audio: Arc<[i16]>, times: Option<u32>, serial: Option<u32>, now: Timestamp) -> Self {
         let times = if audio.is_empty() { Some(0) } else { times };
-        Self { audio, at: 0, times, serial, started: false, next: now }
+        Self { audio, at: 0, times, serial, started: false, next: now, dialler: None }
+    }
+
+    /// Keys that are pressed.
+    pub(crate) fn keys(strokes: Arc<[Stroke]>, now: Timestamp) -> Self {
+        let tones = Self::new(tones(&strokes), Some(1), None, now);
+        Self { dialler: Some(Dialler::new(strokes)), ..tones }
     }
 
     /// When the next packet is due.
@@ -133,7 +175,7 @@ impl Player {
 
     /// Whether all of it was played.
     pub(crate) fn is_over(&self) -> bool {
-        self.times == Some(0)
+        self.times == Some(0) || self.dialler.as_ref().is_some_and(Dialler::is_over)
     }
 
     /// Appends the packet that is due.
@@ -142,6 +184,11 @@ impl Player {
             voice.catch_up(now);
         }
         self.started = true;
+        if let (Some(dialler), Some(events)) = (&mut self.dialler, voice.events()) {
+            dialler.write(voice, events, out);
+            return self.advance(now);
+        }
+        self.dialler = None;
         voice.narrow.clear();
         while voice.narrow.len() < FRAME && !self.is_over() {
             let piece = self.take(FRAME - voice.narrow.len());
@@ -157,6 +204,9 @@ impl Player {
         let mut left = FRAME;
         while left > 0 && !self.is_over() {
             left -= self.take(left).len();
+        }
+        if let Some(dialler) = &mut self.dialler {
+            dialler.pass();
         }
         self.started = false;
         self.advance(now);
@@ -178,6 +228,22 @@ impl Player {
         let stalled = now.since(self.next + PERIOD) > CATCH_UP;
         self.next = on_beat(if stalled { now } else { self.next } + PERIOD);
     }
+}
+
+/// Keys as tones.
+fn tones(strokes: &[Stroke]) -> Arc<[i16]> {
+    let samples = |ms: u32| ms as usize * 8;
+    let mut audio = Vec::new();
+    for stroke in strokes {
+        let begin = audio.len();
+        audio.resize(begin + samples(stroke.ms), 0);
+        let code = stroke.key.and_then(|key| TelephoneEvent::code_of(char::from(key)));
+        if let Some(mut tones) = code.and_then(|code| Tones::new(code, Rate::Narrow)) {
+            tones.write(audio.get_mut(begin..).unwrap_or_default());
+        }
+        audio.resize(audio.len() + samples(stroke.pause_ms), 0);
+    }
+    audio.into()
 }
 
 /// One period of a signal, as ITU-T E.180 has it and most of Europe hears it.

@@ -1,5 +1,7 @@
 //! A stream of our own: its source, its sequence numbers, its timestamps (RFC 3550 §5.1).
 
+use rtp::TelephoneEvent;
+
 use super::packets::Packets;
 
 /// What we send to an end.
@@ -91,6 +93,22 @@ impl Stream {
         self.sequence = self.sequence.wrapping_add(1);
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(payload.len() as u32);
+    }
+
+    /// Appends the report of an event (RFC 4733) that began at `timestamp`.
+    pub(crate) fn report(
+        &mut self,
+        payload_type: u8,
+        first: bool,
+        timestamp: u32,
+        event: TelephoneEvent,
+        out: &mut Vec<u8>,
+    ) {
+        rtp::write_header(first, payload_type, self.sequence, timestamp, self.ssrc, out);
+        event.write(out);
+        self.sequence = self.sequence.wrapping_add(1);
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(TelephoneEvent::LEN as u32);
     }
 
     /// So many milliseconds go by in which nothing is sent.

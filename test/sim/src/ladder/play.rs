@@ -91,14 +91,17 @@ impl Playing {
         let protected = self.world.media.protected().count();
         let [waiting, fax, protected, keyed] =
             [waiting, fax, protected, self.world.media.keyed].map(|count| count.to_string());
-        let has = [waiting, fax, protected, keyed, self.world.media.spoken()];
+        let (spoken, pressed) = (self.world.media.spoken(), self.world.media.pressed.clone());
+        let playing = self.world.media.playing().to_string();
+        let has = [waiting, fax, protected, keyed, spoken, pressed, playing];
         let differs = line.settings(1).iter().any(|(key, value)| {
-            let counts = ["waiting", "fax", "protected", "keyed", "played"].iter().zip(&has);
+            let counts =
+                ["waiting", "fax", "protected", "keyed", "played", "pressed", "playing"].iter().zip(&has);
             !counts.into_iter().any(|(name, count)| name == key && count == value)
         });
         if differs {
             return Err(format!(
-                "ends that wait, of fax, that are protected, keys so far, what is played in: {has:?}"
+                "ends that wait, of fax, that are protected, keys so far, what is played in, pressed, to how many: {has:?}"
             ));
         }
         Ok(())
