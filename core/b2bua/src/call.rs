@@ -25,6 +25,7 @@ use crate::attendant::Attendant;
 use crate::branch::{Branch, Place, Presentation};
 use crate::claim::Claim;
 use crate::dial::Dialling;
+use crate::hold::Hold;
 use crate::hunt::Hunt;
 use crate::leg::Leg;
 use crate::means::{Effect, Means, Milestone};
@@ -88,6 +89,9 @@ pub struct Call {
     pub(crate) attendant: Option<Box<Attendant>>,
     /// What is recorded of it.
     pub(crate) taping: Taping,
+    /// Music for whoever is on hold, and how often there was any.
+    pub(crate) hold: Option<Box<Hold>>,
+    pub(crate) next_hold: u32,
 }
 
 /// How the call began, whoever is in it now.
@@ -299,6 +303,8 @@ impl Call {
             vouching: Vouching::default(),
             attendant: None,
             taping: Taping::default(),
+            hold: None,
+            next_hold: 0,
         };
         means.transactions.set_user(server, slot);
         if let Err(least) = call.caller.timer.propose(invite) {

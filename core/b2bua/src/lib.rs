@@ -21,6 +21,7 @@ mod early;
 mod end;
 mod failure;
 mod forward;
+mod hold;
 mod hop;
 mod hunt;
 mod leg;

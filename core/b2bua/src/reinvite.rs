@@ -235,7 +235,10 @@ impl Call {
             anchor::connect(asking, answering, true, means);
         }
         match body {
-            Ok(body) => self.answer_forward(&forward, 200, Some((b"application/sdp", &body)), means),
+            Ok(body) => {
+                self.answer_forward(&forward, 200, Some((b"application/sdp", &body)), means);
+                self.mind_hold(forward.leg, means);
+            }
             Err(_) => self.answer_forward(&forward, 488, None, means),
         }
     }
@@ -300,6 +303,7 @@ impl Call {
         let Some((answered, other)) = self.pair(number) else { return };
         if !anchor::unchanged(body, answered) && anchor::heard(body, answered, other, means).is_ok() {
             anchor::connect(answered, other, true, means);
+            self.mind_hold(number, means);
         }
     }
 }

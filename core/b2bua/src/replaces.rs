@@ -162,12 +162,15 @@ impl Call {
             }
             return;
         }
+        // Whoever waits alone is served by us, and has its media here.
+        let alone = self.is_vacant(replacing.replaced);
         let Some(stays) = self.staying(replacing.replaced) else {
             self.handover.replacing = Some(replacing);
             self.refuse_replacement(481, means);
             return;
         };
-        let bypass = stays.media.bypass
+        let bypass = !alone
+            && stays.media.bypass
             && anchor::bypasses(replacing.leg.connection.as_deref(), stays.connection.as_deref());
         replacing.before = (stays.media.sent.clone(), stays.media.bypass);
         stays.media.bypass = bypass;

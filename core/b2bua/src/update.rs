@@ -144,6 +144,7 @@ impl Call {
                 match body {
                     Ok(body) => {
                         self.answer_forward(&forward, 200, Some((b"application/sdp", &body)), means);
+                        self.mind_hold(forward.leg, means);
                     }
                     Err(_) => self.answer_forward(&forward, 488, None, means),
                 }

@@ -187,11 +187,13 @@ ladders! {
     push_rings_after_others
     push_rings_also
     push_wakes
+    hold_music
     park
     park_back
     park_unanswered
     pickup
     pickup_group
+    pickup_in_flow
     pickup_replaces
     queue
     queue_everyone
@@ -223,6 +225,8 @@ ladders! {
     reinvite_without_offer
     remove_while_talking
     replaces
+    send_dtmf
+    send_dtmf_info
     restart
     ring_time_is_over
     ring_together

@@ -72,7 +72,7 @@ impl Call {
         if let Brought::Pushed(address, pushed) = &brought {
             return self.on_pushed(address, *pushed, means);
         }
-        if self.brought_for_room(number, &brought, means) {
+        if self.brought_for_hold(number, &brought, means) || self.brought_for_room(number, &brought, means) {
             return;
         }
         let Some(attendant) = self.attendant.as_deref_mut().filter(|a| a.serial == number) else { return };

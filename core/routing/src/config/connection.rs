@@ -370,6 +370,9 @@ pub struct MediaProfile {
     pub advertise: Option<std::net::IpAddr>,
     /// Whether codecs may be converted.
     pub transcode: Transcode,
+    /// What whoever it puts on hold hears: `melody`, `none`, a sound or an address; absent for what its kind has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_music: Option<String>,
     /// What phones in browsers are told of servers that help to find a way.
     pub ice: Ice,
 }
@@ -528,6 +531,7 @@ impl Default for MediaProfile {
             nat: Latching::Auto,
             advertise: None,
             transcode: Transcode::Auto,
+            hold_music: None,
             ice: Ice::default(),
         }
     }

@@ -248,6 +248,12 @@ pub(crate) const MEDIA: &[Field] = &[
     ),
     Field::open("advertise", Shape::Address, "address shown in SDP instead of ours"),
     Field::open("transcode", Shape::Choice(&["auto", "never"]), "whether codecs may be converted [auto]"),
+    Field::open(
+        "hold_music",
+        Shape::Text(1, 1_024),
+        "what whoever it puts on hold hears: melody, none, a sound or an address [melody: device and virtual; else what it \
+         sends]",
+    ),
     Field::open("ice", Shape::Object(ICE), "what phones in browsers are told for finding a way"),
 ];
 
