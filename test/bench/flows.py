@@ -10,6 +10,7 @@ import meter, plan, proc, results, sipp
 
 PAUSE_S = 1           # between runs
 REST_S = 36           # timers of transactions end after 32 s
+LOOK_S = 2            # for looking; a call without media has a minute at most
 
 
 def arguments():
@@ -52,7 +53,7 @@ class Flows:
 
     def waiting(self):
         ramp, before = self.o.n / self.o.rate, proc.pss(self.o.pid)
-        process, path = self.sipp.start("answered", self.o.n, self.o.rate, hold=int((ramp + REST_S + 5) * 1000), limit=self.o.n + 10,
+        process, path = self.sipp.start("answered", self.o.n, self.o.rate, hold=int((ramp + REST_S + LOOK_S) * 1000), limit=self.o.n + 10,
                                         number=plan.WAIT)
         time.sleep(ramp + REST_S)
         up = max(1, sipp.outcome(path)["peak"])
