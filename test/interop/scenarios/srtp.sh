@@ -76,8 +76,11 @@ from_baresip() {
 }
 check "alice encrypted -> 600, keys demanded" tried from_baresip
 comes_in() {                         # comes_in LEG : Asterisk calls us, and alice in the clear
-    ua --user alice --password pw-alice --at 127.0.0.31:6001 --tone 880 --record "$WORK/in.wav" answer --bye-after 4 > "$WORK/in.json" & local p=$!
-    sleep 1; "$LAB/asterisk.sh" originate srtp-pbx PJSIP/1001 TAG=in SECONDS=6 PLAY=/lab/srtp-pbx/sounds/tone1000 CALLERID=100
+    : > "$WORK/in.err"
+    ua --user alice --password pw-alice --at 127.0.0.31:6001 --tone 880 --record "$WORK/in.wav" --wait 20 answer --bye-after 4 \
+        > "$WORK/in.json" 2> "$WORK/in.err" & local p=$!
+    wait_for 20 grep -q registered "$WORK/in.err"
+    "$LAB/asterisk.sh" originate srtp-pbx PJSIP/1001 TAG=in SECONDS=6 PLAY=/lab/srtp-pbx/sounds/tone1000 CALLERID=100
     wait $p; holds 'r["invite"] and r["bye"]["answer"] == 200' < "$WORK/in.json" && share "$WORK/in.wav" 1000 0.5 && legs "$1" none
 }
 check "Asterisk's encrypted call comes in" comes_in sdes
