@@ -14,6 +14,6 @@ hears() { calls "$@" && share "$WORK/a.wav" "$HZ" 0.6; }
 waits() {
     local user=$1 port=$2; shift 2; : > "$WORK/$user.err"; : > "$WORK/$user.json"
     ua --user "$user" --password "pw-$user" --at "127.0.0.32:$port" --wait 25 "$@" answer > "$WORK/$user.json" 2> "$WORK/$user.err" &
-    wait_for 5 grep -q registered "$WORK/$user.err"
+    wait_for 20 grep -q registered "$WORK/$user.err"
 }
 answered() { wait_for 15 test -s "$WORK/$1.json"; holds "$2" < "$WORK/$1.json"; }

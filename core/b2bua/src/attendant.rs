@@ -227,6 +227,7 @@ impl Attendant {
             node: step.node().into(),
             verb: step.verb(),
             at: step.at,
+            asked: step.asked.clone(),
             until: step.until,
             outcome: step.outcome.as_ref().map(|outcome| outcome.as_str().into()),
         };

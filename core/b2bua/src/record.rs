@@ -78,6 +78,8 @@ pub struct FlowStep {
     pub verb: &'static str,
     /// When the call came there.
     pub at: Timestamp,
+    /// What was asked of the call, in words; none where the flow decided by itself.
+    pub asked: Option<Box<str>>,
     /// When it went on.
     pub until: Option<Timestamp>,
     /// By which outcome; none where the call ended there.

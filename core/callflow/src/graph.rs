@@ -160,7 +160,7 @@ fn node(value: &Value, index: usize, before: &[Node], findings: &mut Findings) -
         return None;
     };
     let Some(id) = object.get("id").and_then(Value::as_str).filter(|id| is_id(id)) else {
-        let message = format!("an id of 1 to {LONGEST_ID} letters, digits, -, _ and .");
+        let message = format!("a node has an id of 1 to {LONGEST_ID} letters, digits, -, _ and .");
         findings.add(Fault::Missing, None, format!("{at}/id"), message);
         return None;
     };
@@ -170,7 +170,7 @@ fn node(value: &Value, index: usize, before: &[Node], findings: &mut Findings) -
     }
     let Some(row) = object.get("type").and_then(Value::as_str).and_then(row) else {
         let verbs: Vec<_> = VERBS.iter().map(|row| row.name).collect();
-        let message = format!("no such verb; there are {}", verbs.join(", "));
+        let message = format!("type: no such verb; there are {}", verbs.join(", "));
         findings.add(Fault::Unknown, Some(id), format!("{at}/type"), message);
         return None;
     };
@@ -179,7 +179,12 @@ fn node(value: &Value, index: usize, before: &[Node], findings: &mut Findings) -
         None | Some(Value::Null) => &none,
         Some(Value::Object(settings)) => settings,
         Some(_) => {
-            findings.add(Fault::WrongValue, Some(id), format!("{at}/settings"), "an object".to_owned());
+            findings.add(
+                Fault::WrongValue,
+                Some(id),
+                format!("{at}/settings"),
+                "settings: an object of settings by name".to_owned(),
+            );
             &none
         }
     };
@@ -230,11 +235,11 @@ fn items<'v>(
         None => Some(&[]),
         Some(Value::Array(items)) if items.len() <= most => Some(items),
         Some(Value::Array(_)) => {
-            findings.add(Fault::TooMuch, None, format!("/{name}"), format!("at most {most}"));
+            findings.add(Fault::TooMuch, None, format!("/{name}"), format!("at most {most} {name}"));
             None
         }
         Some(_) => {
-            findings.add(Fault::Malformed, None, format!("/{name}"), "a list".to_owned());
+            findings.add(Fault::Malformed, None, format!("/{name}"), format!("{name} is a list"));
             None
         }
     }
@@ -253,7 +258,7 @@ fn refuse_unknown(
             Fault::Unknown,
             node,
             pointer,
-            format!("no such member; there are {}", known.join(", ")),
+            format!("{name}: no such member; there are {}", known.join(", ")),
         );
     }
 }

@@ -10,6 +10,7 @@
 mod ask;
 mod calendar;
 mod collector;
+mod described;
 mod graph;
 pub mod ours;
 mod problem;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use timestamp::Timestamp;
 
 use crate::ask::{Ask, Errand, Told};
+use crate::described::described;
 use crate::graph::Graph;
 use crate::variables::Variables;
 use crate::verb::{Move, Outcome, Routine, Scene};
@@ -72,6 +73,8 @@ pub struct Step {
     node: usize,
     /// When it came there.
     pub at: Timestamp,
+    /// What it asked of the call, in words; none where the flow decided by itself.
+    pub asked: Option<Box<str>>,
     /// When it went on.
     pub until: Option<Timestamp>,
     /// By which outcome; none while it is there, or if that ended it.
@@ -223,6 +226,7 @@ impl Run {
                 flow: Arc::clone(&flow),
                 node: index,
                 at: now,
+                asked: None,
                 until: None,
                 outcome: None,
             });
@@ -230,13 +234,13 @@ impl Run {
             let told = match node.verb.begin(&mut scene) {
                 Move::Ask(ask) => {
                     self.ended = ask.ends();
-                    return ask;
+                    return self.note(ask);
                 }
                 Move::Go(told) => told,
                 Move::Through(mut routine) => match routine.begin() {
                     Move::Ask(ask) => {
                         frame.routine = Some(routine);
-                        return ask;
+                        return self.note(ask);
                     }
                     Move::Go(told) => told,
                     Move::Into(_) | Move::Through(_) => Told::of(Outcome::FAILED),
@@ -254,6 +258,14 @@ impl Run {
                 return self.end(ended);
             }
         }
+    }
+
+    /// Keeps what the newest node asks.
+    fn note(&mut self, ask: Ask) -> Ask {
+        if let Some(step) = self.path.last_mut() {
+            step.asked = Some(described(&ask));
+        }
+        ask
     }
 
     /// Goes where an outcome leads; out of a flow that it leads out of.

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use timestamp::Timestamp;
 
-use crate::ask::{Ask, Clip, Dial, Errand, Strategy, Subject, TakeOver, Told};
+use crate::ask::{Ask, Dial, Errand, Strategy, Subject, Told};
 use crate::collector::{Collected, Collector};
 use crate::run::{Facts, Published, Run, World};
 use crate::verb::Outcome;
-use crate::voicemail::Post;
 
 /// What happens in a simulated call.
 #[derive(Clone, Debug, Default)]
@@ -77,11 +76,8 @@ pub fn simulate(flow: Arc<Published>, script: &Script, world: &dyn World, now: T
         run.set(name, value.clone());
     }
     let mut play = Play { script, pressed: 0, visits: BTreeMap::new(), now };
-    let mut asked = Vec::new();
     let mut ask = run.begin(world, now);
     while !ask.ends() {
-        let step = run.path().len().saturating_sub(1);
-        asked.push((step, describe(&ask)));
         let node = run.path().last().map_or("", |step| step.node()).to_owned();
         ask = match run.leave_routine() {
             // What a verb does in several steps counts as one here.
@@ -97,18 +93,14 @@ pub fn simulate(flow: Arc<Published>, script: &Script, world: &dyn World, now: T
     }
     let end = match &ask {
         Ask::End(ended) => serde_json::to_value(ended).ok().and_then(|word| word.as_str().map(str::to_owned)),
-        _ => {
-            asked.push((run.path().len().saturating_sub(1), describe(&ask)));
-            Some(ask.verb().to_owned())
-        }
+        _ => Some(ask.verb().to_owned()),
     };
-    let mut asked: BTreeMap<usize, String> = asked.into_iter().collect();
-    let steps = run.path().iter().enumerate().map(|(index, step)| Walked {
+    let steps = run.path().iter().map(|step| Walked {
         flow: Arc::clone(step.flow()),
         node: step.node().to_owned(),
         verb: step.verb(),
         at_ms: millis(step.at.since(now)),
-        asked: asked.remove(&index),
+        asked: step.asked.as_deref().map(str::to_owned),
         outcome: step.outcome.as_ref().map(|outcome| outcome.as_str().to_owned()),
     });
     Walk {
@@ -146,20 +138,23 @@ impl Play<'_> {
                 Some(outcome) => Told::of(outcome),
                 None => self.gather(gather),
             },
-            Ask::Dial(dial) => match given {
-                Some(outcome) => Told::of(outcome),
-                None => self.pass(patience(dial), Outcome::NO_ANSWER),
-            },
+            Ask::Dial(dial) => {
+                let outcome = given.unwrap_or(Outcome::NO_ANSWER);
+                let length = length_of(&outcome, (Outcome::NO_ANSWER, patience(dial)));
+                self.pass(length, outcome)
+            }
             Ask::Conference(_) => self.pass(TALK, given.unwrap_or(Outcome::LEFT)),
             Ask::Refer(_) => Told::of(given.unwrap_or(Outcome::TRANSFERRED)),
-            Ask::Queue(queue) => match given {
-                Some(outcome) => Told::of(outcome),
-                None => self.pass(queue.patience, Outcome::TIMEOUT),
-            },
-            Ask::Park(park) => match given {
-                Some(outcome) => Told::of(outcome),
-                None => self.pass(park.patience, Outcome::TIMEOUT),
-            },
+            Ask::Queue(queue) => {
+                let outcome = given.unwrap_or(Outcome::TIMEOUT);
+                let length = length_of(&outcome, (Outcome::TIMEOUT, queue.patience));
+                self.pass(length, outcome)
+            }
+            Ask::Park(park) => {
+                let outcome = given.unwrap_or(Outcome::TIMEOUT);
+                let length = length_of(&outcome, (Outcome::TIMEOUT, park.patience));
+                self.pass(length, outcome)
+            }
             Ask::Press(press) => {
                 let keys = u32::try_from(press.digits.len()).unwrap_or(u32::MAX);
                 self.pass((press.tone + press.pause) * keys, given.unwrap_or(Outcome::DONE))
@@ -224,59 +219,14 @@ impl Play<'_> {
     }
 }
 
-/// An ask in words.
-fn describe(ask: &Ask) -> String {
-    match ask {
-        Ask::Answer => "answers".to_owned(),
-        Ask::Ring(length) => format!("rings for {} s", length.as_secs()),
-        Ask::Reject { code, phrase } => format!("refuses with {code} {phrase}").trim_end().to_owned(),
-        Ask::HangUp { cause } => format!("hangs up with cause {cause}"),
-        Ask::Play(play) => format!("plays {}", clips(&play.clips)),
-        Ask::Tone { signal, length, .. } => format!("{signal:?} for {} s", length.as_secs()).to_lowercase(),
-        Ask::Pause(length) => format!("waits {} ms", length.as_millis()),
-        Ask::Gather(gather) if gather.prompt.is_empty() => "waits for keys".to_owned(),
-        Ask::Gather(gather) => format!("plays {} and waits for keys", clips(&gather.prompt)),
-        Ask::Record(record) => match &record.subject {
-            Subject::Call => "records the talk".to_owned(),
-            Subject::Caller { longest, .. } => format!("records the caller for {} s", longest.as_secs()),
-            Subject::Nothing => "stops recording".to_owned(),
-        },
-        Ask::Dial(dial) => {
-            let to = dial
-                .to
-                .iter()
-                .map(|callee| format!("{} for {} s", callee.party.as_str(), callee.ring.as_secs()));
-            let between = match dial.strategy {
-                Strategy::InOrder => ", then ",
-                Strategy::All => " and ",
-                Strategy::Random | Strategy::RoundRobin | Strategy::LongestIdle => " or ",
-            };
-            format!("rings {}", to.collect::<Vec<_>>().join(between))
-        }
-        Ask::Conference(conference) => format!("talks in room {}", conference.room),
-        Ask::Errand(Errand::Mailbox(post)) => match &**post {
-            Post::Find { to_leave: true, .. } => "takes a message".to_owned(),
-            _ => "opens a mailbox".to_owned(),
-        },
-        Ask::Queue(queue) => format!("waits in the queue {}", queue.name),
-        Ask::Press(press) => format!("presses {}", press.digits),
-        Ask::Park(park) => format!("waits in orbit {}", park.orbit),
-        Ask::TakeOver(TakeOver::Orbit(orbit)) => format!("takes over who waits in orbit {orbit}"),
-        Ask::TakeOver(TakeOver::Call(call)) => format!("takes over the caller of {call}"),
-        Ask::TakeOver(TakeOver::Ringing(None)) => "picks up whatever rings".to_owned(),
-        Ask::TakeOver(TakeOver::Ringing(Some(connection))) => format!("picks up what rings at {connection}"),
-        Ask::Errand(Errand::Person { connection, set, to, on }) => {
-            let to = to.as_deref().unwrap_or(if *on { "on" } else { "off" });
-            format!("sets {set} of whose connection {connection} is: {to}")
-        }
-        Ask::Errand(Errand::Fetch { request, .. } | Errand::Webhook { request, .. }) => {
-            format!("{} {}", request.method, request.url)
-        }
-        Ask::Refer(refer) => {
-            let to = refer.dial.to.first().map_or("", |callee| callee.party.as_str());
-            format!("hands over to {to}")
-        }
-        Ask::End(_) => String::new(),
+/// How long it takes to come to this, where waiting in vain takes so long.
+fn length_of(outcome: &Outcome, (in_vain, length): (Outcome, Duration)) -> Duration {
+    if *outcome == Outcome::ANSWERED {
+        TALK
+    } else if *outcome == in_vain {
+        length
+    } else {
+        Duration::ZERO
     }
 }
 
@@ -288,17 +238,6 @@ fn patience(dial: &Dial) -> Duration {
         Strategy::InOrder | Strategy::Random | Strategy::RoundRobin | Strategy::LongestIdle => each.sum(),
     };
     dial.patience.map_or(all, |limit| limit.min(all))
-}
-
-fn clips(clips: &[Clip]) -> String {
-    let one = |clip: &Clip| match clip {
-        Clip::Sound(name) | Clip::Address(name) => name.to_string(),
-        Clip::Greeting(_) => "the greeting".to_owned(),
-        Clip::Melody => "music".to_owned(),
-        Clip::Message(id) | Clip::Recording(id) => id.to_string(),
-        Clip::Speech { text, .. } => format!("“{text}”"),
-    };
-    clips.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn millis(length: Duration) -> u64 {
@@ -375,5 +314,9 @@ mod tests {
         busy.outcomes.insert("sales".to_owned(), vec!["busy".to_owned()]);
         let busy = simulate(flow(), &busy, &Utc, at(10));
         assert_eq!((nodes(&busy).as_str(), busy.end.as_str()), ("hours menu sales", "over"));
+        let mut talks = script(&["1"]);
+        talks.outcomes.insert("sales".to_owned(), vec!["answered".to_owned()]);
+        let talks = simulate(flow(), &talks, &Utc, at(10));
+        assert_eq!(talks.took_ms - busy.took_ms, millis(TALK));
     }
 }

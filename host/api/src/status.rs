@@ -195,6 +195,9 @@ pub(crate) struct CallNode {
     pub(crate) verb: &'static str,
     /// When it came there.
     pub(crate) at: String,
+    /// What was asked of the call, in words; absent where the flow decided by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) asked: Option<String>,
     /// When it went on; none while it is there.
     pub(crate) until: Option<String>,
     /// By which outcome.
@@ -209,6 +212,7 @@ impl From<&FlowStep> for CallNode {
             node: step.node.to_string(),
             verb: step.verb,
             at: rfc3339(step.at),
+            asked: step.asked.as_deref().map(str::to_owned),
             until: step.until.map(rfc3339),
             outcome: step.outcome.as_deref().map(str::to_owned),
         }

@@ -135,6 +135,9 @@ pub struct FlowNode {
     /// When the call came there.
     #[serde(with = "clock::text")]
     pub at: Timestamp,
+    /// What was asked of the call, in words; none where the flow decided by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// When it went on.
     #[serde(with = "clock::optional_text")]
     pub until: Option<Timestamp>,
@@ -150,6 +153,7 @@ impl FlowNode {
             node: step.node.to_string(),
             verb: step.verb.to_owned(),
             at: step.at,
+            asked: step.asked.as_deref().map(str::to_owned),
             until: step.until,
             outcome: step.outcome.as_deref().map(str::to_owned),
         }

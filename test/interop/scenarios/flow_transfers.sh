@@ -11,6 +11,7 @@ number +15550330 "$carol" > /dev/null
 wav tone "$WORK/1000.wav" 1000 60 8000
 pj() { "$LAB/pjsua.sh" --addr 127.0.0.21 --user "$1" --password "pw-$1" --server $SIP --codec PCMA --play "$WORK/1000.wav" --record "$WORK/pj.wav" "${@:2}" > "$WORK/pj.json" 2> "$WORK/pj.log"; }
 asterisk_dir() { "$LAB/asterisk.sh" dir moves; }
+transferred() { api GET '/history?limit=5' | grep -qE '"outcome": ?"transferred"'; }
 nobody_left() { [ "$(api GET /calls | pick data)" = "[]" ]; }
 check "Asterisk starts" carrier moves
 
@@ -21,8 +22,7 @@ referred() {                         # a phone at Asterisk calls the flow, which
     waits carol 6004 --tone 880 --bye-after 5 || return 1
     "$LAB/asterisk.sh" originate moves Local/9+15550401@lab/n TAG=referred SECONDS=12
     wait_lab moves 'hangup=referred' 30 > /dev/null
-    answered carol 'r["rtp"]["received"] > 50' && share "$(asterisk_dir)/rec/referred-rx.wav" 440 0.1 && share "$(asterisk_dir)/rec/referred-rx.wav" 880 0.3 &&
-        api GET '/history?limit=5' | grep -q '"outcome": *"transferred"'
+    answered carol 'r["rtp"]["received"] > 50' && share "$(asterisk_dir)/rec/referred-rx.wav" 440 0.1 && share "$(asterisk_dir)/rec/referred-rx.wav" 880 0.3 && wait_for 5 transferred
 }
 check "Asterisk is asked to call carol itself (REFER)" referred
 flow 0402 '{"id":"hi","type":"play","settings":{"sounds":["t440"]}}, {"id":"over","type":"transfer","settings":{"to":"carol","by":"ring"}}' 'hi.done>over' > /dev/null
@@ -38,7 +38,7 @@ flow 0403 '{"id":"hi","type":"play","settings":{"sounds":["t440"]}}, {"id":"over
 by_phone() {                         # baresip takes REFER and calls carol
     waits carol 6004 --tone 880 --bye-after 5 && phone a alice || return 1
     phone_do a dial sip:+15550403@127.0.0.1; sleep 9
-    answered carol 'r["rtp"]["received"] > 50' && api GET '/history?limit=5' | grep -q '"outcome": *"transferred"'
+    answered carol 'r["rtp"]["received"] > 50' && wait_for 10 took hi:done,over:transferred
 }
 check "baresip is asked to call carol itself" tried by_phone
 refused() {
@@ -97,7 +97,7 @@ by_baresip() {
 check "baresip hands carol the menu" tried by_baresip
 busy() {                             # told so, and back in the menu
     waits carol 6004 --code 486 || return 1
-    pj alice --call sip:+15550421@127.0.0.1 --transfer sip:carol@127.0.0.1 --seconds 8 --dtmf 1 || true
+    pj alice --call sip:+15550421@127.0.0.1 --transfer sip:carol@127.0.0.1 --seconds 8 || true
     holds 'r["transferred"] == 486' < "$WORK/pj.json"
 }
 check "carol is busy: PJSUA is told 486" busy

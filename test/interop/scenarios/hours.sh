@@ -39,9 +39,10 @@ hears() {
     local flow number; read -r flow number < "$WORK/$1"
     [ "$(simulated "$flow")" = "$2" ] || { echo "simulated: $(simulated "$flow")"; return 1; }
     alive baresip-a || phone a alice || return 1
-    phone_do a dial "sip:+1555$number@127.0.0.1"; sleep 3
+    phone_do a dial "sip:+1555$number@127.0.0.1"; sleep 3; wait_for 20 hung_up
     last_call "flow.0.outcome=$2" outcome=answered && share "$(heard a)" "${PITCH[$2]}" 0.5
 }
+hung_up() { ! phone_do a listcalls | grep -q 'sip:'; }
 # is NAME OUTCOME ...
 is() {
     while [ $# -gt 0 ]; do check "  $1: $2" hears "$1" "$2"; shift 2; done

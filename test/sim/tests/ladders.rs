@@ -69,6 +69,7 @@ ladders! {
     codecs_preferred
     conference_codecs
     conference_five
+    conference_handed_on
     conference_moderator
     conference_wrong_pin
     countries

@@ -35,7 +35,7 @@ pub(super) const ROW: Row = Row {
 };
 
 const HOURS: &[Setting] = &[
-    Setting::must("days", Kind::List(&Kind::Text(3), 7), "mon, tue, wed, thu, fri, sat, sun."),
+    Setting::must("days", Kind::List(&Kind::Text(16), 7), "mon, tue, wed, thu, fri, sat, sun."),
     Setting::must("from", Kind::Text(5), "From, as 09:00."),
     Setting::must(
         "to",
@@ -95,7 +95,7 @@ fn hours(settings: &mut Reader<'_>) -> Option<Hours> {
         let found = WEEKDAYS.iter().position(|day| **day == *name).and_then(|index| days.get_mut(index));
         match found {
             Some(day) => *day = true,
-            None => settings.wrong("days", format!("one of {}", WEEKDAYS.join(", "))),
+            None => settings.wrong("days", format!("{name:?} is none of {}", WEEKDAYS.join(", "))),
         }
     }
     Some(Hours { days, span: span(settings)? })
@@ -115,7 +115,8 @@ fn span(settings: &mut Reader<'_>) -> Option<Span> {
     let mut minute = |name: &str| {
         let text = settings.text(name);
         let minute = minute(&text);
-        if minute.is_none() {
+        // What has to be there and is not was said already.
+        if minute.is_none() && (settings.has(name) || !settings.needs(name)) {
             settings.wrong(name, "a time of day, as 09:00");
         }
         minute

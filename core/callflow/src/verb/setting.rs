@@ -128,22 +128,22 @@ impl<'a> Reader<'a> {
             let names: Vec<_> = known.iter().map(|setting| setting.name).collect();
             let message = match names.is_empty() {
                 true => "there are no settings here".to_owned(),
-                false => format!("no such setting; there are {}", names.join(", ")),
+                false => format!("there is no setting {name}; there are {}", names.join(", ")),
             };
             self.findings.add(Fault::Unknown, Some(self.node), at, message);
         }
     }
 
     /// Writes down what is wrong with a setting.
-    pub(crate) fn wrong(&mut self, name: &str, message: impl Into<String>) {
+    pub(crate) fn wrong(&mut self, name: &str, message: impl fmt::Display) {
         let at = format!("{}/{name}", self.pointer);
-        self.findings.add(Fault::WrongValue, Some(self.node), at, message.into());
+        self.findings.add(Fault::WrongValue, Some(self.node), at, format!("{name}: {message}"));
     }
 
     /// Writes down that something must be there.
-    pub(crate) fn missing(&mut self, name: &str, message: impl Into<String>) {
+    pub(crate) fn missing(&mut self, name: &str, message: impl fmt::Display) {
         let at = format!("{}/{name}", self.pointer);
-        self.findings.add(Fault::Missing, Some(self.node), at, message.into());
+        self.findings.add(Fault::Missing, Some(self.node), at, format!("{name}: {message}"));
     }
 
     /// Points out a list that has nothing in it.
@@ -176,7 +176,8 @@ impl<'a> Reader<'a> {
         match value.as_u64().and_then(|number| u32::try_from(number).ok()) {
             Some(number) if (least..=most).contains(&number) => number,
             Some(_) | None => {
-                self.wrong(name, format!("a whole number from {least} to {most}"));
+                let bare = if value.is_string() { ", without quotation marks" } else { "" };
+                self.wrong(name, format!("a whole number from {least} to {most}{bare}"));
                 default
             }
         }
@@ -237,7 +238,7 @@ impl<'a> Reader<'a> {
             }
         }
         if odd {
-            self.wrong(name, format!("texts of at most {longest} octets"));
+            self.wrong(name, format!("texts in quotation marks, each of at most {longest} octets"));
         }
         texts
     }
@@ -258,7 +259,7 @@ impl<'a> Reader<'a> {
             }
         }
         if odd {
-            self.wrong(name, format!("texts of at most {LONGEST_OF_MAP} octets"));
+            self.wrong(name, format!("texts in quotation marks, each of at most {LONGEST_OF_MAP} octets"));
         }
         texts
     }
@@ -275,7 +276,9 @@ impl<'a> Reader<'a> {
         for (index, value) in items.iter().enumerate() {
             let pointer = format!("{}/{name}/{index}", self.pointer);
             let Value::Object(object) = value else {
-                self.findings.add(Fault::WrongValue, Some(self.node), pointer, "an object".to_owned());
+                let names: Vec<_> = settings.iter().map(|setting| setting.name).collect();
+                let message = format!("{name}: each an object of {}", names.join(", "));
+                self.findings.add(Fault::WrongValue, Some(self.node), pointer, message);
                 continue;
             };
             let mut reader = Reader::new(object, self.node, pointer, self.findings);
@@ -290,16 +293,22 @@ impl<'a> Reader<'a> {
         match value.as_array().filter(|items| items.len() <= most) {
             Some(items) => items,
             None => {
-                self.wrong(name, format!("a list of at most {most}"));
+                let one = Some(value.to_string()).filter(|text| !value.is_array() && text.len() < 64);
+                let shown = one.map(|text| format!(", such as [{text}]")).unwrap_or_default();
+                self.wrong(name, format!("a list of at most {most}{shown}"));
                 &[]
             }
         }
     }
 
+    /// Whether it has to be there.
+    pub(crate) fn needs(&self, name: &str) -> bool {
+        self.known.iter().any(|setting| setting.name == name && setting.required)
+    }
+
     fn value(&mut self, name: &str) -> Option<&'a Value> {
         let value = self.object.get(name).filter(|value| !value.is_null());
-        let required = self.known.iter().any(|setting| setting.name == name && setting.required);
-        if required && value.is_none_or(|value| value.as_str() == Some("")) {
+        if self.needs(name) && value.is_none_or(|value| value.as_str() == Some("")) {
             self.missing(name, "must be given");
         }
         value

@@ -95,3 +95,43 @@ fn mistakes_in_settings_are_named() {
         assert!(found.iter().all(|problem| problem.node.as_deref() == Some("n")));
     }
 }
+
+/// A verb, its settings, and what is said of them: which setting, and what it has to be.
+#[test]
+fn mistakes_in_settings_say_what_to_do() {
+    for (verb, settings, expected) in [
+        ("play", json!({"sounds": "hello"}), "sounds: a list of at most 20, such as [\"hello\"]"),
+        ("play", json!({"sounds": []}), "sounds: at least one"),
+        ("play", json!({}), "sounds: must be given"),
+        (
+            "play",
+            json!({"sounds": ["a"], "time": 2}),
+            "there is no setting time; there are sounds, times, stop_on_key",
+        ),
+        (
+            "play",
+            json!({"sounds": ["a"], "times": "2"}),
+            "times: a whole number from 0 to 1000, without quotation marks",
+        ),
+        ("dial", json!({"to": ["bob"]}), "to: each an object of connection, number, uri, delay_s, ring_s"),
+        ("dial", json!({"to": [{}]}), "connection: one of connection, number and uri"),
+        ("gather", json!({"options": [1, 2]}), "options: texts in quotation marks, each of at most 8 octets"),
+        (
+            "set",
+            json!({"variables": {"a": 1}}),
+            "variables: texts in quotation marks, each of at most 2048 octets",
+        ),
+        (
+            "schedule",
+            json!({"hours": [{"days": ["monday"], "from": "09:00", "to": "17:00"}]}),
+            "days: \"monday\" is none of mon, tue, wed, thu, fri, sat, sun",
+        ),
+        ("schedule", json!({"hours": [{"days": ["mon"], "from": "09:00"}]}), "to: must be given"),
+        ("schedule", json!({"dates": [{"date": "12-31", "from": "09:00"}]}), "to: a time of day, as 09:00"),
+    ] {
+        let document = json!({"nodes": [{"id": "a", "type": verb, "settings": settings}], "edges": []});
+        let fatal = Graph::read(&document).1.into_iter().filter(|problem| problem.fatal);
+        let said: Vec<_> = fatal.map(|problem| problem.message).collect();
+        assert_eq!(said, [expected], "{document}");
+    }
+}

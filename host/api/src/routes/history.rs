@@ -127,7 +127,7 @@ struct Entry {
     candidates: Vec<Value>,
     /// Every attempt to reach somebody, in the order in which they ended; empty when the first one was answered.
     attempts: Vec<Attempt>,
-    /// The nodes of flows that the call came by, in order: {flow, version, node, verb, at, until, outcome}.
+    /// The nodes of flows that the call came by, in order: {flow, version, node, verb, at, asked, until, outcome}.
     #[schema(value_type = Vec<Value>)]
     flow: Vec<Value>,
     /// Ids of its recordings; only where one call is asked for.
