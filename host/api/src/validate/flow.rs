@@ -96,6 +96,7 @@ pub(crate) fn findings(rows: &Rows, row: &CallFlow) -> (Option<Graph>, Vec<Findi
         findings.extend(graph.check_flows(row.id.as_str(), &flow));
         findings.extend(unknown_zones(graph));
         findings.extend(unheard(rows, row));
+        findings.extend(nobody(rows, row));
     }
     let sound = !findings.iter().any(|finding| finding.fatal);
     (graph.filter(|_| sound), findings)
@@ -142,6 +143,28 @@ fn unheard(rows: &Rows, row: &CallFlow) -> Vec<Finding> {
             && let Err(why) = speech.speaks(language)
         {
             found.push(Finding { fatal: true, ..finding("language", why.to_string()) });
+        }
+    }
+    found
+}
+
+/// Connections that are to ring, and are not there: they may come later.
+fn nobody(rows: &Rows, row: &CallFlow) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (index, node) in row.draft["nodes"].as_array().into_iter().flatten().enumerate() {
+        for setting in ["to", "agents"] {
+            for (place, party) in node["settings"][setting].as_array().into_iter().flatten().enumerate() {
+                let Some(id) = party["connection"].as_str().filter(|id| !id.contains('$')) else { continue };
+                if rows.connections.get(id).is_none_or(|other| other.account != row.account) {
+                    found.push(Finding {
+                        code: callflow::Fault::Unknown,
+                        fatal: false,
+                        node: node["id"].as_str().map(Into::into),
+                        pointer: format!("/nodes/{index}/settings/{setting}/{place}/connection"),
+                        message: format!("there is no connection {id} yet"),
+                    });
+                }
+            }
         }
     }
     found

@@ -78,3 +78,18 @@ async fn a_flow_is_walked_without_a_call() {
     let (status, verbs) = rig.ask("GET", "/flows/verbs", json!({})).await;
     assert_eq!((status.as_u16(), verbs["verbs"][0]["name"].as_str()), (200, Some("answer")));
 }
+
+#[tokio::test]
+async fn who_is_to_ring_and_is_not_there_is_pointed_out() {
+    let rig = Rig::new().await;
+    let desk = rig.create("/connections", json!({"kind": "virtual", "name": "desk", "user": "desk"})).await;
+    let to = json!([{"connection": id(&desk)}, {"connection": "con_nobody"}, {"connection": "${who}"}]);
+    let draft = json!({"nodes": [{"id": "ring", "type": "dial", "settings": {"to": to}}], "edges": []});
+    let flow = rig.create("/flows", json!({"name": "desk", "draft": draft})).await;
+    let problems = flow["problems"].as_array().unwrap().iter();
+    let unknown: Vec<_> = problems.filter(|problem| problem["code"] == "unknown").collect();
+    assert_eq!(unknown.len(), 1, "{unknown:?}");
+    assert_eq!(unknown[0]["pointer"], json!("/nodes/0/settings/to/1/connection"));
+    let (status, _) = rig.ask("POST", &format!("/flows/{}/publish", id(&flow)), json!({})).await;
+    assert_eq!(status.as_u16(), 200);
+}

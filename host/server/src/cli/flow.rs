@@ -227,7 +227,7 @@ fn named(option: &str, given: &[String], value: impl Fn(&str) -> Value) -> Resul
 }
 
 /// Flows as a collection.
-const FLOWS: Collection = Collection {
+pub(super) const FLOWS: Collection = Collection {
     noun: "flow",
     about: "What happens to calls",
     path: "/flows",

@@ -191,7 +191,7 @@ pub(crate) enum Command {
     },
     /// Numbers from the telephone network and who rings
     #[command(
-        before_help = "Examples:\n  trunkline number add +4930123456 --to Desk\n  trunkline number list\n  trunkline number delete +4930123456 --yes"
+        before_help = "Examples:\n  trunkline number add +4930123456 --to Desk\n  trunkline number add +4930123457 --flow reception\n  trunkline number list\n  trunkline number delete +4930123456 --yes"
     )]
     Number {
         /// What to do.

@@ -5,6 +5,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::collection::{self, Collection, Rows, Verb, Verbs};
+use super::flow::FLOWS;
 use super::write::{self, Columns};
 use super::{Format, Globals, moment, route};
 use crate::client::Client;
@@ -19,8 +20,11 @@ pub(crate) enum NumberCommand {
         /// The number, such as +4930123456
         e164: String,
         /// Connection that rings: id, name or user
-        #[arg(long, value_name = "CONNECTION")]
-        to: String,
+        #[arg(long, value_name = "CONNECTION", required_unless_present = "flow")]
+        to: Option<String>,
+        /// Flow that takes its calls instead: id or name
+        #[arg(long, value_name = "FLOW", conflicts_with = "to")]
+        flow: Option<String>,
         /// Connection it comes in by
         #[arg(long, value_name = "CONNECTION")]
         via: Option<String>,
@@ -162,12 +166,16 @@ pub(crate) enum CallCommand {
 
 /// Answers `trunkline number`.
 pub(super) fn number(globals: &Globals, command: NumberCommand) -> Result<(), Failure> {
-    let (e164, to, via) = match command {
-        NumberCommand::Add { e164, to, via } => (e164, to, via),
+    let (e164, to, flow, via) = match command {
+        NumberCommand::Add { e164, to, flow, via } => (e164, to, flow, via),
         NumberCommand::Any(verb) => return collection::answer(globals, &NUMBERS, verb),
     };
     let client = Client::new(globals)?;
-    let mut body = json!({ "e164": e164, "target": { "connection": route::connection(&client, &to)? } });
+    let target = match flow {
+        Some(flow) => json!({ "flow": FLOWS.id(&client, &flow)? }),
+        None => json!({ "connection": route::connection(&client, &to.unwrap_or_default())? }),
+    };
+    let mut body = json!({ "e164": e164, "target": target });
     if let Some(via) = via {
         body["via"] = Value::from(route::connection(&client, &via)?);
     }
