@@ -62,8 +62,8 @@ pub(crate) struct Simulate {
     /// Id or name
     flow: String,
     /// A published version instead of the draft
-    #[arg(long)]
-    version: Option<u32>,
+    #[arg(long = "version", value_name = "VERSION")]
+    number: Option<u32>,
     /// When the call begins, as 2026-12-24T18:00:00Z [default: now]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
@@ -205,7 +205,7 @@ impl Simulate {
         body.extend(
             given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?)))),
         );
-        body.extend(self.version.map(|version| ("version".to_owned(), json!(version))));
+        body.extend(self.number.map(|number| ("version".to_owned(), json!(number))));
         body.insert("digits".to_owned(), json!(self.digits));
         let several = |value: &str| json!(value.split(',').collect::<Vec<_>>());
         body.insert("outcomes".to_owned(), named("--outcome", &self.outcomes, several)?);
