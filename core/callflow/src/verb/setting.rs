@@ -1,5 +1,7 @@
 //! Settings of verbs: what they may be, and reading them with every mistake named.
 
+use core::fmt;
+
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value};
