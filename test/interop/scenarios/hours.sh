@@ -14,9 +14,9 @@ mkdir -p "$DATA/sounds"
 declare -A PITCH=([open]=440 [closed]=1500 [holiday]=880)
 for hz in "${PITCH[@]}"; do wav tone "$DATA/sounds/t$hz.wav" "$hz" 2; done
 
-# at DATE TIME : the server from this moment on (UTC).
+# at DATE TIME : the server from this moment on (UTC), and a phone that knows no other.
 at() {
-    stop trunkline; echo "$1 $2" > "$WORK/moment"
+    "$LAB/baresip.sh" stop a; stop trunkline; echo "$1 $2" > "$WORK/moment"
     check "$1 $2 UTC" server || exit
 }
 # hours NAME NUMBER SETTINGS : +1555NUMBER leads to a flow that plays what a schedule of these says; its id is in $WORK/NAME.
