@@ -53,6 +53,7 @@ struct Seat {
 
 impl MediaPlane {
     /// Takes a command; returns what the plane has to say to it, and how much later. The system refuses some ports.
+    #[expect(clippy::too_many_lines, reason = "an arm for each command")]
     pub fn take(&mut self, command: &Command, refused: impl Fn(u16) -> bool) -> Option<(Event, Duration)> {
         self.note_playing(command);
         match *command {
