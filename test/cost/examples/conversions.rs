@@ -135,7 +135,7 @@ fn format(codec: Codec) -> Format {
 
 /// What the plane chooses while conversions are few.
 fn usual(from: Codec, to: Codec) -> Tuning {
-    Tuning { complexity: if to.rate_towards(from) == Rate::Wide { 3 } else { 5 }, fec: false }
+    Tuning { complexity: if to.rate_towards(from) == Rate::Wide { 3 } else { 5 }, fec: true }
 }
 
 /// A minute of something like a voice, as packets of 20 ms.
