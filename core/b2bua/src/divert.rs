@@ -33,7 +33,7 @@ impl Call {
             return false;
         }
         let Some(condition) = condition_of(failed) else { return false };
-        let presented = self.presented();
+        let presented = self.presented().to_owned();
         if let Some(followed) = follow(means.tables, self.routed(), Proposal::from(&presented)) {
             self.moved_on();
             self.go_on_as(followed, means);
@@ -43,7 +43,7 @@ impl Call {
     }
 
     fn goes_elsewhere(&mut self, condition: Condition, means: &mut Means<'_>) -> bool {
-        let presented = self.presented();
+        let presented = self.presented().to_owned();
         let before = self.diverted.is_some();
         let decided = |decision: &Decision, condition, means: &Means<'_>| {
             divert(means.tables, decision, condition, Proposal::from(&presented), means.now)
@@ -92,7 +92,7 @@ impl Call {
 
     /// The other connections that ring at once with whom a decision names.
     pub(crate) fn beside(&self, decision: &Decision, means: &Means<'_>) -> Vec<Decision> {
-        beside(means.tables, decision, Proposal::from(&self.presented()))
+        beside(means.tables, decision, Proposal::from(self.presented()))
     }
 
     /// From here on the call is one that was decided like this.
@@ -147,8 +147,8 @@ impl Call {
     }
 
     /// The user or number of the caller as it presents itself.
-    fn presented(&self) -> String {
-        self.invite.as_ref().map(|invite| invite.presentation.user.clone()).unwrap_or_default()
+    fn presented(&self) -> &str {
+        self.invite.as_ref().map_or("", |invite| invite.presentation.user.as_str())
     }
 }
 
