@@ -204,12 +204,12 @@ flow() {
     [ -z "$1" ] || api POST /numbers "{\"e164\":\"+1555$1\",\"target\":{\"flow\":\"$id\"}}" > /dev/null || return 1
     echo "$id"
 }
-# took PATH : the newest call went this way, as NODE:OUTCOME,…
-took() { wait_for 5 took_now "$1"; took_now "$1"; }
+# took PATH [N] : the newest call, or one of the newest N, went this way, as NODE:OUTCOME,…
+took() { wait_for 5 took_now "$@"; took_now "$@"; }
 took_now() {
-    api GET '/history?limit=1' | python3 -c 'import json, sys
-path = ",".join(s["node"] + (":" + s["outcome"] if s.get("outcome") else "") for s in json.load(sys.stdin)["data"][0]["flow"])
-print(path); sys.exit(path != sys.argv[1])' "$1"
+    api GET "/history?limit=${2:-1}" | python3 -c 'import json, sys
+paths = [",".join(s["node"] + (":" + s["outcome"] if s.get("outcome") else "") for s in row["flow"] or []) for row in json.load(sys.stdin)["data"]]
+print(*paths); sys.exit(sys.argv[1] not in paths)' "$1"
 }
 
 # --- what is heard

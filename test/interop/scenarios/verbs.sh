@@ -18,10 +18,10 @@ by_asterisk() {                      # by_asterisk NUMBER HZ SHARE PATH [KEYS]
 }
 idle() { ! phone_do a listcalls | grep -q 'sip:'; }
 by_baresip() {                       # by_baresip NUMBER HZ SHARE PATH [KEYS]
-    local i
+    local i keys=${5:-}
     alive baresip-a || phone a alice || return 1
     phone_do a dial "sip:+1555$1@127.0.0.1"; sleep 2
-    for ((i = 0; i < ${#5}; i++)); do phone_do a sndcode "${5:i:1}"; sleep 0.4; done
+    for ((i = 0; i < ${#keys}; i++)); do phone_do a sndcode "${keys:i:1}"; sleep 0.4; done
     wait_for 12 idle || phone_do a hangup
     took "$4" && share "$(heard a)" "$2" "$3"
 }
@@ -54,7 +54,7 @@ flow 0305 "{\"id\":\"ask\",\"type\":\"gather\",\"settings\":{\"sounds\":[\"t440\
 each "digits that a key of its own ends, into a variable" 0305 880 0.3 ask:digits,is:yes,yes:done '12*'
 flow 0306 "{\"id\":\"ask\",\"type\":\"gather\",\"settings\":{\"sounds\":[\"t440\",\"t440\"],\"options\":[\"3\"],\"barge_in\":false,\"first_s\":3}}, $say_so" \
     'ask.3>yes ask.invalid>no ask.timeout>no' > /dev/null
-each "a prompt that is heard to its end whatever is pressed" 0306 440 0.45 ask:3,yes:done 3
+each "a prompt that is heard to its end: what is pressed meanwhile does not count" 0306 440 0.35 ask:timeout,no:done 3
 flow 0307 "{\"id\":\"ask\",\"type\":\"gather\",\"settings\":{\"sounds\":[\"t440\"],\"least\":4,\"most\":6,\"between_s\":1}}, $say_so" \
     'ask.digits>no ask.invalid>yes ask.timeout>no' > /dev/null
 each "too few digits" 0307 880 0.3 ask:invalid,yes:done 12
