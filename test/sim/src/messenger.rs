@@ -37,6 +37,13 @@ pub(crate) fn bring(wanted: &Wanted) -> Brought {
     }
 }
 
+/// The recording that becomes a message, if this is to make one.
+pub(crate) fn kept(wanted: &Wanted) -> Option<&str> {
+    let Wanted::Answer(errand) = wanted else { return None };
+    let Errand::Mailbox(post) = &**errand else { return None };
+    if let Post::Keep { recording, .. } = &**post { Some(recording) } else { None }
+}
+
 /// The mailbox `full` is that, `missing` is not there, any other has one new message and the PIN 4711.
 fn posted(post: &Post) -> Told {
     let ok = || Told::of(Outcome::OK);

@@ -71,6 +71,8 @@ pub struct World {
     pub records: Vec<CallRecord>,
     /// Recordings that began.
     pub recordings: Vec<RecordingBegan>,
+    /// Recordings that mailboxes were given.
+    pub messages: Vec<Box<str>>,
     /// Requests that policy refused.
     pub refusals: Vec<Refusal>,
     /// Sources that were banned.
@@ -125,6 +127,7 @@ impl World {
             seen: Vec::new(),
             records: Vec::new(),
             recordings: Vec::new(),
+            messages: Vec::new(),
             refusals: Vec::new(),
             bans: Vec::new(),
             log: Vec::new(),
@@ -377,6 +380,9 @@ impl World {
             Output::Errand { call, errand } => {
                 if let Wanted::Push(address) = &errand.wanted {
                     self.woken.push(address.clone());
+                }
+                if let Some(recording) = crate::messenger::kept(&errand.wanted) {
+                    self.messages.push(recording.into());
                 }
                 let (number, brought) = (errand.number, crate::messenger::bring(&errand.wanted));
                 self.put(soon, Arrival::Brought { shard, call, number, brought });

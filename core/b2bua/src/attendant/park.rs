@@ -228,12 +228,10 @@ impl Call {
     /// The caller does not wait any more, whatever becomes of it.
     pub(super) fn forget_orbit(&mut self) -> Option<Effect> {
         let attendant = self.attendant.as_deref_mut()?;
-        let Doing::Parked(parked) = core::mem::replace(&mut attendant.doing, Doing::Nothing) else {
-            return None;
-        };
-        attendant.until = None;
-        matches!(parked.taker, Taker::Orbit(_))
-            .then(|| Effect::Orbit(attendant.flow.account.clone(), Box::new(OrbitAsk::Leave)))
+        let Doing::Parked(parked) = &attendant.doing else { return None };
+        let in_orbit = matches!(parked.taker, Taker::Orbit(_));
+        (attendant.doing, attendant.until) = (Doing::Nothing, None);
+        in_orbit.then(|| Effect::Orbit(attendant.flow.account.clone(), Box::new(OrbitAsk::Leave)))
     }
 
     /// Somebody has taken the caller over: they talk.

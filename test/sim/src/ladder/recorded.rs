@@ -13,7 +13,7 @@ pub(crate) fn tape(world: &mut World, call: std::sync::Arc<str>, line: &Line) ->
     if done == (word == "refused") { Err(format!("{answers:?}")) } else { Ok(()) }
 }
 
-/// `taped KIND …`: the newest recording, its channels, rate, node, and how many ends are on it now; `taped nothing`.
+/// `taped KIND …`: the newest recording, its channels, rate, node, how many ends are on it now, and whether a mailbox keeps it; `taped nothing`.
 pub(crate) fn taped(world: &World, line: &Line) -> Result<(), String> {
     let newest = match (world.recordings.last(), line.word(1)) {
         (None, "nothing") => return Ok(()),
@@ -30,6 +30,7 @@ pub(crate) fn taped(world: &World, line: &Line) -> Result<(), String> {
             "in" => newest.connection_in.trim_start_matches("con_").to_owned(),
             "out" => newest.connection_out.trim_start_matches("con_").to_owned(),
             "ends" => ends.clone(),
+            "kept" => world.messages.iter().any(|kept| **kept == newest.id.to_string()).to_string(),
             other => return Err(format!("what is {other} of a recording?")),
         };
         if have != wanted {
