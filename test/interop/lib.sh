@@ -121,6 +121,7 @@ handset() {
 }
 phone_is_registered() { phone_do "$1" reginfo | grep -q OK; }
 heard() { "$LAB/baresip.sh" heard "$1"; }
+plays() { "$LAB/baresip.sh" plays "$1"; }
 # tried COMMAND... : the command's exit code, whatever it leaves of the phones.
 tried() { "$@"; local ok=$?; "$LAB/baresip.sh" stop a; "$LAB/baresip.sh" stop b; return $ok; }
 # against_ua COMMANDS [KEY=VALUE...] : alice, phone a, calls a ua bob and does COMMANDS; the report in b.json, what bob heard in b.wav.

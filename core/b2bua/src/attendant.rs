@@ -281,8 +281,7 @@ impl Call {
         let mut run = Run::new(published, &facts, means.now);
         let ask = run.begin(&Attendant::around(&flow, means), means.now);
         let earlier = self.flow_path();
-        means.effects.extend(self.forget_queue());
-        means.effects.extend(self.forget_orbit());
+        self.wait_no_more(means);
         let answered = matches!(self.phase, Phase::Talking { .. });
         self.attendant = Some(Box::new(Attendant {
             earlier,
@@ -519,8 +518,7 @@ impl Call {
 
     /// The call ends: the flow is not asked any more.
     pub(crate) fn leave_flow(&mut self, means: &mut Means<'_>) {
-        means.effects.extend(self.forget_queue());
-        means.effects.extend(self.forget_orbit());
+        self.wait_no_more(means);
         let Some(attendant) = self.attendant.as_deref_mut() else { return };
         let taken = attendant.doing.recording().map(|id| id.to_string()).unwrap_or_default();
         (attendant.doing, attendant.until) = (Doing::Nothing, None);
@@ -528,6 +526,12 @@ impl Call {
         if let Some(errand) = attendant.run.on_gone(&taken) {
             self.order(Wanted::Answer(Box::new(errand)), means);
         }
+    }
+
+    /// The caller waits neither in a queue nor in an orbit any more.
+    fn wait_no_more(&mut self, means: &mut Means<'_>) {
+        means.effects.extend(self.forget_queue());
+        means.effects.extend(self.forget_orbit());
     }
 
     /// Whose flow has the call.

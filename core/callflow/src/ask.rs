@@ -100,6 +100,18 @@ impl Clip {
             false => Self::Sound(text.into()),
         }
     }
+
+    /// The same, with what stands in for something in its name or words filled in.
+    pub fn filled(&self, fill: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Sound(name) => Self::Sound(fill(name).into()),
+            Self::Address(url) => Self::Address(fill(url).into()),
+            Self::Speech { text, voice, language } => {
+                Self::Speech { text: fill(text).into(), voice: voice.clone(), language: language.clone() }
+            }
+            Self::Melody | Self::Recording(_) | Self::Greeting(_) | Self::Message(_) => self.clone(),
+        }
+    }
 }
 
 /// Something to play.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use codec::wav::{HEADER, Layout};
 use codec::{OggOpus, Rate};
@@ -72,14 +72,7 @@ async fn opus(path: &Path, name: Option<&str>) -> io::Result<Response> {
         }
     });
     let made = stream::unfold(made, |mut made| async { Some((made.recv().await?, made)) });
-    let mut answer = Body::from_stream(made).into_response();
-    let saved =
-        name.map(|name| (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.opus\"")));
-    let fields = [Some((header::CONTENT_TYPE, "audio/ogg".to_owned())), saved];
-    for (field, value) in fields.into_iter().flatten() {
-        answer.headers_mut().extend(value.parse().ok().map(|value| (field, value)));
-    }
-    Ok(answer)
+    Ok(answer(made, [Some((header::CONTENT_TYPE, "audio/ogg".to_owned())), saved_as(name, "opus")]))
 }
 
 fn encode(mut file: std::fs::File, to: &mpsc::Sender<io::Result<Vec<u8>>>) -> io::Result<()> {
@@ -126,22 +119,38 @@ pub(crate) async fn wav(path: &Path, name: Option<&str>, headers: &HeaderMap) ->
     };
     file.seek(SeekFrom::Start(first)).await?;
     let length = (last + 1).saturating_sub(first);
-    let mut answer = Body::from_stream(pieces(file, length)).into_response();
     let fields = [
         Some((header::CONTENT_TYPE, "audio/wav".to_owned())),
         Some((header::CONTENT_LENGTH, length.to_string())),
         Some((header::ACCEPT_RANGES, "bytes".to_owned())),
-        name.map(|name| (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.wav\""))),
+        saved_as(name, "wav"),
         range.is_range().then(|| (header::CONTENT_RANGE, format!("bytes {first}-{last}/{all}"))),
     ];
-    for (field, value) in fields.into_iter().flatten() {
-        answer.headers_mut().extend(value.parse().ok().map(|value| (field, value)));
-    }
+    let mut answer = answer(pieces(file, length), fields);
     if range.is_range() {
         *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     Ok(answer)
 }
+
+/// An answer of these pieces, with the fields that there are.
+fn answer<const N: usize>(
+    pieces: impl stream::Stream<Item = io::Result<Vec<u8>>> + Send + 'static,
+    fields: [Option<HeaderField>; N],
+) -> Response {
+    let mut answer = Body::from_stream(pieces).into_response();
+    for (field, value) in fields.into_iter().flatten() {
+        answer.headers_mut().extend(value.parse().ok().map(|value| (field, value)));
+    }
+    answer
+}
+
+/// Under which name it is to be saved.
+fn saved_as(name: Option<&str>, ending: &str) -> Option<HeaderField> {
+    name.map(|name| (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.{ending}\"")))
+}
+
+type HeaderField = (HeaderName, String);
 
 /// The next so many octets of a file, piece by piece.
 fn pieces(file: File, length: u64) -> impl stream::Stream<Item = io::Result<Vec<u8>>> {

@@ -70,6 +70,14 @@ impl Codec {
         }
     }
 
+    /// The rate at which it sounds best.
+    pub const fn rate(self) -> Rate {
+        match self {
+            Self::Opus | Self::G722 => Rate::Wide,
+            Self::Pcma | Self::Pcmu => Rate::Narrow,
+        }
+    }
+
     /// The rate at which it is spoken with, when the other end is `other`.
     pub const fn rate_towards(self, other: Self) -> Rate {
         match (self, other) {

@@ -65,6 +65,11 @@ impl Encoder {
         }
     }
 
+    /// The peer loses so many of 256 packets, as reports say it (RFC 3550 §6.4.1).
+    pub fn on_loss(&mut self, fraction: u8) {
+        self.expect_loss((u32::from(fraction) * 100 / 256) as u8);
+    }
+
     /// The peer loses this many packets in a hundred.
     pub fn expect_loss(&mut self, percent: u8) {
         match &mut self.0 {

@@ -49,13 +49,26 @@ impl Story {
         let profile = dice.pick(&Profile::ALL).copied().unwrap_or(Profile::AeadAes128Gcm);
         let material = vec![0x5a; profile.key_len() + profile.salt_len()];
         let keys = Keys::new(profile, &material).expect("as long as the profile says");
-        Self {
+        let mut story = Self {
             sender: Outbound::new(&keys),
             receiver: Inbound::new(&keys),
             sequences: [0; SOURCES].map(|_| u16::from_be_bytes([dice.octet(), dice.octet()])),
             sealed: BTreeMap::new(),
             waiting: Vec::new(),
             came: 0,
+        };
+        story.meet();
+        story
+    }
+
+    /// Who begins in the upper half is heard at once: a receiver that hears nothing until the numbers have rolled over cannot
+    /// know that they have, which is why a sender should begin in the lower half (RFC 3711 §3.3.1).
+    fn meet(&mut self) {
+        for source in 0..SOURCES {
+            if self.sequences[source] > u16::MAX / 2 {
+                let first = self.sound(source, &mut Dice::new(&[]));
+                assert!(self.come(&first), "the first one is let in");
+            }
         }
     }
 

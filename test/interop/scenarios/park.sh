@@ -17,12 +17,12 @@ idle() { wait_for 8 shows_nothing "$1"; }
 shows_nothing() { ! shows "$1" 'INCOMING|EARLY|ESTABLISHED'; }
 # lately WHO HZ|music : what WHO heard in the last two seconds is that tone, or our melody: several tones, and none of a phone.
 lately() {
-    python3 - "$TOOLS" "$(heard "$1")" "$2" <<'PY'
+    python3 - "$TOOLS" "$(plays "$1")" "$2" <<'PY'
 import sys
 sys.path.insert(0, sys.argv[1])
 import wav
 from array import array
-# The call goes on, and so does the recording: its head does not say yet how long it is.
+# The call goes on, and so does the file: its head does not say yet how long it is.
 raw = open(sys.argv[2], "rb").read()[44:]
 x, rate = array("h", raw[:len(raw) // 2 * 2]), 8000
 n = rate // 5

@@ -136,8 +136,8 @@ both = sum(all(has(part, int(hz)) for hz in sys.argv[3:]) for part in parts)
 print(both, "of", len(parts), "stretches with both"); sys.exit(both < 10)
 PY
 }
-check "bert hears cleo and dora" hears "$(heard bert)" $CLEO $DORA
-check "cleo hears bert and dora" hears "$(heard cleo)" $BERT $DORA
+check "bert hears cleo and dora" hears "$(plays bert)" $CLEO $DORA
+check "cleo hears bert and dora" hears "$(plays cleo)" $BERT $DORA
 check "dora hears bert and cleo" hears "$WORK/dora-heard.wav" $BERT $CLEO
 check "all have hung up" eval "idle bert && idle cleo"
 

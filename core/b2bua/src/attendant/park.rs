@@ -307,16 +307,8 @@ fn announced(clips: &[Clip], taker: &Taker) -> Vec<Clip> {
     let Taker::Orbit(orbit) = taker else { return Vec::new() };
     let spelled: Vec<String> = orbit.chars().map(String::from).collect();
     let spelled = spelled.join(" ");
-    let filled = |text: &str| text.replace("{orbit}", orbit).replace("{digits}", &spelled).into();
-    let clip = |clip: &Clip| match clip {
-        Clip::Sound(name) => Clip::Sound(filled(name)),
-        Clip::Address(url) => Clip::Address(filled(url)),
-        Clip::Speech { text, voice, language } => {
-            Clip::Speech { text: filled(text), voice: voice.clone(), language: language.clone() }
-        }
-        Clip::Melody | Clip::Recording(_) | Clip::Greeting(_) | Clip::Message(_) => clip.clone(),
-    };
-    clips.iter().map(clip).collect()
+    let fill = |text: &str| text.replace("{orbit}", orbit).replace("{digits}", &spelled);
+    clips.iter().map(|clip| clip.filled(fill)).collect()
 }
 
 /// The variable that names the orbit.

@@ -340,16 +340,8 @@ impl Call {
 fn announcement(queueing: &Queueing) -> Vec<Clip> {
     let minutes = queueing.wait.map_or(1, |wait| wait.as_secs().div_ceil(60).max(1)).to_string();
     let place = queueing.place.max(1).to_string();
-    let filled = |text: &str| text.replace("{position}", &place).replace("{minutes}", &minutes).into();
-    let clip = |clip: &Clip| match clip {
-        Clip::Sound(name) => Clip::Sound(filled(name)),
-        Clip::Address(url) => Clip::Address(filled(url)),
-        Clip::Speech { text, voice, language } => {
-            Clip::Speech { text: filled(text), voice: voice.clone(), language: language.clone() }
-        }
-        Clip::Melody | Clip::Recording(_) | Clip::Greeting(_) | Clip::Message(_) => clip.clone(),
-    };
-    queueing.queue.announce.iter().map(clip).collect()
+    let fill = |text: &str| text.replace("{position}", &place).replace("{minutes}", &minutes);
+    queueing.queue.announce.iter().map(|clip| clip.filled(fill)).collect()
 }
 
 /// How long somebody waits before it is told its place.

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::play::{SOUNDS, clips, sounds};
 use super::say::{LANGUAGE, VOICE, Words};
-use super::{Kind, Move, Reader, Row, Scene, Setting, Verb, leads, may_end};
+use super::{Kind, Move, Reader, Row, Scene, Setting, Verb, Way, leads, may_end};
 use crate::ask::{Accept, Ask, Callee, Dial, Party, Strategy};
 use crate::collector::is_key;
 use crate::template::Template;
@@ -61,15 +61,20 @@ pub(super) const ROW: Row = Row {
     ],
     outcomes: &[
         may_end("answered", "somebody answered, and hung up before the caller did"),
-        leads("busy", "busy, or declined"),
-        leads("no_answer", "nobody answered in time"),
-        leads("offline", "there is no device that could ring, or no way out"),
-        leads("failed", "it did not work for another reason"),
+        BUSY,
+        NO_ANSWER,
+        OFFLINE,
+        FAILED,
     ],
     named_by: None,
     waits: true,
     read,
 };
+
+pub(super) const BUSY: Way = leads("busy", "busy, or declined");
+pub(super) const NO_ANSWER: Way = leads("no_answer", "nobody answered in time");
+pub(super) const OFFLINE: Way = leads("offline", "there is no device that could ring, or no way out");
+pub(super) const FAILED: Way = leads("failed", "it did not work for another reason");
 
 pub(super) const CONNECTION: Setting = Setting::may(
     "connection",

@@ -33,6 +33,7 @@ mod sub_flow;
 mod tone;
 mod transfer;
 mod voicemail;
+mod waiting;
 mod webhook;
 
 use core::fmt;

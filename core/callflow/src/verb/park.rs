@@ -2,10 +2,11 @@
 
 use core::time::Duration;
 
-use super::play::{SOUNDS, clips, sounds};
-use super::say::{LANGUAGE, VOICE, Words};
+use super::play::SOUNDS;
+use super::say::{LANGUAGE, VOICE};
+use super::waiting::Waiting;
 use super::{Kind, Move, Reader, Row, Scene, Setting, Verb, leads, may_end};
-use crate::ask::{Ask, Clip, Park};
+use crate::ask::{Ask, Park};
 use crate::template::Template;
 
 pub(super) const ROW: Row = Row {
@@ -47,37 +48,25 @@ const WAITING: Setting =
 struct ParkCaller {
     orbit: Template,
     patience: Duration,
-    music: Vec<Box<str>>,
-    silent: bool,
-    announce: Vec<Box<str>>,
-    words: Option<Words>,
+    waiting: Waiting,
 }
 
 fn read(settings: &mut Reader<'_>) -> Box<dyn Verb> {
     Box::new(ParkCaller {
         orbit: settings.template("orbit"),
         patience: Duration::from_secs(settings.number("timeout_s").into()),
-        music: sounds(settings, "music"),
-        silent: settings.choice("waiting") == "silence",
-        announce: sounds(settings, "announce"),
-        words: Words::read(settings, "announce_text"),
+        waiting: Waiting::read(settings),
     })
 }
 
 impl Verb for ParkCaller {
     fn begin(&self, scene: &mut Scene<'_>) -> Move {
         let orbit = self.orbit.fill(scene.variables);
-        let mut music: Vec<Clip> = clips(&self.music, scene.variables).collect();
-        if music.is_empty() && !self.silent {
-            music.push(Clip::Melody);
-        }
-        let words = self.words.iter().map(|words| words.clip(scene));
-        let announce = clips(&self.announce, scene.variables).chain(words).collect();
         Move::Ask(Ask::Park(Box::new(Park {
             orbit: if orbit.is_empty() { USUAL.into() } else { orbit.into() },
             patience: self.patience,
-            music,
-            announce,
+            music: self.waiting.music(scene),
+            announce: self.waiting.announcement(scene),
         })))
     }
 }

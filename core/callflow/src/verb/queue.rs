@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 
-use super::dial::{CONNECTION, Listed, NUMBER, URI};
-use super::play::{SOUNDS, clips, sounds};
-use super::say::{LANGUAGE, VOICE, Words};
+use super::dial::{CONNECTION, FAILED, Listed, NUMBER, URI};
+use super::play::SOUNDS;
+use super::say::{LANGUAGE, VOICE};
+use super::waiting::Waiting;
 use super::{Kind, Move, Reader, Row, Scene, Setting, Verb, leads, may_end};
-use crate::ask::{Ask, Clip, Queue, Turn};
+use crate::ask::{Ask, Queue, Turn};
 use crate::collector::is_key;
 
 pub(super) const ROW: Row = Row {
@@ -64,7 +65,7 @@ pub(super) const ROW: Row = Row {
         leads("full", "too many wait"),
         leads("no_agents", "none of the agents can be reached"),
         leads("left", "the caller pressed leave_key"),
-        leads("failed", "it did not work for another reason"),
+        FAILED,
     ],
     named_by: None,
     waits: true,
@@ -76,10 +77,7 @@ const AGENT: &[Setting] = &[CONNECTION, NUMBER, URI];
 #[derive(Debug)]
 struct WaitInLine {
     agents: Vec<Listed>,
-    music: Vec<Box<str>>,
-    melody: bool,
-    announce: Vec<Box<str>>,
-    words: Option<Words>,
+    waiting: Waiting,
     queue: Queue,
 }
 
@@ -103,10 +101,7 @@ fn read(settings: &mut Reader<'_>) -> Box<dyn Verb> {
     }
     Box::new(WaitInLine {
         agents,
-        music: sounds(settings, "music"),
-        melody: settings.choice("waiting") == "music",
-        announce: sounds(settings, "announce"),
-        words: Words::read(settings, "announce_text"),
+        waiting: Waiting::read(settings),
         queue: Queue {
             name,
             agents: Vec::new(),
@@ -128,12 +123,7 @@ fn read(settings: &mut Reader<'_>) -> Box<dyn Verb> {
 impl Verb for WaitInLine {
     fn begin(&self, scene: &mut Scene<'_>) -> Move {
         let agents = self.agents.iter().map(|agent| agent.party(scene.variables)).collect();
-        let mut music: Vec<Clip> = clips(&self.music, scene.variables).collect();
-        if music.is_empty() && self.melody {
-            music.push(Clip::Melody);
-        }
-        let words = self.words.iter().map(|words| words.clip(scene));
-        let announce = clips(&self.announce, scene.variables).chain(words).collect();
+        let (music, announce) = (self.waiting.music(scene), self.waiting.announcement(scene));
         Move::Ask(Ask::Queue(Box::new(Queue { agents, music, announce, ..self.queue.clone() })))
     }
 

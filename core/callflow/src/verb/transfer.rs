@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use super::dial::{Whom, is_sip};
-use super::{Kind, Move, Reader, Row, Scene, Setting, Verb, leads, may_end};
+use super::dial::{BUSY, FAILED, NO_ANSWER, OFFLINE, Whom, is_sip};
+use super::{Kind, Move, Reader, Row, Scene, Setting, Verb, may_end};
 use crate::ask::{Ask, Callee, Dial, Party, Refer, Strategy};
 use crate::template::Template;
 
@@ -21,10 +21,10 @@ pub(super) const ROW: Row = Row {
     ],
     outcomes: &[
         may_end("transferred", "the caller's device has reached them"),
-        leads("busy", "busy, or declined"),
-        leads("no_answer", "nobody answered in time"),
-        leads("offline", "there is no device that could ring, or no way out"),
-        leads("failed", "it did not work for another reason"),
+        BUSY,
+        NO_ANSWER,
+        OFFLINE,
+        FAILED,
     ],
     named_by: None,
     waits: true,

@@ -86,15 +86,10 @@ pub(crate) struct Simulate {
 
 /// Answers `trunkline flow`.
 pub(super) fn run(globals: &Globals, command: Command) -> Result<(), Failure> {
-    let output = globals.output;
-    let client = match &command {
-        Command::Any(_) => None,
-        _ => Some(Client::new(globals)?),
-    };
-    let Some(client) = client else {
-        let Command::Any(verb) = command else { return Ok(()) };
+    if let Command::Any(verb) = command {
         return collection::answer(globals, &FLOWS, verb);
-    };
+    }
+    let (output, client) = (globals.output, Client::new(globals)?);
     let below =
         |flow: &str, rest: &str| Ok::<_, Failure>(format!("/flows/{}{rest}", FLOWS.id(&client, flow)?));
     let post = |path: &str, body: Option<&Value>| client.call(Method::POST, &route::path(path, &[]), body);

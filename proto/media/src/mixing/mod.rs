@@ -14,7 +14,7 @@ mod seat;
 mod sum;
 
 pub(crate) use room::{Room, chime};
-pub(crate) use seat::{Seat, rate_of};
+pub(crate) use seat::Seat;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use codec::{Codec, ComfortNoise, Encoder, Rate, Resampler};
 use timestamp::Timestamp;
 
-use super::seat::{Seat, rate_of, tuning};
+use super::seat::Seat;
 use super::sum::Sum;
 use super::{TICK, TICK_MS};
 use crate::beat::on_beat;
@@ -90,7 +90,7 @@ impl Room {
         if self.shared.iter().any(|shared| shared.is_for(format)) {
             return;
         }
-        if let Some(encoder) = Encoder::new(format.codec, rate_of(format.codec), tuning(format)) {
+        if let Some(encoder) = Encoder::new(format.codec, format.codec.rate(), format.tuning()) {
             let payload = Vec::with_capacity(LARGEST);
             self.shared.push(Shared { codec: format.codec, fec: format.fec, encoder, payload, made: false });
         }

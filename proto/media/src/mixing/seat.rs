@@ -1,6 +1,6 @@
 //! One end in a room: what it says, decoded and put in time, and what it is told, encoded.
 
-use codec::{Codec, Decoder, Encoder, Rate, Resampler, Tuning};
+use codec::{Codec, Decoder, Encoder, Rate, Resampler};
 use rtp::RtpHeader;
 use timestamp::Timestamp;
 
@@ -54,7 +54,7 @@ pub(super) struct Heard {
 impl Seat {
     /// A seat whose stream follows from `seed`, or goes on; `None` if a codec cannot be had.
     pub(crate) fn new(room: u32, format: Format, stream: Option<Stream>, seed: u64) -> Option<Self> {
-        let rate = rate_of(format.codec);
+        let rate = format.codec.rate();
         let mut stream = stream.unwrap_or_else(|| Stream::new(seed));
         stream.speak(format.codec.clock());
         Some(Self {
@@ -72,7 +72,7 @@ impl Seat {
             frame: Vec::with_capacity(TICK_MS * rate.per_ms()),
             level: Level::default(),
             spoke: false,
-            encoder: Encoder::new(format.codec, rate, tuning(&format))?,
+            encoder: Encoder::new(format.codec, rate, format.tuning())?,
             apart: 0,
             shared_before: false,
             mix: Vec::with_capacity(TICK_MS * rate.per_ms()),
@@ -143,7 +143,7 @@ impl Seat {
         if codec == self.heard.0 {
             return true;
         }
-        let rate = rate_of(codec);
+        let rate = codec.rate();
         let Some(decoder) = Decoder::new(codec, rate) else { return false };
         self.decoder = decoder;
         self.heard = (codec, (rate != self.rate).then(|| Resampler::new(rate, self.rate)));
@@ -240,20 +240,8 @@ impl Seat {
 
     /// The receiver of our stream loses so many of 256 packets.
     pub(crate) fn on_loss(&mut self, fraction: u8) {
-        self.encoder.expect_loss((u32::from(fraction) * 100 / 256) as u8);
+        self.encoder.on_loss(fraction);
     }
-}
-
-/// The rate at which a codec is spoken in a room.
-pub(crate) fn rate_of(codec: Codec) -> Rate {
-    match codec {
-        Codec::Opus | Codec::G722 => Rate::Wide,
-        Codec::Pcma | Codec::Pcmu => Rate::Narrow,
-    }
-}
-
-pub(super) fn tuning(format: &Format) -> Tuning {
-    Tuning { complexity: COMPLEXITY, fec: format.fec }
 }
 
 fn is_stateless(codec: Codec) -> bool {
@@ -266,7 +254,5 @@ const ROOM: usize = 4_096;
 const LARGEST: usize = 1_400;
 /// Ticks that are made up for what is lost.
 const MOST_CONCEALED: usize = 3;
-/// How thorough Opus is.
-const COMPLEXITY: u8 = 3;
 /// Whoever speaks goes on with an encoder of its own for a second, so that it does not change with every word.
 const APART_TICKS: u32 = 50;

@@ -10,7 +10,6 @@ use rtp::RtpHeader;
 use timestamp::Timestamp;
 
 use super::TICK;
-use super::seat::rate_of;
 use crate::sink::tone_detector::tone_share;
 use crate::{
     Action, Actions, Announcement, Command, Dtmf, EndId, Event, Format, Plane, Remote, RoomId, SocketKey,
@@ -35,7 +34,7 @@ struct Talker {
 
 impl Talker {
     fn new(number: u64, codec: Codec, hz: f64) -> Self {
-        let rate = rate_of(codec);
+        let rate = codec.rate();
         Self {
             end: EndId(number),
             codec,
@@ -67,7 +66,7 @@ impl Talker {
     }
 
     fn say(&mut self) -> Vec<u8> {
-        let rate = rate_of(self.codec);
+        let rate = self.codec.rate();
         let (hz, samples) = (f64::from(rate.hz()), 20 * rate.per_ms());
         let first = self.sent as usize * samples;
         let tone = |n: usize| (self.amplitude * (TAU * self.hz * n as f64 / hz).sin()) as i16;

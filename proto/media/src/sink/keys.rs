@@ -7,7 +7,6 @@ use codec::dtmf::{Detector, Heard};
 use codec::{Codec, Decoder};
 use rtp::{RtpHeader, TelephoneEvent};
 
-use crate::mixing::rate_of;
 use crate::shared::PayloadTypes;
 use crate::transcode::Format;
 
@@ -76,7 +75,7 @@ impl Tones {
 }
 
 fn ear(codec: Codec) -> Option<(Decoder, Detector)> {
-    let rate = rate_of(codec);
+    let rate = codec.rate();
     Some((Decoder::new(codec, rate)?, Detector::new(rate)))
 }
 
@@ -131,7 +130,7 @@ mod tests {
             let spoken = Codec::Pcmu;
             let format = Format { codec: spoken, payload_type: 0, heard_as: 0, ptime: 20, fec: false, dtmf };
             let mut keys = Keys::new(PayloadTypes::default(), Some(format));
-            let rate = rate_of(codec);
+            let rate = codec.rate();
             let mut encoder = Encoder::new(codec, rate, Tuning::default()).expect("a codec");
             let mut heard = Vec::new();
             for code in [5, 5, 11] {

@@ -34,13 +34,13 @@ impl Dialler {
     pub(crate) fn write(&mut self, voice: &mut Voice, events: (u8, u32), out: &mut Vec<u8>) {
         if let Some((key, on)) = self.due() {
             if self.ticks == 0 {
-                self.began = voice.timestamp();
+                self.began = voice.stream_mut().timestamp_now();
             }
             let lasted = (self.ticks + 1).min(on);
             let (payload_type, clock) = events;
             let duration = u16::try_from(clock / 1_000 * PERIOD_MS * lasted).unwrap_or(u16::MAX);
             let event = TelephoneEvent { event: key, end: lasted == on, volume: VOLUME, duration };
-            voice.report(payload_type, self.ticks == 0, self.began, event, out);
+            voice.stream_mut().report(payload_type, self.ticks == 0, self.began, event, out);
         }
         voice.pass();
         self.pass();
@@ -97,7 +97,7 @@ mod tests {
         let mut voice = Voice::new(&format, 0x0001_0000_0000_0007, Timestamp::from_secs(1)).expect("a codec");
         let mut dialler = Dialler::new([stroke(Some(b'5')), stroke(None), stroke(Some(b'#'))].into());
         let mut heard = Vec::new();
-        let first = voice.timestamp();
+        let first = voice.stream_mut().timestamp_now();
         while !dialler.is_over() {
             let mut packet = Vec::new();
             dialler.write(&mut voice, (101, 8_000), &mut packet);

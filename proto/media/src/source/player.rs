@@ -10,7 +10,7 @@ use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use codec::dtmf::Tones;
-use codec::{Codec, Encoder, Rate, Resampler, Tuning};
+use codec::{Codec, Encoder, Rate, Resampler};
 use rtp::TelephoneEvent;
 use timestamp::Timestamp;
 
@@ -70,7 +70,7 @@ impl Voice {
 
     /// The receiver of the stream loses so many of 256 packets.
     pub(crate) fn on_loss(&mut self, fraction: u8) {
-        self.encoder.expect_loss((u32::from(fraction) * 100 / 256) as u8);
+        self.encoder.on_loss(fraction);
     }
 
     /// The events of its format: payload type and clock.
@@ -81,21 +81,9 @@ impl Voice {
         }
     }
 
-    /// Where the stream stands.
-    pub(crate) fn timestamp(&self) -> u32 {
-        self.stream.timestamp_now()
-    }
-
-    /// Appends the report of an event that began at `timestamp`.
-    pub(crate) fn report(
-        &mut self,
-        payload_type: u8,
-        first: bool,
-        timestamp: u32,
-        event: TelephoneEvent,
-        out: &mut Vec<u8>,
-    ) {
-        self.stream.report(payload_type, first, timestamp, event, out);
+    /// The stream, for packets that are none of audio.
+    pub(super) fn stream_mut(&mut self) -> &mut Stream {
+        &mut self.stream
     }
 
     /// The time of a packet goes by without one of audio.
@@ -132,12 +120,11 @@ impl Voice {
 
 /// What makes packets of a format, and samples for it.
 fn encoder(format: &Format) -> Option<(Encoder, Option<Resampler>)> {
-    let tuning = Tuning { complexity: COMPLEXITY, fec: format.fec };
     let (rate, lift) = match format.codec {
         Codec::G722 => (Rate::Wide, Some(Resampler::new(Rate::Narrow, Rate::Wide))),
         Codec::Opus | Codec::Pcma | Codec::Pcmu => (Rate::Narrow, None),
     };
-    Some((Encoder::new(format.codec, rate, tuning)?, lift))
+    Some((Encoder::new(format.codec, rate, format.tuning())?, lift))
 }
 
 /// One thing being played.
@@ -279,8 +266,6 @@ const FRAME: usize = 160;
 /// Time a packet.
 const FRAME_MS: usize = 20;
 const PERIOD: Duration = Duration::from_millis(FRAME_MS as u64);
-/// How thorough Opus is, as in rooms.
-const COMPLEXITY: u8 = 3;
 /// How far behind it may be and still catch up packet by packet.
 const CATCH_UP: Duration = Duration::from_millis(200);
 
@@ -327,9 +312,9 @@ mod tests {
             }
             let (first, frame) = (heard[0].2, codec.clock() / 50);
             assert_eq!(heard.len(), 4);
-            assert_eq!((heard[0].0, heard[0].1), (true, 0xffff));
-            assert_eq!(heard[1], (false, 0, first.wrapping_add(frame)));
-            assert_eq!(heard[3], (true, 2, first.wrapping_add(3 * frame + codec.clock())));
+            assert_eq!((heard[0].0, heard[0].1), (true, 0x7fff));
+            assert_eq!(heard[1], (false, 0x8000, first.wrapping_add(frame)));
+            assert_eq!(heard[3], (true, 0x8002, first.wrapping_add(3 * frame + codec.clock())));
         }
     }
 
@@ -391,7 +376,7 @@ mod tests {
             tone.write(&mut voice, now, &mut packet);
             let header = RtpHeader::parse(&packet).expect("well-formed");
             assert_eq!((header.marker, header.payload_type, header.ssrc), (n == 0, 8, 7));
-            assert_eq!(header.sequence, 0xffffu16.wrapping_add(n as u16));
+            assert_eq!(header.sequence, 0x7fffu16.wrapping_add(n as u16));
             samples.extend(packet[header.payload].iter().map(|&octet| i32::from(Law::A.decode(octet))));
             now = now + PERIOD;
         }

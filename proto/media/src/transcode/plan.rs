@@ -1,6 +1,6 @@
 //! How the two ends of a conversion are spoken with: plain values that signalling made of an offer and its answer.
 
-use codec::Codec;
+use codec::{Codec, Tuning};
 
 /// What one end sends and hears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,11 @@ pub enum Dtmf {
 }
 
 impl Format {
+    /// How thorough Opus is in what is played and mixed, of which there may be much at once.
+    pub(crate) fn tuning(&self) -> Tuning {
+        Tuning { complexity: 3, fec: self.fec }
+    }
+
     /// Milliseconds of sound in a packet to it that its codec can do.
     pub(super) fn packet_ms(&self) -> usize {
         match (self.codec, self.ptime) {

@@ -20,11 +20,12 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// A stream whose first numbers follow from `seed`.
+    /// A stream whose first numbers follow from `seed`. The sequence begins in the lower half: a receiver of SRTP that misses
+    /// what comes before the numbers roll over could not open what comes after (RFC 3711 §3.3.1).
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             ssrc: seed as u32,
-            sequence: (seed >> 48) as u16,
+            sequence: (seed >> 49) as u16,
             timestamp: (seed >> 16) as u32,
             marker: true,
             clock: 8000,
@@ -71,11 +72,16 @@ impl Stream {
             octets > 0
         });
         if made {
-            self.sequence = sequence.wrapping_add(1);
-            self.packets = self.packets.wrapping_add(1);
-            self.octets = self.octets.wrapping_add(octets as u32);
+            self.count(octets);
         }
         made
+    }
+
+    /// A packet with so many octets of payload went.
+    fn count(&mut self, octets: usize) {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(octets as u32);
     }
 
     /// Time goes by in which nothing is sent.
@@ -90,9 +96,7 @@ impl Stream {
         out.extend_from_slice(payload);
         self.pass_ms(ms);
         self.marker = false;
-        self.sequence = self.sequence.wrapping_add(1);
-        self.packets = self.packets.wrapping_add(1);
-        self.octets = self.octets.wrapping_add(payload.len() as u32);
+        self.count(payload.len());
     }
 
     /// Appends the report of an event (RFC 4733) that began at `timestamp`.
@@ -106,9 +110,7 @@ impl Stream {
     ) {
         rtp::write_header(first, payload_type, self.sequence, timestamp, self.ssrc, out);
         event.write(out);
-        self.sequence = self.sequence.wrapping_add(1);
-        self.packets = self.packets.wrapping_add(1);
-        self.octets = self.octets.wrapping_add(TelephoneEvent::LEN as u32);
+        self.count(TelephoneEvent::LEN);
     }
 
     /// So many milliseconds go by in which nothing is sent.

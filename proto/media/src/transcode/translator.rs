@@ -145,7 +145,7 @@ impl Translator {
 
     /// The receiver of our stream loses so many of 256 packets.
     pub(crate) fn on_loss(&mut self, fraction: u8) {
-        self.encoder.expect_loss((u32::from(fraction) * 100 / 256) as u8);
+        self.encoder.on_loss(fraction);
     }
 
     /// When to call [`Self::handle_timeout`].
