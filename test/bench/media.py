@@ -7,7 +7,7 @@ import argparse, json, os, subprocess, sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/lib")
-import ice, meter, ng, proc, results, sipcalls
+import generator, ice, meter, ng, proc, results, sipcalls
 
 PCMA = (8, "PCMA/8000", None)
 CODECS = dict(pcma=PCMA, pcmu=(0, "PCMU/8000", None), g722=(9, "G722/8000", None), opus=(96, "opus/48000/2", "useinbandfec=1"))
@@ -165,16 +165,10 @@ class Media:
                 lines.append(f"flow {socket} {ip} {port} {self.mine[0]} {1000000 * (side + 1) + call} {key}")
         # What B says comes to A under the relay's key.
         lines += [f"key {2000000 + call} {self.theirs[call].hex()}" for call in self.ours]
-        path = f"{self.o.run}/media.{self.o.group}.table"
-        with open(path, "w") as out:
-            out.write("\n".join(lines) + "\n")
-        return path
+        return generator.write(f"{self.o.run}/media.{self.o.group}.table", lines)
 
     def play(self, table, seconds, sequence):
-        with meter.Meter(self.o.pid) as spent:
-            out = subprocess.run([f"{self.o.run}/rtpgen", "-t", table, "-d", str(seconds), "-q", str(sequence)],
-                                 stdout=subprocess.PIPE, check=True, text=True, timeout=seconds + 60).stdout
-        got = json.loads(out)
+        spent, got = generator.play(self.o.run, self.o.pid, table, seconds, sequence)
         return dict(cpu=round(spent.cpu, 2), us_per_op=round(spent.cpu / max(1, got["received"]) * 1e6, 2),
                     lost=got["sent"] - got["received"], **spent.lost(), **(self.untimed(got) if self.o.convert else got))
 

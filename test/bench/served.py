@@ -2,11 +2,11 @@
 """What calls cost that the server itself talks to: CPU per call and second while it plays to them, records them or mixes them.
 The callers say speech in PCMA all the time, or are quiet; what they should have heard and the files that should be there are
 counted. See README.md. Loopback only, bounded."""
-import argparse, glob, json, os, subprocess, sys, time
+import argparse, glob, os, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE + "/lib")
-import meter, ng, plan, results, sipcalls
+import generator, ng, plan, results, sipcalls
 
 PCMA = (8, "PCMA/8000", None)
 QUIET = 96            # the payload type by which rtpgen knows what the quiet ones say
@@ -61,16 +61,10 @@ class Served:
         for call, (ip, port) in enumerate(places):
             kind = PCMA[0] if self.talks(call) else QUIET
             lines.append(f"flow {call % len(self.ports)} {ip} {port} {kind} {3000000 + 7 * call}")
-        path = f"{self.o.run}/served.table"
-        with open(path, "w") as out:
-            out.write("\n".join(lines) + "\n")
-        return path
+        return generator.write(f"{self.o.run}/served.table", lines)
 
     def play(self, table, seconds, sequence):
-        with meter.Meter(self.o.pid) as spent:
-            out = subprocess.run([f"{self.o.run}/rtpgen", "-t", table, "-d", str(seconds), "-q", str(sequence)],
-                                 stdout=subprocess.PIPE, check=True, text=True, timeout=seconds + 60).stdout
-        got = json.loads(out)
+        spent, got = generator.play(self.o.run, self.o.pid, table, seconds, sequence)
         each = spent.cpu / (self.count * seconds)
         due = 0 if self.o.test == "recording" else round(LATE * self.count * seconds * 50)
         heard = got["received"] if got["varied"] >= VARIED * got["received"] else 0

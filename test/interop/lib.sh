@@ -22,10 +22,13 @@ trap 'exit 143' TERM INT
 
 # check NAME COMMAND... : passes when the command succeeds; what it prints is the detail.
 check() {
-    local name=$1 t0 ms detail r=ok width=110; shift; t0=$(now_ms)
-    detail=$("$@" 2>&1) || { r=FAIL; width=900; }
+    local name=$1 t0 ms detail r=ok; shift; t0=$(now_ms)
+    detail=$("$@" 2>&1) || r=FAIL
     ms=$(( $(now_ms) - t0 ))
-    printf '%-4s %-58s %6d ms  %s\n' "$r" "$name" "$ms" "$(tr '\n' ' ' <<< "$detail" | cut -c1-$width)" | tee -a "$RESULTS"
+    detail=$(tr '\n' ' ' <<< "$detail")
+    if [ $r = ok ]; then detail=${detail:0:110}
+    elif [ ${#detail} -gt 1200 ]; then detail="${detail:0:500} ... ${detail: -700}"; fi     # why it failed is said last
+    printf '%-4s %-58s %6d ms  %s\n' "$r" "$name" "$ms" "$detail" | tee -a "$RESULTS"
     [ "$r" = ok ]
 }
 
@@ -209,7 +212,7 @@ flow() {
 took() { wait_for 5 took_now "$@"; took_now "$@"; }
 took_now() {
     api GET "/history?limit=${2:-1}" | python3 -c 'import json, sys
-paths = [",".join(s["node"] + (":" + s["outcome"] if s.get("outcome") else "") for s in row["flow"] or []) for row in json.load(sys.stdin)["data"]]
+paths = [",".join(s["node"] + (":" + s["outcome"] if s.get("outcome") else "") for s in row.get("flow") or []) for row in json.load(sys.stdin)["data"]]
 print(*paths); sys.exit(sys.argv[1] not in paths)' "$1"
 }
 

@@ -19,6 +19,7 @@ use crate::recording::Tape;
 use crate::reports::Reports;
 use crate::sink::keys::Keys;
 use crate::source::player::Voice;
+use crate::splice::Splice;
 use crate::transcode::Stream;
 
 /// An open end.
@@ -40,6 +41,8 @@ pub(crate) struct End {
     found: Option<SocketAddr>,
     /// How what is played here is said.
     pub(crate) voice: Option<Box<Voice>>,
+    /// What it has heard of others than the voice, which goes on.
+    pub(crate) splice: Option<Box<Splice>>,
     /// What listens for keys.
     pub(crate) keys: Option<Keys>,
     /// Where what it says is kept.
@@ -90,6 +93,7 @@ impl End {
             ssrc,
             found: None,
             voice: None,
+            splice: None,
             keys: None,
             tape: None,
             latch: Latch::default(),
@@ -129,6 +133,21 @@ impl End {
     /// Whether its packets are in the clear.
     pub(crate) fn is_clear(&self) -> bool {
         matches!(self.protection, Protection::None)
+    }
+
+    /// What another end hears to which its packets pass as they are; none of video, where sources share a stream.
+    pub(crate) fn passed(&self, listener: &Counters) -> Option<Splice> {
+        let (last, clock) = self.quality.last().filter(|(_, clock)| *clock < VIDEO)?;
+        let octets = listener.bytes_out - listener.packets_out * rtp::RtpHeader::LEN as u64;
+        let stream = Stream::passing(clock, listener.packets_out as u32, octets as u32);
+        Some(Splice::passed(last, stream, self.counters.last_packet?))
+    }
+
+    /// Makes a packet that passes to its peer one of the stream that it hears; fax has no such numbers.
+    #[cold]
+    pub(crate) fn splice_in(&mut self, packet: &mut [u8], now: Timestamp) {
+        let udptl = self.udptl;
+        self.splice.take_if(|splice| udptl || !splice.apply(packet, now));
     }
 
     /// Opens what lies in the arena from `start` on; false if it is dropped.
@@ -328,6 +347,9 @@ impl End {
         self.target = if self.receives { self.found.or_else(|| self.latch.target()) } else { None };
     }
 }
+
+/// The clock of video (RFC 3551 §5).
+const VIDEO: u32 = 90_000;
 
 /// The RTCP of the peer.
 #[derive(Debug, Default)]

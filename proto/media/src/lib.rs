@@ -26,6 +26,7 @@ mod reports;
 mod shared;
 pub mod sink;
 mod source;
+mod splice;
 mod transcode;
 
 pub use actions::{Action, Actions, Chunk, Payload, SocketKey};

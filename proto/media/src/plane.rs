@@ -7,6 +7,7 @@ mod mixed;
 mod played;
 mod protected;
 mod recorded;
+mod spliced;
 mod transcoded;
 mod transports;
 
@@ -339,11 +340,14 @@ impl Plane {
                     && let Some(to) = peer_end.target
                 {
                     peer_end.count_out(packet.len());
-                    let payload = if packet.get(1).is_some_and(|second| map.changes(*second)) {
+                    let changes = packet.get(1).is_some_and(|second| map.changes(*second));
+                    let payload = if changes || peer_end.splice.is_some() {
                         out.make(|arena| {
                             let at = arena.len();
                             arena.extend_from_slice(packet);
-                            map.apply(arena.get_mut(at..).unwrap_or_default());
+                            let packet = arena.get_mut(at..).unwrap_or_default();
+                            map.apply(packet);
+                            peer_end.splice_in(packet, now);
                         })
                     } else {
                         Payload::Received
@@ -356,7 +360,7 @@ impl Plane {
             Path::Sealed { peer, map } => {
                 let start = out.arena().len();
                 out.arena().extend_from_slice(packet);
-                self.relay_made(peer, map, start, out);
+                self.relay_made(peer, map, start, now, out);
             }
             Path::Echo => {
                 let (ssrc, start) = (end.ssrc, out.arena().len());
@@ -401,11 +405,12 @@ impl Plane {
         if end.on_rtcp(from, muxed, packet, now) == Passage::Dropped {
             return;
         }
-        let Path::Relay { peer, .. } = end.path else {
-            let start = out.arena().len();
-            out.arena().extend_from_slice(packet);
-            return self.forward_report(slot, start, now, out);
-        };
+        let spliced = end.splice.is_some();
+        let Path::Relay { peer, .. } = end.path else { return self.copy_report(slot, packet, now, out) };
+        if spliced || slot_mut(&mut self.ends, peer).is_some_and(|end| end.splice.is_some()) {
+            return self.copy_report(slot, packet, now, out);
+        }
+        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
         end.reports.on_compound(packet, None, now);
         if let Some(peer_end) = slot_mut(&mut self.ends, peer)
             && let Some((socket, to)) = peer_end.rtcp_target(peer)
@@ -458,6 +463,7 @@ impl Plane {
 
     /// Takes an end off its path, and its peer off the way back.
     fn detach(&mut self, slot: u32) {
+        self.keep_heard(slot);
         let Some(end) = slot_mut(&mut self.ends, slot) else { return };
         let path = std::mem::take(&mut end.path);
         if let Path::Mix(seat) = &path {

@@ -4,6 +4,7 @@
 //! a peer which restarts its stream is not charged with sixty thousand lost packets. What left us is not judged
 //! here, and nothing is said about how it sounds.
 
+use rtp::Numbers;
 use rtp::rtcp::ReportBlock;
 use timestamp::Timestamp;
 
@@ -62,6 +63,13 @@ impl Quality {
     pub(crate) fn jitter_us(&self) -> u32 {
         let jitter = self.run.as_ref().map_or(0, |run| u64::from(run.jitter) / 16);
         u32::try_from(jitter * 1_000_000 / u64::from(self.rate())).unwrap_or(u32::MAX)
+    }
+
+    /// The last packet, with the clock of its timestamps.
+    pub(crate) fn last(&self) -> Option<(Numbers, u32)> {
+        let run = self.run.as_ref()?;
+        let numbers = Numbers { ssrc: run.ssrc, sequence: run.highest, timestamp: run.timestamp };
+        Some((numbers, self.rate()))
     }
 
     /// What a report says of the stream that is heard (RFC 3550 A.3); `before` is what [`Self::report`] said last.

@@ -45,6 +45,20 @@ fn peer(end: u64) -> SocketAddr {
     SocketAddr::new(LOCAL, 40_000 + 2 * end as u16)
 }
 
+/// Opens an end whose peer has said where it is.
+fn open(plane: &mut Plane, id: u64, rtcp: Option<SocketAddr>, now: Timestamp, out: &mut Actions) -> EndId {
+    let (end, port, inactivity) = (EndId(id), 20_000 + 2 * id as u16, Some(Duration::from_secs(60)));
+    plane.handle_command(Command::Open { end, bind: LOCAL, port, inactivity }, now, out);
+    let remote = Remote { rtp: Some(peer(id)), rtcp, ..Remote::of(LOCAL) };
+    plane.handle_command(Command::Remote { end, remote }, now, out);
+    end
+}
+
+fn format(codec: Codec, dtmf: Dtmf) -> Format {
+    let payload_type = codec.static_payload_type().unwrap_or(111);
+    Format { codec, payload_type, heard_as: payload_type, ptime: 20, fec: false, dtmf }
+}
+
 #[test]
 fn a_relayed_packet_allocates_nothing() {
     relay(10_000, &[], false);
@@ -69,11 +83,7 @@ fn relay(packets: u32, protected: &[(u64, Profile)], recorded: bool) {
     let (mut plane, mut out) = (Plane::new(1), Actions::new());
     let mut now = Timestamp::from_secs(1);
     for id in 0..2 {
-        let (end, port) = (EndId(id), 20_000 + 2 * id as u16);
-        let inactivity = Some(Duration::from_secs(60));
-        plane.handle_command(Command::Open { end, bind: LOCAL, port, inactivity }, now, &mut out);
-        let remote = Remote { rtp: Some(peer(id)), rtcp: Some(peer(id)), ..Remote::of(LOCAL) };
-        plane.handle_command(Command::Remote { end, remote }, now, &mut out);
+        open(&mut plane, id, Some(peer(id)), now, &mut out);
     }
     plane.handle_command(Command::Join { a: EndId(0), b: EndId(1) }, now, &mut out);
     if recorded {
@@ -132,21 +142,40 @@ fn relay(packets: u32, protected: &[(u64, Profile)], recorded: bool) {
 }
 
 #[test]
+fn a_packet_that_goes_on_with_what_was_played_allocates_nothing() {
+    let (mut plane, mut out) = (Plane::new(1), Actions::new());
+    let mut now = Timestamp::from_secs(1);
+    let [a, b] = [0, 1].map(|id| open(&mut plane, id, None, now, &mut out));
+    plane.handle_command(Command::Speak { end: a, format: format(Codec::Pcma, Dtmf::None) }, now, &mut out);
+    plane.handle_command(Command::Serve { end: a, source: Source::Milliwatt }, now, &mut out);
+    now = now + Duration::from_millis(20);
+    plane.handle_timeout(now, &mut out);
+    plane.handle_command(Command::Join { a, b }, now, &mut out);
+    let (mut packet, mut before) = (vec![0x80, 8], 0);
+    packet.resize(172, 0x55);
+    for n in 0..1_000u16 {
+        out.clear();
+        packet[2..4].copy_from_slice(&n.to_be_bytes());
+        plane.on_packet(SocketKey(2), peer(1), &packet, now, &mut out);
+        assert!(!out.list().is_empty());
+        if n == 10 {
+            before = ALLOCATIONS.with(Cell::get);
+        }
+    }
+    assert_eq!(ALLOCATIONS.with(Cell::get), before);
+}
+
+#[test]
 fn a_room_allocates_nothing_once_everybody_was_heard() {
     let (mut plane, mut out) = (Plane::new(1), Actions::new());
     let mut now = Timestamp::from_secs(1);
     let codecs = [Codec::Pcma, Codec::Pcmu, Codec::G722, Codec::Opus];
     let mut packets = Vec::new();
     for (id, codec) in (0u64..).zip(codecs) {
-        let (end, port) = (EndId(id), 20_000 + 2 * id as u16);
-        plane.handle_command(Command::Open { end, bind: LOCAL, port, inactivity: None }, now, &mut out);
-        let remote = Remote { rtp: Some(peer(id)), rtcp: None, ..Remote::of(LOCAL) };
-        plane.handle_command(Command::Remote { end, remote }, now, &mut out);
-        let payload_type = codec.static_payload_type().unwrap_or(111);
-        let format =
-            Format { codec, payload_type, heard_as: payload_type, ptime: 20, fec: false, dtmf: Dtmf::None };
+        let format = format(codec, Dtmf::None);
+        let end = open(&mut plane, id, None, now, &mut out);
         plane.handle_command(Command::Mix { end, room: RoomId(1), format, muted: false }, now, &mut out);
-        let rate = if codec.clock() == 48_000 || codec == Codec::G722 { Rate::Wide } else { Rate::Narrow };
+        let (rate, payload_type) = (codec.rate(), format.payload_type);
         let frame: Vec<i16> = (0..20 * rate.per_ms()).map(|n| (n as i16 % 40 - 20) * 100).collect();
         let mut encoder = Encoder::new(codec, rate, Tuning::default()).expect("a codec");
         let mut packet = Vec::new();
@@ -177,13 +206,8 @@ fn what_is_played_and_what_tones_are_listened_for_allocate_nothing() {
     let (mut plane, mut out) = (Plane::new(1), Actions::new());
     let mut now = Timestamp::from_secs(1);
     for (id, codec) in (0u64..).zip(Codec::ALL) {
-        let (end, port) = (EndId(id), 20_000 + 2 * id as u16);
-        plane.handle_command(Command::Open { end, bind: LOCAL, port, inactivity: None }, now, &mut out);
-        let remote = Remote { rtp: Some(peer(id)), rtcp: None, ..Remote::of(LOCAL) };
-        plane.handle_command(Command::Remote { end, remote }, now, &mut out);
-        let payload_type = codec.static_payload_type().unwrap_or(111);
-        let format =
-            Format { codec, payload_type, heard_as: payload_type, ptime: 20, fec: false, dtmf: Dtmf::Inband };
+        let format = format(codec, Dtmf::Inband);
+        let end = open(&mut plane, id, None, now, &mut out);
         plane.handle_command(Command::Speak { end, format }, now, &mut out);
         plane.handle_command(Command::Serve { end, source: Source::Milliwatt }, now, &mut out);
         let events = PayloadTypes::default();

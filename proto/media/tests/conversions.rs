@@ -172,8 +172,13 @@ fn a_conversion_ends_where_a_codec_is_common_again() {
         (9, header.ssrc, header.sequence.wrapping_add(1))
     );
     bench.command(Command::Join { a: A, b: B });
-    let relayed = packet(Codec::Pcma, 2, &pcma);
-    assert_eq!(bench.arrive(A, &relayed), [(peer(B), relayed)]);
+    let third = bench.arrive(A, &packet(Codec::Pcma, 2, &pcma));
+    let last = RtpHeader::parse(&third[0].1).expect("well-formed");
+    assert_eq!(
+        (last.payload_type, last.ssrc, last.sequence),
+        (8, header.ssrc, header.sequence.wrapping_add(2))
+    );
+    assert_eq!(third[0].1[last.payload], pcma, "as it came");
 }
 
 #[test]

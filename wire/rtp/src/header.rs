@@ -47,6 +47,29 @@ impl RtpHeader {
     }
 }
 
+/// Where a packet stands in a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// Synchronisation source.
+    pub ssrc: u32,
+    /// Sequence number.
+    pub sequence: u16,
+    /// Timestamp, in units of the payload's clock.
+    pub timestamp: u32,
+}
+
+impl Numbers {
+    /// Gives these to a packet, and the marker; one that is shorter than a header stays as it is.
+    pub fn write(&self, marker: bool, packet: &mut [u8]) {
+        let Some(header) = packet.first_chunk_mut::<{ RtpHeader::LEN }>() else { return };
+        let [s0, s1] = self.sequence.to_be_bytes();
+        let [t0, t1, t2, t3] = self.timestamp.to_be_bytes();
+        let [r0, r1, r2, r3] = self.ssrc.to_be_bytes();
+        let second = header[1] & 0x7f | u8::from(marker) << 7;
+        *header = [header[0], second, s0, s1, t0, t1, t2, t3, r0, r1, r2, r3];
+    }
+}
+
 /// Appends a header without contributing sources, extension or padding.
 pub fn write_header(
     marker: bool,

@@ -12,7 +12,7 @@ pub mod rtcp;
 mod telephone_event;
 
 pub use classify::{Kind, classify};
-pub use header::{RtpHeader, write_header};
+pub use header::{Numbers, RtpHeader, write_header};
 pub use telephone_event::TelephoneEvent;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! RTCP: the common header, sender and receiver reports and their report blocks (RFC 3550 §6.4).
 //!
-//! Source descriptions, BYE, APP and feedback (RFC 4585) are told by their packet type and not read.
+//! Source descriptions, BYE, APP and feedback (RFC 4585) are told by their packet type and not read; only the sources in them
+//! can be given other names.
 
 use crate::{u16_at, u32_at};
 
@@ -12,6 +13,10 @@ pub const RECEIVER_REPORT: u8 = 201;
 pub const SOURCE_DESCRIPTION: u8 = 202;
 /// Packet type of BYE.
 pub const BYE: u8 = 203;
+/// Packet type of feedback on packets, as NACK (RFC 4585 §6.2).
+pub const TRANSPORT_FEEDBACK: u8 = 205;
+/// Packet type of feedback on what is in them (RFC 4585 §6.3).
+pub const PAYLOAD_FEEDBACK: u8 = 206;
 
 /// The header that all RTCP packets of a compound share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +166,73 @@ pub fn write_report(
     }
     for block in blocks {
         block.write(out);
+    }
+}
+
+/// A source that is called otherwise at the other side of whoever passes its packets on, and what is added to its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Naming {
+    /// Its SSRC.
+    pub from: u32,
+    /// What it is called there.
+    pub to: u32,
+    /// What is added to its sequence numbers.
+    pub sequence: u16,
+    /// What is added to its timestamps.
+    pub timestamp: u32,
+}
+
+/// Makes a compound what the other side should read: `said` is what its sender says there, `heard` what it hears from there.
+///
+/// Reports, source descriptions, BYE and feedback (RFC 4585) are told; in a source description and in BYE the first source.
+/// Cycles of the highest sequence number stay as they are: nobody counts by them.
+pub fn rename(compound: &mut [u8], said: Option<Naming>, heard: Option<Naming>) {
+    let mut rest = compound;
+    while let Some(header) = RtcpHeader::parse(rest) {
+        let Some((packet, tail)) = rest.split_at_mut_checked(header.len) else { return };
+        let blocks = match header.packet_type {
+            SENDER_REPORT => 28,
+            _ => 8,
+        };
+        if let Some(said) = said.filter(|said| u32_at(packet, 4) == Some(said.from)) {
+            write_at(packet, 4, said.to);
+            if header.packet_type == SENDER_REPORT {
+                write_at(packet, 16, u32_at(packet, 16).unwrap_or(0).wrapping_add(said.timestamp));
+            }
+        }
+        if let (Some(heard), Some(about)) = (heard, packet.get_mut(blocks..)) {
+            match header.packet_type {
+                SENDER_REPORT | RECEIVER_REPORT => {
+                    about
+                        .chunks_exact_mut(ReportBlock::LEN)
+                        .take(header.count.into())
+                        .for_each(|block| heard.report(block));
+                }
+                TRANSPORT_FEEDBACK | PAYLOAD_FEEDBACK if u32_at(about, 0) == Some(heard.to) => {
+                    write_at(about, 0, heard.from)
+                }
+                _ => {}
+            }
+        }
+        rest = tail;
+    }
+}
+
+impl Naming {
+    /// Tells a report block of it by the name that it has itself.
+    fn report(&self, block: &mut [u8]) {
+        if u32_at(block, 0) == Some(self.to) {
+            write_at(block, 0, self.from);
+            let highest = u32_at(block, 8).unwrap_or(0);
+            let sequence = (highest as u16).wrapping_sub(self.sequence);
+            write_at(block, 8, highest & 0xffff_0000 | u32::from(sequence));
+        }
+    }
+}
+
+fn write_at(packet: &mut [u8], at: usize, word: u32) {
+    if let Some(place) = packet.get_mut(at..at + 4) {
+        place.copy_from_slice(&word.to_be_bytes());
     }
 }
 

@@ -19,10 +19,8 @@ impl Plane {
     /// Puts an end into a room, or changes what it speaks there.
     pub(super) fn mix(&mut self, id: EndId, room: RoomId, format: Format, muted: bool, now: Timestamp) {
         let Some(&slot) = self.names.get(&id) else { return };
-        let before = seat_of(&mut self.ends, slot).map(|seat| (seat.format, seat.stream.clone()));
         let number = self.room(room, now);
-        let stays = seat_of(&mut self.ends, slot).is_some_and(|seat| seat.room == number);
-        if stays && before.as_ref().is_some_and(|(known, _)| *known == format) {
+        if seat_of(&mut self.ends, slot).is_some_and(|seat| seat.room == number && seat.format == format) {
             return self.mute(id, muted);
         }
         self.detach(slot);
@@ -30,7 +28,8 @@ impl Plane {
         let seed = mix(self.seed, u64::MAX - self.converted);
         let number = self.room(room, now);
         let Some(end) = slot_mut(&mut self.ends, slot) else { return };
-        if let Some(mut seat) = Seat::new(number, format, before.map(|(_, stream)| stream), seed)
+        let stream = end.splice.take().map(|heard| heard.go_on(now));
+        if let Some(mut seat) = Seat::new(number, format, stream, seed)
             && let Some(room) = self.rooms.get_mut(number as usize).and_then(Option::as_mut)
         {
             seat.mute(muted);

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use rtp::Kind;
+use rtp::{Kind, rtcp};
 use timestamp::Timestamp;
 
 use super::{Plane, slot_mut};
@@ -101,7 +101,7 @@ impl Plane {
         match &mut end.path {
             Path::Relay { peer, map } | Path::Sealed { peer, map } => {
                 let (peer, map) = (*peer, *map);
-                self.relay_made(peer, map, start, out);
+                self.relay_made(peer, map, start, now, out);
             }
             Path::Transcode { translator, .. } => {
                 translator.on_packet(out.arena().get(start..).unwrap_or_default(), now);
@@ -117,8 +117,19 @@ impl Plane {
     }
 
     /// Sends what lies in the arena from `start` on to the end in `peer`, which may call payload types otherwise.
-    pub(super) fn relay_made(&mut self, peer: u32, map: PayloadMap, start: usize, out: &mut Actions) {
-        map.apply(out.arena().get_mut(start..).unwrap_or_default());
+    pub(super) fn relay_made(
+        &mut self,
+        peer: u32,
+        map: PayloadMap,
+        start: usize,
+        now: Timestamp,
+        out: &mut Actions,
+    ) {
+        let packet = out.arena().get_mut(start..).unwrap_or_default();
+        map.apply(packet);
+        if let Some(end) = slot_mut(&mut self.ends, peer).filter(|end| end.splice.is_some()) {
+            end.splice_in(packet, now);
+        }
         self.send_made(peer, start, out);
     }
 
@@ -130,9 +141,12 @@ impl Plane {
             return self.on_reported(slot, compound, now);
         };
         end.reports.on_compound(compound, None, now);
+        let heard = end.splice.as_ref().and_then(|splice| splice.naming());
         let Some(end) = slot_mut(&mut self.ends, peer) else { return };
         let Some(target) = end.rtcp_target(peer) else { return };
         end.reports.on_relayed(compound, now);
+        let said = end.splice.as_ref().and_then(|splice| splice.naming());
+        rtcp::rename(out.arena().get_mut(start..).unwrap_or_default(), said, heard);
         end.send_report(target, start, out);
     }
 

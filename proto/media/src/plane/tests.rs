@@ -1,6 +1,7 @@
 //! The plane from outside: commands and packets in, actions out.
 
 mod protection;
+mod splicing;
 
 use codec::Codec;
 

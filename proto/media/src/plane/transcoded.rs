@@ -36,8 +36,9 @@ impl Plane {
             if before.as_ref().is_some_and(|translator| translator.is_between(&from, &to)) {
                 continue;
             }
-            // What a peer hears keeps its source and its numbers when only the codec changes.
+            // What a peer hears keeps its source and its numbers, when only the codec changes as well as after others.
             let stream = before.map(|translator| translator.stream.clone());
+            let stream = stream.or_else(|| Some(slot_mut(&mut self.ends, peer)?.splice.take()?.go_on(now)));
             let Some(end) = slot_mut(&mut self.ends, slot) else { continue };
             let Some(translator) = Translator::new(from, to, complexity, stream, seed) else { continue };
             end.path = Path::Transcode { peer, translator: Box::new(translator) };

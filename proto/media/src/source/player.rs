@@ -17,6 +17,7 @@ use timestamp::Timestamp;
 use super::dialler::Dialler;
 use crate::beat::on_beat;
 use crate::command::{Signal, Stroke};
+use crate::splice::Splice;
 use crate::transcode::{Dtmf, Format, Stream};
 
 /// How an end hears what is played to it, whatever that is.
@@ -60,6 +61,18 @@ impl Voice {
             self.stream.speak(format.codec.clock());
         }
         self.format = *format;
+    }
+
+    /// Goes on with what its listener has heard of others.
+    pub(crate) fn go_on(&mut self, heard: &Splice, now: Timestamp) {
+        self.stream = heard.go_on(now);
+        self.stream.speak(self.format.codec.clock());
+        self.at = now;
+    }
+
+    /// What its listener has heard of it, if anything.
+    pub(crate) fn heard(&self) -> Option<Splice> {
+        Splice::made(&self.stream, self.at)
     }
 
     /// What is sent, as it stands now.

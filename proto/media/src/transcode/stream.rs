@@ -1,6 +1,8 @@
 //! A stream of our own: its source, its sequence numbers, its timestamps (RFC 3550 §5.1).
 
-use rtp::TelephoneEvent;
+use core::time::Duration;
+
+use rtp::{Numbers, TelephoneEvent};
 
 use super::packets::Packets;
 
@@ -8,9 +10,9 @@ use super::packets::Packets;
 #[derive(Clone, Debug)]
 pub(crate) struct Stream {
     pub(crate) ssrc: u32,
-    sequence: u16,
+    pub(crate) sequence: u16,
     /// The timestamp of the next audio.
-    pub(super) timestamp: u32,
+    pub(crate) timestamp: u32,
     /// The next packet begins a stretch of talk.
     marker: bool,
     clock: u32,
@@ -20,6 +22,9 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
+    /// What a packet lasts, usually.
+    pub(crate) const STEP: Duration = Duration::from_millis(20);
+
     /// A stream whose first numbers follow from `seed`. The sequence begins in the lower half: a receiver of SRTP that misses
     /// what comes before the numbers roll over could not open what comes after (RFC 3711 §3.3.1).
     pub(crate) fn new(seed: u64) -> Self {
@@ -32,6 +37,25 @@ impl Stream {
             packets: 0,
             octets: 0,
         }
+    }
+
+    /// The stream of a peer whose packets pass: its clock, and what passed so far.
+    pub(crate) fn passing(clock: u32, packets: u32, octets: u32) -> Self {
+        Self { clock, packets, octets, ..Self::new(0) }
+    }
+
+    /// A packet with these numbers and so many octets of payload went in its name.
+    pub(crate) fn follow(&mut self, numbers: &Numbers, octets: usize) {
+        self.place(numbers);
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(octets as u32);
+    }
+
+    /// Goes on behind these numbers, and a packet of the usual length.
+    pub(crate) fn place(&mut self, last: &Numbers) {
+        (self.ssrc, self.sequence, self.timestamp) =
+            (last.ssrc, last.sequence.wrapping_add(1), last.timestamp);
+        self.pass_ms(Self::STEP.as_millis() as usize);
     }
 
     /// Goes on, or begins, with this clock; another clock begins another stretch.

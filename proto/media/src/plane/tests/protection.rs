@@ -10,14 +10,14 @@ fn keys(profile: Profile, number: u8) -> Keys {
 }
 
 /// The peer of an end, with keys or without.
-struct Peer {
+pub(super) struct Peer {
     end: EndId,
     keys: Option<(Inbound, Outbound)>,
 }
 
 impl Peer {
     /// Lets the plane protect an end for its peer.
-    fn of(bench: &mut Bench, end: EndId, profile: Option<Profile>) -> Self {
+    pub(super) fn of(bench: &mut Bench, end: EndId, profile: Option<Profile>) -> Self {
         let keys = profile.map(|profile| {
             let (theirs, ours) = (keys(profile, 2 * end.0 as u8), keys(profile, 2 * end.0 as u8 + 1));
             bench.command(Command::Protect { end, inbound: theirs, outbound: ours });
@@ -40,7 +40,7 @@ impl Peer {
     }
 
     /// What the peer makes of a packet that came to it.
-    fn open(&mut self, packet: &[u8], report: bool) -> Option<Vec<u8>> {
+    pub(super) fn open(&mut self, packet: &[u8], report: bool) -> Option<Vec<u8>> {
         let Some((inbound, _)) = &mut self.keys else { return Some(packet.to_vec()) };
         let mut buffer = packet.to_vec();
         let len = match report {
