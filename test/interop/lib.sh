@@ -139,8 +139,8 @@ sends_digits() {
     against_ua 'for d in 4 7 1 1; do phone_do a sndcode $d; sleep 0.35; done' "$@"
     holds 'r["rtp"]["digits"] == "4711"' < "$WORK/b.json"
 }
-resumes() {                          # this baresip dies now and then as its file player restarts: then once more
-    for _ in 1 2 3; do
+resumes() {                          # this baresip may die where its file player is stopped before it has begun: then once more
+    for _ in 1 2 3 4 5 6 7 8; do
         against_ua 'phone_do a hold; sleep 1.5; phone_do a resume; sleep 2' "$@"
         alive baresip-a && break; say "baresip died"
     done

@@ -58,7 +58,8 @@ fetches() { dials anna "$1"; talks anna || return 1; sleep 3.5; both anna $CLEO 
 check "anna dials 701: both hear each other" fetches 701
 hangs_up anna
 check "when anna hangs up, cleo's call is over" idle cleo
-check "history has the orbit" eval "api GET '/history?limit=2' | grep -q '\"park\"'"
+kept() { api GET '/history?limit=2' | grep -q '"park"'; }
+check "history has the orbit" wait_for 5 kept
 check "bob parks cleo in 705" parks '*68705'
 check "anna dials *88705: both hear each other" fetches '*88705'
 hangs_up cleo
@@ -86,8 +87,8 @@ check "nobody is left behind" wait_for 3 nobody_left
 # --- on hold
 
 talk() { dials cleo bob; talks bob && sleep 2.5 && lately cleo $BOB; }
-holding() {                          # holding WHO : WHO holds; this baresip dies now and then as its file player restarts: then once more
-    for _ in 1 2 3; do
+holding() {                          # holding WHO : WHO holds; see resumes of lib.sh
+    for _ in 1 2 3 4 5 6 7 8; do
         talk || return 1
         phone_do "$1" hold > /dev/null; sleep 4; alive "baresip-$1" && return
         say "baresip died"; for phone in cleo bob; do "$LAB/baresip.sh" stop $phone; $phone || return 1; done

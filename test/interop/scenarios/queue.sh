@@ -131,6 +131,7 @@ answers "$one"; sleep 1.5; hangs_up "$one"; sleep 2.5
 calls alice 0401
 check "the next call rings who was idle longer" eval "case $one-$(rings) in ann-ben | ben-ann) ;; *) false ;; esac"
 hangs_up alice
+PATIENCE=25 check "both are free after a while" queue desk 'not c and a == ["free", "free"]'
 check "all ring" line 0402 '"name":"all","strategy":"all","ring_s":20,"retry_s":1'
 calls alice 0402
 check "ann and ben ring" queue all 'len(c) == 1 and a == ["ringing", "ringing"]'
