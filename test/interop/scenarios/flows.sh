@@ -47,7 +47,7 @@ baresip_holds() {                    # baresip holds and comes back while a soun
         phone_do a dial sip:+15550203@127.0.0.1; sleep 2; phone_do a hold; sleep 2; phone_do a resume; sleep 3; phone_do a sndcode 5; sleep 4
         alive baresip-a && break; say "baresip died"
     done
-    took 'long:interrupted,end:done' && share "$(heard a)" 440 0.5 && share "$(heard a)" 1500 0.02
+    took 'long:interrupted,end:done' && share "$(plays a)" 440 0.3 && share "$(plays a)" 1500 0.02     # since it came back
 }
 flow 0203 '{"id":"long","type":"play","settings":{"sounds":["t440"],"times":20,"stop_on_key":true}}, {"id":"end","type":"play","settings":{"sounds":["t1500"]}}' \
     "long.interrupted>end long.done>end" > /dev/null
