@@ -133,7 +133,7 @@ impl core::fmt::Debug for Key {
 impl Wish {
     /// Refuses a language that is not among those of the wish.
     pub(crate) fn check(&self, engine: &str, language: &str) -> Result<(), Fault> {
-        if self.languages.is_empty() { Ok(()) } else { check(engine, language, &self.languages) }
+        check_known(engine, language, &self.languages)
     }
 }
 
@@ -151,6 +151,11 @@ impl EngineReport {
             },
         }
     }
+}
+
+/// Refuses a language that is not among those that an engine knows; none are named if it may be asked for any.
+pub(crate) fn check_known(engine: &str, language: &str, known: &[String]) -> Result<(), Fault> {
+    if known.is_empty() { Ok(()) } else { check(engine, language, known) }
 }
 
 /// Refuses a language unless it, or the one that it is a form of, is among these.

@@ -133,8 +133,7 @@ impl Speech {
     /// Whether words in this language can be spoken, or why not.
     pub fn speaks(&self, language: &str) -> Result<(), Fault> {
         let engine = self.synthesizer()?;
-        let known = engine.languages();
-        if known.is_empty() { Ok(()) } else { engine::check(engine.name(), language, &known) }
+        engine::check_known(engine.name(), language, &engine.languages())
     }
 
     /// What turns audio into words, or why nothing does.
@@ -146,6 +145,12 @@ impl Speech {
             Choice::Command(argv) => Arc::new(command::Recognizer::new(argv, wish)),
             Choice::Http(base) => Arc::new(http::Recognizer::new(base, wish, self.outside.clone())),
         })
+    }
+
+    /// Whether what is said in this language can be written down, or why not.
+    pub fn understands(&self, language: &str) -> Result<(), Fault> {
+        let engine = self.transcriber()?;
+        engine::check_known(engine.name(), language, &engine.languages())
     }
 
     /// Where programs leave what they made.

@@ -2,6 +2,7 @@
 
 use routing::config::{Mailbox, MailboxId};
 use serde_json::{Map, Value, json};
+use speech::Fault;
 use store::{hash_pin, new_id};
 
 use super::{Desk, Drafted, needed, typed, verdict};
@@ -121,7 +122,20 @@ pub(crate) fn draft(
     taken(desk, &row, &mut errors);
     verdict(errors)?;
     desk.pending.mailbox_names.insert((row.account.clone(), row.name.clone()));
-    Ok(Drafted::new(row, Vec::new()))
+    let warnings = unheard(desk, &row);
+    Ok(Drafted::new(row, warnings))
+}
+
+/// Languages that an engine here does not know. That there is none is told by `/system/check`.
+fn unheard(desk: &Desk<'_>, row: &Mailbox) -> Vec<String> {
+    let (Some(speech), Some(language)) = (&desk.rows.speech, &row.language) else { return Vec::new() };
+    let unknown = |known: Result<(), Fault>, so: &str| match known {
+        Err(why @ Fault::Language { .. }) => Some(format!("/language: {why}; {so}")),
+        Ok(()) | Err(_) => None,
+    };
+    let spoken = unknown(speech.speaks(language), "what it says itself is said in English");
+    let written = unknown(speech.understands(language), "its messages are not written down");
+    spoken.into_iter().chain(written.filter(|_| row.transcribe)).collect()
 }
 
 /// What must be its own within the account.

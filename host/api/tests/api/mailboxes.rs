@@ -65,6 +65,20 @@ async fn what_cannot_be_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_language_that_nothing_speaks_is_told_by_name() {
+    let rig = Rig::new().await;
+    for (name, language, warned) in [("a", "de-AT", false), ("b", "tlh", true)] {
+        let made = rig.create("/mailboxes", json!({"name": name, "language": language})).await;
+        let warnings = made["warnings"].as_array().unwrap();
+        assert_eq!(!warnings.is_empty(), warned, "{made}");
+        if warned {
+            let told = warnings[0].as_str().unwrap();
+            assert!(told.contains("/language") && told.contains("language tlh; it knows en, de"), "{told}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_mailbox_that_is_named_stays_and_one_that_goes_takes_its_messages() {
     let rig = Rig::new().await;
     let made = rig.create("/mailboxes", json!({"name": "Desk", "email": "bob@example.com"})).await;
