@@ -48,8 +48,9 @@ server_pid() { pid_of trunkline; }
 kill9() { local pid; pid=$(pid_of trunkline); alive trunkline && kill -KILL "$pid"; wait_for 5 gone; rm -f "$PIDS/trunkline.pid"; }
 gone() { ! alive trunkline; }
 still_alive() { alive trunkline && ready; }
-# memory, peak_memory : resident kB of the server, now and at most
+# memory, peak_memory : resident kB of the server, now and at most.   allocated : without the pages of its file, which come and go
 memory() { awk '/VmRSS/ { print $2 }' "/proc/$(server_pid)/status"; }
+allocated() { awk '/RssAnon/ { print $2 }' "/proc/$(server_pid)/status"; }
 peak_memory() { awk '/VmHWM/ { print $2 }' "/proc/$(server_pid)/status"; }
 
 # api METHOD PATH [JSON] : the body; fails on 4xx and 5xx.   pick PATH : a value of the JSON on stdin.
