@@ -138,7 +138,8 @@ impl End {
     /// What another end hears to which its packets pass as they are; none of video, where sources share a stream.
     pub(crate) fn passed(&self, listener: &Counters) -> Option<Splice> {
         let (last, clock) = self.quality.last().filter(|(_, clock)| *clock < VIDEO)?;
-        let octets = listener.bytes_out - listener.packets_out * rtp::RtpHeader::LEN as u64;
+        // Fax counts, too, and has shorter packets.
+        let octets = listener.bytes_out.saturating_sub(listener.packets_out * rtp::RtpHeader::LEN as u64);
         let stream = Stream::passing(clock, listener.packets_out as u32, octets as u32);
         Some(Splice::passed(last, stream, self.counters.last_packet?))
     }

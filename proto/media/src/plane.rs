@@ -405,20 +405,9 @@ impl Plane {
         if end.on_rtcp(from, muxed, packet, now) == Passage::Dropped {
             return;
         }
-        let spliced = end.splice.is_some();
-        let Path::Relay { peer, .. } = end.path else { return self.copy_report(slot, packet, now, out) };
-        if spliced || slot_mut(&mut self.ends, peer).is_some_and(|end| end.splice.is_some()) {
-            return self.copy_report(slot, packet, now, out);
-        }
-        let Some(end) = slot_mut(&mut self.ends, slot) else { return };
-        end.reports.on_compound(packet, None, now);
-        if let Some(peer_end) = slot_mut(&mut self.ends, peer)
-            && let Some((socket, to)) = peer_end.rtcp_target(peer)
-        {
-            peer_end.counters.rtcp_out += 1;
-            peer_end.reports.on_relayed(packet, now);
-            out.push(Action::Send { socket, to, payload: Payload::Received });
-        }
+        let start = out.arena().len();
+        out.arena().extend_from_slice(packet);
+        self.forward_report(slot, start, now, out);
     }
 
     fn next_serial(&mut self) -> u64 {

@@ -65,9 +65,7 @@ impl Plane {
     pub(super) fn report_played(&mut self, slot: u32, now: Timestamp, out: &mut Actions) {
         let Some(end) = slot_mut(&mut self.ends, slot) else { return };
         let Some(voice) = end.voice.as_deref_mut() else { return };
-        if let Some(heard) = end.splice.take() {
-            voice.go_on(&heard, now);
-        }
+        voice.go_on(&mut end.splice, now);
         let stream = voice.stream(now).clone();
         if let Some(target) = end.rtcp_target(slot) {
             let start = out.arena().len();
@@ -94,9 +92,7 @@ pub(super) fn on_player(end: &mut End, timer: Timer, now: Timestamp, out: &mut A
         player.skip(now);
         return Some(player.next_timeout());
     };
-    if let Some(heard) = end.splice.take() {
-        voice.go_on(&heard, now);
-    }
+    voice.go_on(&mut end.splice, now);
     let start = out.arena().len();
     player.write(voice, now, out.arena());
     let next = player.next_timeout();

@@ -1,9 +1,6 @@
 //! What an end hears goes on where another one begins to be heard.
 
-use timestamp::Timestamp;
-
 use super::{Plane, slot_mut};
-use crate::actions::Actions;
 use crate::path::Path;
 use crate::splice::Splice;
 
@@ -38,12 +35,5 @@ impl Plane {
             Path::None | Path::Player(_) if end.splice.is_none() => end.voice.as_ref()?.heard(),
             Path::None | Path::Player(_) | Path::Echo => None,
         }
-    }
-
-    /// Takes in RTCP that cannot pass as it is.
-    pub(super) fn copy_report(&mut self, slot: u32, packet: &[u8], now: Timestamp, out: &mut Actions) {
-        let start = out.arena().len();
-        out.arena().extend_from_slice(packet);
-        self.forward_report(slot, start, now, out);
     }
 }

@@ -63,8 +63,9 @@ impl Voice {
         self.format = *format;
     }
 
-    /// Goes on with what its listener has heard of others.
-    pub(crate) fn go_on(&mut self, heard: &Splice, now: Timestamp) {
+    /// Goes on with what its listener has heard of others since, if it has.
+    pub(crate) fn go_on(&mut self, heard: &mut Option<Box<Splice>>, now: Timestamp) {
+        let Some(heard) = heard.take() else { return };
         self.stream = heard.go_on(now);
         self.stream.speak(self.format.codec.clock());
         self.at = now;

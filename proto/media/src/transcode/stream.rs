@@ -47,8 +47,7 @@ impl Stream {
     /// A packet with these numbers and so many octets of payload went in its name.
     pub(crate) fn follow(&mut self, numbers: &Numbers, octets: usize) {
         self.place(numbers);
-        self.packets = self.packets.wrapping_add(1);
-        self.octets = self.octets.wrapping_add(octets as u32);
+        self.count(octets);
     }
 
     /// Goes on behind these numbers, and a packet of the usual length.
@@ -96,14 +95,18 @@ impl Stream {
             octets > 0
         });
         if made {
-            self.count(octets);
+            self.advance(octets);
         }
         made
     }
 
-    /// A packet with so many octets of payload went.
-    fn count(&mut self, octets: usize) {
+    /// The next packet went, with so many octets of payload.
+    fn advance(&mut self, octets: usize) {
         self.sequence = self.sequence.wrapping_add(1);
+        self.count(octets);
+    }
+
+    fn count(&mut self, octets: usize) {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(octets as u32);
     }
@@ -120,7 +123,7 @@ impl Stream {
         out.extend_from_slice(payload);
         self.pass_ms(ms);
         self.marker = false;
-        self.count(payload.len());
+        self.advance(payload.len());
     }
 
     /// Appends the report of an event (RFC 4733) that began at `timestamp`.
@@ -134,7 +137,7 @@ impl Stream {
     ) {
         rtp::write_header(first, payload_type, self.sequence, timestamp, self.ssrc, out);
         event.write(out);
-        self.count(TelephoneEvent::LEN);
+        self.advance(TelephoneEvent::LEN);
     }
 
     /// So many milliseconds go by in which nothing is sent.

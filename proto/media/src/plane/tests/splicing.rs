@@ -214,3 +214,18 @@ fn fax_and_video_are_no_such_streams() {
         assert_eq!(*payload, Payload::Received);
     }
 }
+
+#[test]
+fn fax_in_packets_shorter_than_a_header_of_rtp_leaves_nothing_behind() {
+    let mut bench = Bench::with(&[A, B, C]);
+    bench.command(Command::Join { a: A, b: B });
+    bench.packet(socket(B), peer_of(B), &rtp(1));
+    for end in [A, B] {
+        bench.command(Command::Remote { end, remote: Remote { udptl: true, ..remote(end) } });
+    }
+    for _ in 0..50 {
+        assert_eq!(bench.packet(socket(B), peer_of(B), &[0; 6]), [(socket(A), peer_of(A))]);
+    }
+    bench.command(Command::Join { a: A, b: C });
+    assert_eq!(bench.rtp_from(C), [(socket(A), peer_of(A))]);
+}
