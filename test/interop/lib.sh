@@ -140,11 +140,19 @@ sends_digits() {
     against_ua 'for d in 4 7 1 1; do phone_do a sndcode $d; sleep 0.35; done' "$@"
     holds 'r["rtp"]["digits"] == "4711"' < "$WORK/b.json"
 }
-resumes() {                          # this baresip may die where its file player is stopped before it has begun: then once more
+# survives PHONE COMMAND... : does it until the phone has outlived it, eight times at most: this baresip may die where its file player is
+# stopped before it has begun, as when a hold is answered at once.
+survives() {
+    local phone=$1 ok; shift
     for _ in 1 2 3 4 5 6 7 8; do
-        against_ua 'phone_do a hold; sleep 1.5; phone_do a resume; sleep 2' "$@"
-        alive baresip-a && break; say "baresip died"
+        "$@"; ok=$?
+        alive "baresip-$phone" && return $ok
+        say "baresip died"
     done
+    return 1
+}
+resumes() {
+    survives a against_ua 'phone_do a hold; sleep 1.5; phone_do a resume; sleep 2' "$@"
     holds 'r["offers"] == ["sendonly", "sendrecv"]' < "$WORK/b.json"
 }
 # md5_only : what the domain's digest is for: this baresip gives up when a challenge names SHA-256, even beside MD5.
